@@ -1,0 +1,86 @@
+// Capability slots: one table for the whole system, a column a field, a slot being a row number. CNodes and TCBs own
+// runs of rows. Row numbers are plain data, so the table is saved as bytes; columns keep 100,000 capabilities small and quick.
+//
+// SLOT-1  Row 0 is never used: 0 means "no slot".
+// SLOT-2  An empty row has kind Null and is in no list.
+import { Kind } from "../abi/numbers.ts";
+import { grown } from "./objects.ts";
+
+export class SlotTable {
+  kind = new Uint8Array(1024);
+  rights = new Uint8Array(1024);
+  /** 1: an original, which may have descendants (seL4's mdbRevocable). */
+  original = new Uint8Array(1024);
+  object = new Int32Array(1024);
+  /** Endpoint, Notification: badge. CNode: guard value (lo) and guard size in bits (hi). IRQHandler: interrupt number (lo). */
+  badgeLo = new Int32Array(1024);
+  badgeHi = new Int32Array(1024);
+  /** Frame, PageTable: serial number of the space it is mapped in, 0 for none. */
+  mapSpace = new Int32Array(1024);
+  /** Frame, PageTable: address / 4096 where it is mapped. */
+  mapPage = new Int32Array(1024);
+  /** Derivation order, see derivation.ts. */
+  next = new Int32Array(1024);
+  prev = new Int32Array(1024);
+  #end = 1;
+  /** Freed runs by log2 of their length. */
+  readonly #free: number[][] = [];
+
+  /** A run of 2^bits empty rows; its first row. The caller has paid for it in Untyped memory (32 bytes a row). */
+  allocate(bits: number): number {
+    const reused = this.#free[bits]?.pop();
+    if (reused !== undefined) return reused;
+    const first = this.#end;
+    this.#end += 2 ** bits;
+    while (this.#end > this.kind.length) this.#grow();
+    return first;
+  }
+
+  /** Gives back a run whose rows are all empty. */
+  release(first: number, bits: number): void {
+    (this.#free[bits] ??= []).push(first);
+  }
+
+  isEmpty(slot: number): boolean {
+    return this.kind[slot] === Kind.Null;
+  }
+
+  /** Copies what the capability is (not its place in the derivation order, nor where it is mapped). */
+  copyFields(from: number, to: number): void {
+    this.kind[to] = this.kind[from]!;
+    this.rights[to] = this.rights[from]!;
+    this.object[to] = this.object[from]!;
+    this.badgeLo[to] = this.badgeLo[from]!;
+    this.badgeHi[to] = this.badgeHi[from]!;
+  }
+
+  clear(slot: number): void {
+    this.kind[slot] = Kind.Null;
+    this.rights[slot] = 0;
+    this.original[slot] = 0;
+    this.object[slot] = 0;
+    this.badgeLo[slot] = 0;
+    this.badgeHi[slot] = 0;
+    this.mapSpace[slot] = 0;
+    this.mapPage[slot] = 0;
+  }
+
+  #grow(): void {
+    const n = this.kind.length * 2;
+    this.kind = grown(this.kind, new Uint8Array(n));
+    this.rights = grown(this.rights, new Uint8Array(n));
+    this.original = grown(this.original, new Uint8Array(n));
+    this.object = grown(this.object, new Int32Array(n));
+    this.badgeLo = grown(this.badgeLo, new Int32Array(n));
+    this.badgeHi = grown(this.badgeHi, new Int32Array(n));
+    this.mapSpace = grown(this.mapSpace, new Int32Array(n));
+    this.mapPage = grown(this.mapPage, new Int32Array(n));
+    this.next = grown(this.next, new Int32Array(n));
+    this.prev = grown(this.prev, new Int32Array(n));
+  }
+
+  /** One past the last row ever allocated. */
+  get end(): number {
+    return this.#end;
+  }
+}

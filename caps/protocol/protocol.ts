@@ -1,0 +1,45 @@
+// Protocols are declared once, as data, in a server's `protocol.ts`; TypeScript infers its types from the declaration
+// and the C header is generated from it, so the two sides cannot disagree about a label.
+
+/** One request: its label (1..0x7fff), its words in order, and the words of the answer. `bytes` packs a byte string after the words, 8 to a word, little-endian. */
+export interface Method {
+  readonly label: number;
+  readonly doc: string;
+  readonly words: readonly string[];
+  readonly returns: readonly string[];
+  readonly bytes?: "in" | "out";
+  /** Capabilities sent along, in order. */
+  readonly caps?: readonly string[];
+}
+
+export interface Protocol {
+  readonly name: string;
+  readonly methods: Readonly<Record<string, Method>>;
+  /** Answers other than 0: labels of refusals, by name. 0 is success. */
+  readonly refusals: Readonly<Record<string, number>>;
+}
+
+/** Declares a protocol; checks that labels are distinct. Throws TypeError naming the clash: a mistake of the programmer, found at load. */
+export function protocol<const P extends Protocol>(p: P): P {
+  const seen = new Map<number, string>();
+  for (const [name, method] of Object.entries(p.methods)) {
+    const other = seen.get(method.label);
+    if (other !== undefined) throw new TypeError(`protocol ${p.name}: ${name} and ${other} have label ${method.label}`);
+    seen.set(method.label, name);
+  }
+  return p;
+}
+
+const upper = (name: string): string => name.replace(/([a-z0-9])([A-Z])/g, "$1_$2").toUpperCase();
+
+/** The C header of a protocol: one enumerator a method and a refusal. */
+export function protocolHeader(p: Protocol): string {
+  const prefix = upper(p.name);
+  const lines = [`/* Generated from the protocol "${p.name}". Do not edit. */`, "#pragma once", "enum {"];
+  for (const [name, m] of Object.entries(p.methods)) {
+    lines.push(`    /* ${m.doc} (${m.words.join(", ")}) -> (${m.returns.join(", ")}) */`, `    ${prefix}_${upper(name)} = ${m.label},`);
+  }
+  for (const [name, code] of Object.entries(p.refusals)) lines.push(`    ${prefix}_E_${upper(name)} = ${code},`);
+  lines.push("};", "");
+  return lines.join("\n");
+}

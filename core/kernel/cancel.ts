@@ -1,0 +1,49 @@
+// Taking a thread out of whatever it waits for. What its system call then answers is the caller's business.
+import { remove } from "./queue.ts";
+import { unready } from "./scheduler.ts";
+import { giveBack } from "./scheduler.ts";
+import { ThreadState, type Kernel, type Tcb } from "./state.ts";
+
+export function cancelWait(k: Kernel, t: Tcb): void {
+  switch (t.state) {
+    case ThreadState.Ready:
+    case ThreadState.RunningVcpu:
+      unready(k, t);
+      break;
+    case ThreadState.BlockedOnSend:
+    case ThreadState.BlockedOnReceive: {
+      const ep = k.endpoints[t.blockedOn]!;
+      remove(k, ep, t);
+      if (ep.head === 0) ep.waiting = 0;
+      if (t.state === ThreadState.BlockedOnReceive && t.reply !== 0) {
+        k.replies[t.reply]!.receiver = 0;
+        t.reply = 0;
+      }
+      break;
+    }
+    case ThreadState.BlockedOnNotification:
+      remove(k, k.notifications[t.blockedOn]!, t);
+      break;
+    case ThreadState.BlockedOnReply: {
+      const r = k.replies[t.reply]!;
+      const sc = r.donated === 0 ? undefined : k.schedContexts[r.donated];
+      r.caller = 0;
+      r.donated = 0;
+      t.reply = 0;
+      if (sc !== undefined) {
+        giveBack(k, sc);
+        t.sc = sc.id;
+        sc.tcb = t.id;
+      }
+      break;
+    }
+    default:
+      break;
+  }
+  // The guest inside VCPURun stays where it is; the thread has left it.
+  if (t.vcpu !== 0) {
+    k.vcpus[t.vcpu]!.tcb = 0;
+    t.vcpu = 0;
+  }
+  t.state = ThreadState.Inactive;
+}

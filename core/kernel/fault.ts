@@ -1,0 +1,40 @@
+// A thread's mistake becomes a message to its keeper, as if the thread had called it. Layouts: caps/abi/numbers.ts, Fault.
+import { Fault, Kind, Right } from "../../caps/abi/numbers.ts";
+import { CAN_REPLY, send } from "./ipc.ts";
+import { Cause } from "./machine.ts";
+import { unready } from "./scheduler.ts";
+import { TcbSlot, ThreadState, type Kernel, type Tcb } from "./state.ts";
+
+/** Stops the thread with a fault. `words` after the pc are pairs of halves. */
+export function fault(k: Kernel, t: Tcb, label: Fault, ...words: number[]): void {
+  t.faultLabel = label;
+  t.faultWords[0] = k.frames32[t.base]!;
+  t.faultWords[1] = k.frames32[t.base + 1]!;
+  for (let i = 0; i < words.length; i++) t.faultWords[2 + i] = words[i]!;
+  t.faultLength = 1 + (words.length >> 1);
+  const slot = t.slots + TcbSlot.Keeper;
+  const s = k.slots;
+  unready(k, t);
+  t.state = ThreadState.Faulted;
+  if (s.kind[slot] !== Kind.Endpoint || (s.rights[slot]! & Right.Write) === 0 || (s.rights[slot]! & CAN_REPLY) === 0) return;
+  send(k, t, k.endpoints[s.object[slot]!]!, s.badgeLo[slot]!, s.badgeHi[slot]!, s.rights[slot]!, true, true);
+}
+
+/** Turns a RISC-V exception of a thread into its fault. `tval` stands in the trap frame. */
+export function exception(k: Kernel, t: Tcb, cause: number, tvalLo: number, tvalHi: number): void {
+  switch (cause) {
+    case Cause.FetchPage:
+    case Cause.FetchAccess:
+      return fault(k, t, Fault.VMFault, tvalLo, tvalHi, 0, 0);
+    case Cause.LoadPage:
+    case Cause.LoadAccess:
+      return fault(k, t, Fault.VMFault, tvalLo, tvalHi, 1, 0);
+    case Cause.StorePage:
+    case Cause.StoreAccess:
+      return fault(k, t, Fault.VMFault, tvalLo, tvalHi, 2, 0);
+    case Cause.Breakpoint:
+      return fault(k, t, Fault.Breakpoint);
+    default:
+      return fault(k, t, Fault.UserException, cause, 0, tvalLo, tvalHi);
+  }
+}

@@ -1,0 +1,74 @@
+// The kernel's loop: choose a thread, run it until it traps, handle the trap, choose again.
+// A thread of a machine program runs in an engine, a hosted one in its generator, one inside VCPURun as its guest.
+import { Frame } from "../../caps/abi/message.ts";
+import { exception } from "./fault.ts";
+import { Cause, VcpuStop } from "./machine.ts";
+import { takeInterrupts } from "./objects/irq.ts";
+import { vcpuStopped } from "./objects/vcpu.ts";
+import { charge, schedule, setDeadline, tick } from "./scheduler.ts";
+import { ThreadState, type Kernel, type Tcb } from "./state.ts";
+import { syscall } from "./syscall.ts";
+
+/** Hosted steps between two looks at the clock: they cannot be preempted, only counted. */
+const HOSTED_STEPS = 16;
+
+/** Nothing can run, until an interrupt or until `nextTimer`; or the host's time is up. */
+export type Pause = "idle" | "slice";
+
+/** Runs threads until nothing can run or the clock reaches `until`. */
+export function run(k: Kernel, until: number): Pause {
+  k.hostDeadline = until;
+  k.leave = false;
+  const now = k.machine.clock();
+  tick(k, now);
+  k.leave = false;
+  const onTrap = (frame: number, cause: number): number => {
+    trap(k, k.tcbOfFrame[frame]!, cause);
+    return dispatch(k);
+  };
+  for (;;) {
+    const frame = dispatch(k);
+    if (frame >= 0) {
+      k.machine.run(frame, onTrap);
+      continue;
+    }
+    const t = k.current === 0 ? undefined : k.tcbs[k.current]!;
+    if (k.leave || t === undefined) {
+      const ends = k.machine.clock();
+      charge(k, ends);
+      k.hostDeadline = Infinity;
+      if (t === undefined) setDeadline(k, ends);
+      return t === undefined && !k.leave ? "idle" : "slice";
+    }
+    const stop = k.machine.vcpu.run(k.vcpus[t.vcpu]!.index);
+    if (stop === VcpuStop.Preempted) tick(k, k.machine.clock());
+    else vcpuStopped(k, t, stop);
+  }
+}
+
+/** The trap frame to run next; -1 when the current thread runs a guest, nothing can run, or the host wants the CPU. */
+function dispatch(k: Kernel): number {
+  for (let steps = 0; ; ) {
+    if (k.machine.irq.pending) takeInterrupts(k);
+    if (k.leave) return -1;
+    const current = schedule(k);
+    if (current === 0) return -1;
+    const t = k.tcbs[current]!;
+    if (t.state === ThreadState.RunningVcpu) return -1;
+    if (!t.hosted) return t.frame;
+    if (++steps % HOSTED_STEPS === 0) {
+      const now = k.machine.clock();
+      if (now >= k.deadline) {
+        tick(k, now);
+        continue;
+      }
+    }
+    trap(k, t, k.machine.hosted.step(t.frame));
+  }
+}
+
+function trap(k: Kernel, t: Tcb, cause: number): void {
+  if (cause === Cause.Ecall) syscall(k, t);
+  else if (cause === Cause.Preempted) tick(k, k.machine.clock());
+  else exception(k, t, cause, k.frames32[t.base + 2 * Frame.TVAL]!, k.frames32[t.base + 2 * Frame.TVAL + 1]!);
+}

@@ -1,0 +1,107 @@
+// What the kernel asks of the machine it runs on: memory, engines, interrupt lines, DMA translation, a clock.
+// The kernel calls nothing else; whoever implements this decides what is recorded and replayed.
+
+/** Why a thread's engine handed control to the kernel. 0..15 are RISC-V exception causes. */
+export const Cause = {
+  FetchMisaligned: 0,
+  FetchAccess: 1,
+  IllegalInstruction: 2,
+  Breakpoint: 3,
+  LoadAccess: 5,
+  StoreAccess: 7,
+  Ecall: 8,
+  FetchPage: 12,
+  LoadPage: 13,
+  StorePage: 15,
+  Preempted: 64,
+  EngineError: 65,
+} as const;
+
+/** Why a VCPU's engine handed control to the kernel. */
+export const VcpuStop = { MMIO: 1, SBI: 2, WFI: 3, Preempted: 4, Broken: 5 } as const;
+
+/** A VCPU's exit record as the kernel sees it. Words are pairs of signed 32-bit halves. */
+export interface VcpuPort {
+  /** Runs until an exit: a VcpuStop. */
+  run(vcpu: number): number;
+  /** Row of the record of this VCPU in `words`, in 32-bit units. */
+  record(vcpu: number): number;
+  readonly words: Int32Array;
+  readonly floats: Float64Array;
+  create(): number;
+  destroy(vcpu: number): void;
+  mapRam(vcpu: number, guestPhysical: number, physical: number, bytes: number): void;
+  unmapRam(vcpu: number, guestPhysical: number, bytes: number): void;
+  mapDevice(vcpu: number, guestPhysical: number, bytes: number): void;
+  /** Copies all registers from the engine to the record, or back. */
+  readRegisters(vcpu: number): void;
+  writeRegisters(vcpu: number): void;
+}
+
+/** Word numbers of the exit record, in 64-bit words. */
+export const VcpuRecord = {
+  REASON: 0,
+  ADDRESS: 1,
+  SIZE: 2,
+  WRITE: 3,
+  DATA: 4,
+  COMPLETION: 5,
+  LINES: 6,
+  TIMECMP: 7,
+  TIME_OFFSET: 8,
+  A0: 10,
+  A1: 11,
+  REGISTERS: 20,
+} as const;
+
+export interface Machine {
+  /** RAM as the kernel sees it. */
+  readonly ram: ArrayBuffer;
+  readonly ramBase: number;
+  /** Trap frames: caps/abi/message.ts, Frame. */
+  readonly frames: ArrayBuffer;
+  readonly maxThreads: number;
+  readonly maxSpaces: number;
+  readonly maxVcpus: number;
+
+  /** Runs machine threads, calling `trap(frame, cause)` at each trap for the next frame, until that is -1. */
+  run(frame: number, trap: (frame: number, cause: number) => number): void;
+
+  bindSpace(space: number, rootPhysical: number): void;
+  dropSpace(space: number): void;
+  flushSpace(space: number): void;
+  /** RAM was written behind the engines' backs, or is about to be executed: drop what they translated of it. */
+  invalidate(physical: number, bytes: number): void;
+
+  /** Hosted programs; frames are those of machine threads. `load` answers an error text or null. */
+  readonly hosted: {
+    load(frame: number, text: Uint8Array): string | null;
+    step(frame: number): number;
+    unload(frame: number): void;
+    lastError(frame: number): string;
+  };
+  readonly vcpu: VcpuPort;
+
+  /** Ticks of 100 ns since power-on. */
+  clock(): number;
+  /** Asks for a Preempted trap once the clock has reached this. */
+  setDeadline(ticks: number): void;
+
+  readonly irq: {
+    /** Lines are 1..lines-1. */
+    readonly lines: number;
+    /** Whether a line that is not masked is pending. */
+    readonly pending: boolean;
+    /** The lowest such line, masking it until `unmask`; -1 for none. */
+    take(): number;
+    unmask(line: number): void;
+    mask(line: number): void;
+  };
+  /** DMA translation, by device number. */
+  readonly iommu: {
+    readonly devices: readonly string[];
+    map(device: number, ioAddress: number, physical: number, bytes: number, rights: number): boolean;
+    unmap(device: number, ioAddress: number): void;
+    clear(device: number): void;
+  };
+}

@@ -1,0 +1,101 @@
+// SchedContext: a right to CPU time, `budget` in every `period`. Who may say how much holds SchedControl.
+// A full SchedContext (budget = period) is a share of what its priority gets; the budget is the length of a turn.
+// Source: seL4 manual, "Scheduling Contexts"; ours is filled up at the end of its period, in one piece.
+import { infoLength } from "../../../caps/abi/message.ts";
+import { Invocation, Kind } from "../../../caps/abi/numbers.ts";
+import { capArgument } from "../arguments.ts";
+import { ILLEGAL, outOfRange, TRUNCATED, type Outcome } from "../outcome.ts";
+import { setNumber, wordNumber } from "../registers.ts";
+import { charge, setDeadline, unready, wake } from "../scheduler.ts";
+import type { Kernel, Tcb } from "../state.ts";
+
+/** Ticks of 100 ns in a microsecond. */
+const TICKS = 10;
+const LEAST_US = 10;
+const MOST_US = 60 * 60 * 1_000_000;
+
+export function createSchedContext(k: Kernel, id: number): void {
+  k.schedContexts[id] = { id, budget: 0, period: 0, remaining: 0, refillAt: 0, tcb: 0, home: 0, consumed: 0, exhausted: false };
+}
+
+export function destroySchedContext(k: Kernel, id: number): void {
+  unbind(k, id);
+  const sc = k.schedContexts[id]!;
+  const holder = sc.tcb === 0 ? undefined : k.tcbs[sc.tcb]!;
+  if (holder !== undefined) {
+    unready(k, holder);
+    holder.sc = holder.homeSc;
+    if (holder.homeSc !== 0) {
+      k.schedContexts[holder.homeSc]!.tcb = holder.id;
+      wake(k, holder);
+    }
+  }
+  for (const r of k.replies) if (r !== undefined && r.donated === id) r.donated = 0;
+  if (k.runningSc === id) k.runningSc = 0;
+  k.schedContexts[id] = undefined;
+}
+
+/** The thread it is bound to has no time of its own any more. */
+function unbind(k: Kernel, id: number): void {
+  const sc = k.schedContexts[id]!;
+  if (sc.home === 0) return;
+  const t = k.tcbs[sc.home]!;
+  sc.home = 0;
+  t.homeSc = 0;
+  if (t.sc !== id) return;
+  unready(k, t);
+  t.sc = 0;
+  sc.tcb = 0;
+}
+
+export function invokeSchedContext(k: Kernel, t: Tcb, slot: number, label: number, info: number): Outcome {
+  const id = k.slots.object[slot]!, sc = k.schedContexts[id]!;
+  switch (label) {
+    case Invocation.SchedContextBind: {
+      if (infoLength(info) < 1) return TRUNCATED;
+      const arg = capArgument(k, t, 0, Kind.TCB);
+      if (typeof arg !== "number") return arg;
+      const thread = k.tcbs[k.slots.object[arg]!]!;
+      if (sc.home !== 0 || thread.homeSc !== 0) return ILLEGAL;
+      sc.home = thread.id;
+      thread.homeSc = id;
+      if (thread.sc === 0 && sc.tcb === 0) {
+        thread.sc = id;
+        sc.tcb = thread.id;
+      }
+      wake(k, thread);
+      return 0;
+    }
+    case Invocation.SchedContextUnbind:
+      unbind(k, id);
+      return 0;
+    case Invocation.SchedContextConsumed:
+      charge(k, k.machine.clock());
+      setNumber(k, t, 0, Math.floor(sc.consumed / TICKS));
+      sc.consumed = 0;
+      return 1;
+    default:
+      return ILLEGAL;
+  }
+}
+
+export function invokeSchedControl(k: Kernel, t: Tcb, label: number, info: number): Outcome {
+  if (label !== Invocation.SchedControlConfigure) return ILLEGAL;
+  if (infoLength(info) < 3) return TRUNCATED;
+  const slot = capArgument(k, t, 0, Kind.SchedContext);
+  if (typeof slot !== "number") return slot;
+  const budget = wordNumber(k, t, 1), period = wordNumber(k, t, 2);
+  if (period < LEAST_US || period > MOST_US) return outOfRange(2, LEAST_US, MOST_US);
+  if (budget < LEAST_US || budget > period) return outOfRange(1, LEAST_US, period);
+  const sc = k.schedContexts[k.slots.object[slot]!]!;
+  const now = k.machine.clock();
+  charge(k, now);
+  sc.budget = budget * TICKS;
+  sc.period = period * TICKS;
+  sc.remaining = sc.budget;
+  sc.refillAt = now + sc.period;
+  sc.exhausted = false;
+  if (sc.tcb !== 0) wake(k, k.tcbs[sc.tcb]!);
+  if (k.runningSc === sc.id) setDeadline(k, now);
+  return 0;
+}

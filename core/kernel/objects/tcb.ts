@@ -1,0 +1,240 @@
+// TCB: a thread. Its registers stand in a trap frame of the machine's; its CSpace root, VSpace, IPC buffer and keeper in
+// four slots of its own. Source: seL4 manual, "Thread Control Blocks".
+import { Frame, infoLength, IpcBuffer, Reg } from "../../../caps/abi/message.ts";
+import { ALL_RIGHTS, ErrorCode, Fault, Invocation, Kind, Right } from "../../../caps/abi/numbers.ts";
+import { capArgument } from "../arguments.ts";
+import { cancelWait } from "../cancel.ts";
+import { copiedBadge, deleteSlot, derive } from "../capabilities.ts";
+import { ILLEGAL, invalidArgument, invalidCapability, misaligned, missingRight, outOfRange, TRUNCATED, type Outcome } from "../outcome.ts";
+import { setError, setWord, wordHi, wordLo, wordNumber } from "../registers.ts";
+import { dequeue, unready, wake } from "../scheduler.ts";
+import { TcbSlot, ThreadState, type Kernel, type Tcb } from "../state.ts";
+import { IN_TCB } from "./mapping.ts";
+import { PAGE, USER_TOP } from "./vspace.ts";
+
+export function createTcb(k: Kernel, id: number): void {
+  const frame = k.freeFrames.pop() ?? k.framesUsed++;
+  const base = frame * Frame.WORDS * 2;
+  k.frames32.fill(0, base, base + Frame.WORDS * 2);
+  k.frames32[base + 2 * Frame.SPACE] = -1;
+  const t: Tcb = {
+    id, frame, base, slots: k.slots.allocate(TcbSlot.COUNT_BITS), state: ThreadState.Inactive, priority: 0, maxPriority: 0, hosted: false,
+    sc: 0, homeSc: 0, boundNotification: 0, buffer: -1, bufferAddress: 0, next: 0, prev: 0, queued: false, blockedOn: 0,
+    sendBadgeLo: 0, sendBadgeHi: 0, sendRights: 0, sendCall: false, reply: 0, faultLabel: 0, faultWords: new Int32Array(8), faultLength: 0,
+    vcpu: 0, label: "",
+  };
+  k.tcbs[id] = t;
+  k.tcbOfFrame[frame] = t;
+}
+
+export function destroyTcb(k: Kernel, id: number): void {
+  const t = k.tcbs[id]!;
+  cancelWait(k, t);
+  if (k.current === id) k.current = 0;
+  if (t.hosted) k.machine.hosted.unload(t.frame);
+  if (t.boundNotification !== 0) k.notifications[t.boundNotification]!.boundTcb = 0;
+  for (const sc of [t.sc, t.homeSc]) {
+    const context = sc === 0 ? undefined : k.schedContexts[sc];
+    if (context === undefined) continue;
+    if (context.tcb === id) context.tcb = 0;
+    if (context.home === id) context.home = 0;
+  }
+  for (let i = 0; i < 2 ** TcbSlot.COUNT_BITS; i++) deleteSlot(k, t.slots + i);
+  k.slots.release(t.slots, TcbSlot.COUNT_BITS);
+  k.tcbOfFrame[t.frame] = undefined;
+  k.freeFrames.push(t.frame);
+  k.tcbs[id] = undefined;
+}
+
+/** Puts a copy of the capability in `from` (0: none) into one of the TCB's own slots. */
+export function setTcbSlot(k: Kernel, t: Tcb, which: number, from: number): void {
+  const slot = t.slots + which;
+  deleteSlot(k, slot);
+  if (from === 0) return;
+  const badge = copiedBadge(k, from);
+  derive(k, from, slot, ALL_RIGHTS, badge.lo, badge.hi);
+  k.slots.mapSpace[slot] = IN_TCB;
+  k.slots.mapPage[slot] = t.id;
+}
+
+/** Gives the thread its VSpace: the capability in `from`. */
+export function setVSpace(k: Kernel, t: Tcb, from: number): void {
+  setTcbSlot(k, t, TcbSlot.VSpace, from);
+  k.frames32[t.base + 2 * Frame.SPACE] = k.vspaces[k.slots.object[from]!]!.space;
+}
+
+/** Makes a stopped thread ready. A thread stopped by a fault goes on at its pc. */
+export function resume(k: Kernel, t: Tcb): void {
+  t.faultLabel = 0;
+  t.state = ThreadState.Ready;
+  wake(k, t);
+}
+
+export function suspend(k: Kernel, t: Tcb): void {
+  const waited = t.state !== ThreadState.Ready && t.state !== ThreadState.Inactive && t.state !== ThreadState.Faulted && t.faultLabel === 0;
+  cancelWait(k, t);
+  if (waited) setError(k, t, ErrorCode.Cancelled);
+}
+
+export function invokeTcb(k: Kernel, caller: Tcb, slot: number, label: number, info: number): Outcome {
+  const t = k.tcbs[k.slots.object[slot]!]!;
+  const words = infoLength(info);
+  switch (label) {
+    case Invocation.TCBSetSpace:
+      return words < 3 ? TRUNCATED : setSpace(k, caller, t);
+    case Invocation.TCBSetIPCBuffer:
+      return words < 2 ? TRUNCATED : setBuffer(k, caller, t);
+    case Invocation.TCBSetPriority:
+      return words < 2 ? TRUNCATED : setPriority(k, caller, t);
+    case Invocation.TCBWriteRegisters:
+      return writeRegisters(k, caller, t, words);
+    case Invocation.TCBReadRegisters:
+      return words < 1 ? TRUNCATED : readRegisters(k, caller, t);
+    case Invocation.TCBResume:
+      if (k.slots.kind[t.slots + TcbSlot.VSpace] !== Kind.VSpace) return ILLEGAL;
+      if (t.state === ThreadState.Inactive || t.state === ThreadState.Faulted) resume(k, t);
+      return 0;
+    case Invocation.TCBSuspend:
+      // Suspending oneself is a call that is answered by the next resume.
+      suspend(k, t);
+      return 0;
+    case Invocation.TCBBindNotification:
+      return words < 1 ? TRUNCATED : bindNotification(k, caller, t);
+    case Invocation.TCBSetLabel:
+      t.label = labelText(k, caller, Math.min(words, 4));
+      return 0;
+    case Invocation.TCBSetTLS:
+      if (words < 1) return TRUNCATED;
+      k.frames32[t.base + 2 * Reg.tp] = wordLo(k, caller, 0);
+      k.frames32[t.base + 2 * Reg.tp + 1] = wordHi(k, caller, 0);
+      return 0;
+    default:
+      return ILLEGAL;
+  }
+}
+
+function setSpace(k: Kernel, caller: Tcb, t: Tcb): Outcome {
+  let keeper = 0;
+  if (wordLo(k, caller, 0) !== 0 || wordHi(k, caller, 0) !== 0) {
+    const arg = capArgument(k, caller, 0, Kind.Endpoint);
+    if (typeof arg !== "number") return arg;
+    const needed = Right.Write | Right.GrantReply;
+    if ((k.slots.rights[arg]! & Right.Write) === 0 || (k.slots.rights[arg]! & (Right.Grant | Right.GrantReply)) === 0) return missingRight(needed);
+    keeper = arg;
+  }
+  const cspace = capArgument(k, caller, 1, Kind.CNode);
+  if (typeof cspace !== "number") return cspace;
+  const vspace = capArgument(k, caller, 2, Kind.VSpace);
+  if (typeof vspace !== "number") return vspace;
+  setTcbSlot(k, t, TcbSlot.Keeper, keeper);
+  setTcbSlot(k, t, TcbSlot.CSpace, cspace);
+  const state = t.state;
+  setVSpace(k, t, vspace);
+  // Replacing the VSpace stops a thread on its way; one that ran goes on in the new one.
+  if (state === ThreadState.Ready && t.state === ThreadState.Inactive) resume(k, t);
+  return 0;
+}
+
+function setBuffer(k: Kernel, caller: Tcb, t: Tcb): Outcome {
+  const s = k.slots;
+  if (wordLo(k, caller, 1) === 0 && wordHi(k, caller, 1) === 0) {
+    setTcbSlot(k, t, TcbSlot.Buffer, 0);
+    t.buffer = -1;
+    return 0;
+  }
+  const address = wordNumber(k, caller, 0);
+  if (address % IpcBuffer.BYTES !== 0) return misaligned(0);
+  if (address >= USER_TOP) return outOfRange(0, 0, USER_TOP - IpcBuffer.BYTES);
+  const arg = capArgument(k, caller, 1, Kind.Frame);
+  if (typeof arg !== "number") return arg;
+  const id = s.object[arg]!;
+  if (k.objects.device[id] === 1 || k.objects.bits[id] !== 12) return invalidCapability(1);
+  if ((s.rights[arg]! & (Right.Read | Right.Write)) !== (Right.Read | Right.Write)) return missingRight(Right.Read | Right.Write);
+  setTcbSlot(k, t, TcbSlot.Buffer, arg);
+  t.buffer = k.objects.base[id]! - k.machine.ramBase + (address % PAGE);
+  t.bufferAddress = address;
+  return 0;
+}
+
+function setPriority(k: Kernel, caller: Tcb, t: Tcb): Outcome {
+  const authority = capArgument(k, caller, 1, Kind.TCB);
+  if (typeof authority !== "number") return authority;
+  const most = k.tcbs[k.slots.object[authority]!]!.maxPriority;
+  const priority = wordLo(k, caller, 0) >>> 0, max = wordHi(k, caller, 0) >>> 0;
+  if (priority > most || max > most) return outOfRange(0, 0, most);
+  const queued = t.queued || k.chosen === t.id;
+  if (queued) unready(k, t);
+  else dequeue(k, t);
+  t.priority = priority;
+  t.maxPriority = max;
+  if (queued) wake(k, t);
+  return 0;
+}
+
+/** Registers 1..31 and pc: enough words must be there, and no other register can be named. */
+function writeRegisters(k: Kernel, caller: Tcb, t: Tcb, words: number): Outcome {
+  if (words < 1) return TRUNCATED;
+  const first = wordLo(k, caller, 0) >>> 0, count = words - 1;
+  if (first > 31 || first + count > 32) return outOfRange(0, 0, 31);
+  const flags = wordHi(k, caller, 0);
+  if ((flags & ~1) !== 0) return invalidArgument(0);
+  if (flags === 1 && k.slots.kind[t.slots + TcbSlot.VSpace] !== Kind.VSpace) return ILLEGAL;
+  if (t === caller) return ILLEGAL;
+  for (let i = 0; i < count; i++) {
+    k.frames32[t.base + 2 * (first + i)] = wordLo(k, caller, 1 + i);
+    k.frames32[t.base + 2 * (first + i) + 1] = wordHi(k, caller, 1 + i);
+  }
+  if (flags === 1 && (t.state === ThreadState.Inactive || t.state === ThreadState.Faulted)) resume(k, t);
+  return 0;
+}
+
+function readRegisters(k: Kernel, caller: Tcb, t: Tcb): Outcome {
+  const first = wordLo(k, caller, 0) >>> 0, count = wordHi(k, caller, 0) >>> 0;
+  if (first > 31 || count < 1 || first + count > 32) return outOfRange(0, 0, 31);
+  if (count > 4 && caller.buffer < 0) return TRUNCATED;
+  for (let i = 0; i < count; i++) setWord(k, caller, i, k.frames32[t.base + 2 * (first + i)]!, k.frames32[t.base + 2 * (first + i) + 1]!);
+  return count;
+}
+
+function bindNotification(k: Kernel, caller: Tcb, t: Tcb): Outcome {
+  if (wordLo(k, caller, 0) === 0 && wordHi(k, caller, 0) === 0) {
+    if (t.boundNotification !== 0) k.notifications[t.boundNotification]!.boundTcb = 0;
+    t.boundNotification = 0;
+    return 0;
+  }
+  const arg = capArgument(k, caller, 0, Kind.Notification);
+  if (typeof arg !== "number") return arg;
+  if ((k.slots.rights[arg]! & Right.Read) === 0) return missingRight(Right.Read);
+  const n = k.notifications[k.slots.object[arg]!]!;
+  if (t.boundNotification !== 0 || n.boundTcb !== 0 || n.head !== 0) return ILLEGAL;
+  t.boundNotification = n.id;
+  n.boundTcb = t.id;
+  return 0;
+}
+
+/** Printable ASCII of up to 4 words; anything else ends the name. */
+function labelText(k: Kernel, caller: Tcb, words: number): string {
+  let text = "";
+  for (let i = 0; i < words * 8; i++) {
+    const half = (i & 4) === 0 ? wordLo(k, caller, i >> 3) : wordHi(k, caller, i >> 3);
+    const byte = (half >>> (8 * (i & 3))) & 0xff;
+    if (byte < 0x20 || byte > 0x7e) break;
+    text += String.fromCharCode(byte);
+  }
+  return text;
+}
+
+/** For messages to people: the thread's label, or its number. */
+export const threadName = (t: Tcb): string => (t.label === "" ? `thread ${t.id}` : t.label);
+
+/** The fault a thread is stopped by, for messages to people; null when there is none. */
+export function faultText(t: Tcb): string | null {
+  if (t.faultLabel === 0) return null;
+  const name = Object.entries(Fault).find(([, n]) => n === t.faultLabel)?.[0] ?? "fault";
+  const words: string[] = [];
+  for (let i = 0; i < t.faultLength; i++) {
+    const n = (BigInt(t.faultWords[2 * i + 1]! >>> 0) << 32n) | BigInt(t.faultWords[2 * i]! >>> 0);
+    words.push(`0x${n.toString(16)}`);
+  }
+  return `${name} (${words.join(", ")})`;
+}

@@ -1,0 +1,77 @@
+// Untyped: memory that is nothing yet. Retype turns some of it into objects, from a watermark upwards; the kernel has no
+// other memory, so it cannot run out. Source: seL4 manual, "Kernel Memory Allocation". Keeps UT-1, OBJ-2.
+import { infoLength } from "../../../caps/abi/message.ts";
+import { ALL_RIGHTS, Invocation, Kind, RetypeSize, type Kind as KindT, type RetypeName } from "../../../caps/abi/numbers.ts";
+import { ErrorCode } from "../../../caps/abi/numbers.ts";
+import { capArgument } from "../arguments.ts";
+import { install } from "../capabilities.ts";
+import { DELETE_FIRST, ILLEGAL, invalidArgument, outOfRange, refuse, TRUNCATED, type Outcome } from "../outcome.ts";
+import { wordLo, wordNumber } from "../registers.ts";
+import type { Kernel, Tcb } from "../state.ts";
+import { createObject, roomFor } from "./table.ts";
+
+/** Most objects in one Retype: bounds the time in the kernel. */
+export const MAX_RETYPE = 256;
+
+const SIZES = new Map<number, (typeof RetypeSize)[RetypeName]>(
+  (Object.keys(RetypeSize) as RetypeName[]).map((name) => [Kind[name], RetypeSize[name]]),
+);
+
+/** The size in bits of an object, or undefined when there is no such object or size. */
+export function objectBits(kind: number, sizeBits: number): number | undefined {
+  const size = SIZES.get(kind);
+  if (size === undefined) return undefined;
+  if (!size.sized) return size.bits;
+  if (sizeBits < size.min || sizeBits > size.max) return undefined;
+  if (kind === Kind.Frame && sizeBits !== size.min && sizeBits !== size.max) return undefined;
+  return size.bits + sizeBits;
+}
+
+export function invokeUntyped(k: Kernel, t: Tcb, slot: number, label: number, info: number): Outcome {
+  if (label !== Invocation.UntypedRetype) return ILLEGAL;
+  if (infoLength(info) < 3) return TRUNCATED;
+  const o = k.objects, untyped = k.slots.object[slot]!;
+  const what = wordLo(k, t, 0);
+  const kind = what & 0xff;
+  const bits = objectBits(kind, (what >>> 8) & 0xff);
+  const count = what >>> 16;
+  if (bits === undefined) return invalidArgument(0);
+  if (count < 1 || count > MAX_RETYPE) return outOfRange(0, 1, MAX_RETYPE);
+  if (o.device[untyped] === 1 && kind !== Kind.Frame && kind !== Kind.Untyped) return ILLEGAL;
+  const root = capArgument(k, t, 1, Kind.CNode);
+  if (typeof root !== "number") return root;
+  const cnode = k.cnodes[k.slots.object[root]!]!;
+  const first = wordNumber(k, t, 2);
+  if (first + count > 2 ** cnode.radix) return outOfRange(2, 0, 2 ** cnode.radix - count);
+  for (let i = 0; i < count; i++) if (!k.slots.isEmpty(cnode.first + first + i)) return DELETE_FIRST;
+
+  const size = 2 ** bits;
+  const used = o.children[untyped] === 0 ? 0 : o.watermark[untyped]!;
+  const start = Math.ceil(used / size) * size;
+  const end = start + count * size;
+  if (end > o.size(untyped)) return refuse(ErrorCode.NotEnoughMemory, o.size(untyped) - used);
+  if (!roomFor(k, kind as KindT, count)) return refuse(ErrorCode.MachineLimit);
+
+  const base = o.base[untyped]!;
+  clear(k, kind as KindT, untyped, start, end);
+  for (let i = 0; i < count; i++) {
+    const id = createObject(k, kind as KindT, base + start + i * size, bits, untyped);
+    // What lies above the parent's clean mark has never been written, and neither has that part of the child.
+    if (kind === Kind.Untyped) o.clean[id] = Math.min(size, Math.max(0, o.clean[untyped]! - (start + i * size)));
+    install(k, cnode.first + first + i, kind as KindT, id, ALL_RIGHTS, slot);
+  }
+  o.watermark[untyped] = end;
+  o.clean[untyped] = Math.max(o.clean[untyped]!, end);
+  return 0;
+}
+
+/** Frames and tables start as zeros. Memory above the clean mark is zero already. */
+function clear(k: Kernel, kind: KindT, untyped: number, start: number, end: number): void {
+  const o = k.objects;
+  if (o.device[untyped] === 1 || (kind !== Kind.Frame && kind !== Kind.PageTable && kind !== Kind.VSpace)) return;
+  const dirty = Math.min(end, o.clean[untyped]!);
+  if (dirty <= start) return;
+  const at = o.base[untyped]! - k.machine.ramBase;
+  k.ram8.fill(0, at + start, at + dirty);
+  k.machine.invalidate(o.base[untyped]! + start, dirty - start);
+}

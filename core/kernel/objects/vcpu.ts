@@ -1,0 +1,233 @@
+// VCPU: a virtual hart. Its memory is the Frames mapped into it (the second stage); its VMM enters it with VCPURun, a
+// call that is answered by the exit. While the guest runs, it runs as the VMM's thread: with its priority and time.
+// Source: the shape of seL4's VCPU and Linux's KVM_RUN; the guest sees RISC-V Privileged 1.12 below supervisor mode's SBI.
+import { infoLength, toInfo } from "../../../caps/abi/message.ts";
+import { Exit, Invocation, Kind, Right } from "../../../caps/abi/numbers.ts";
+import { capArgument } from "../arguments.ts";
+import { VcpuRecord, VcpuStop } from "../machine.ts";
+import { BLOCKED, DELETE_FIRST, ILLEGAL, invalidArgument, invalidCapability, misaligned, missingRight, outOfRange, refuse, TRUNCATED, type Outcome } from "../outcome.ts";
+import { ErrorCode } from "../../../caps/abi/numbers.ts";
+import { setNumber, setResult, setWord, wordHi, wordLo, wordNumber } from "../registers.ts";
+import { unready, wake } from "../scheduler.ts";
+import { ThreadState, type Kernel, type Notification, type Tcb, type Vcpu } from "../state.ts";
+import { PAGE } from "./vspace.ts";
+
+/** Guest-physical addresses end here. */
+export const GUEST_TOP = 2 ** 38;
+/** The engine's cost grows with regions: frames that lie one after the other count as one. */
+export const MAX_REGIONS = 32;
+export const MAX_DEVICES = 32;
+const REGISTERS = 42;
+
+export function createVcpu(k: Kernel, id: number): void {
+  const serial = k.nextSerial++;
+  k.vcpus[id] = { id, serial, index: k.machine.vcpu.create(), tcb: 0, regions: [], devices: [], started: false };
+  k.spacesBySerial.set(serial, id);
+  k.vcpusAlive++;
+}
+
+export function destroyVcpu(k: Kernel, id: number): void {
+  const v = k.vcpus[id]!;
+  const t = v.tcb === 0 ? undefined : k.tcbs[v.tcb]!;
+  if (t !== undefined) finish(k, t, Exit.Broken, 0);
+  k.spacesBySerial.delete(v.serial);
+  k.machine.vcpu.destroy(v.index);
+  k.vcpus[id] = undefined;
+  k.vcpusAlive--;
+}
+
+export function invokeVcpu(k: Kernel, t: Tcb, slot: number, label: number, info: number): Outcome {
+  const v = k.vcpus[k.slots.object[slot]!]!;
+  const words = infoLength(info);
+  switch (label) {
+    case Invocation.VCPUMapFrame:
+      return words < 2 ? TRUNCATED : mapFrame(k, t, v);
+    case Invocation.VCPUMapDevice:
+      return words < 2 ? TRUNCATED : mapDevice(k, t, v);
+    case Invocation.VCPURun:
+      return words < 4 ? TRUNCATED : run(k, t, v);
+    case Invocation.VCPUReadRegisters:
+      return words < 1 ? TRUNCATED : readRegisters(k, t, v);
+    case Invocation.VCPUWriteRegisters:
+      return words < 1 ? TRUNCATED : writeRegisters(k, t, v, words);
+    case Invocation.VCPUGetTime:
+      setNumber(k, t, 0, Math.max(0, k.machine.clock() + float(k, v, VcpuRecord.TIME_OFFSET)));
+      return 1;
+    default:
+      return ILLEGAL;
+  }
+}
+
+const float = (k: Kernel, v: Vcpu, word: number): number => k.machine.vcpu.floats[(k.machine.vcpu.record(v.index) >> 1) + word]!;
+
+function mapFrame(k: Kernel, t: Tcb, v: Vcpu): Outcome {
+  const s = k.slots;
+  const slot = capArgument(k, t, 0, Kind.Frame);
+  if (typeof slot !== "number") return slot;
+  const id = s.object[slot]!, bytes = k.objects.size(id), physical = k.objects.base[id]!;
+  const address = wordNumber(k, t, 1);
+  if (k.objects.device[id] === 1) return invalidCapability(0);
+  if (s.mapSpace[slot] !== 0) return DELETE_FIRST;
+  if ((s.rights[slot]! & (Right.Read | Right.Write)) !== (Right.Read | Right.Write)) return missingRight(Right.Read | Right.Write);
+  if (address > GUEST_TOP - bytes) return outOfRange(1, 0, GUEST_TOP - bytes);
+  if (address % bytes !== 0) return misaligned(1);
+  if (overlaps(v, address, bytes)) return DELETE_FIRST;
+  // A run of frames is one region of the engine, mapped when the guest first runs.
+  const last = v.regions[v.regions.length - 1];
+  const extends_ = last !== undefined && !v.started && last.guestPhysical + last.bytes === address && last.physical + last.bytes === physical;
+  if (!extends_ && v.regions.length === MAX_REGIONS) return refuse(ErrorCode.MachineLimit);
+  if (extends_) last.bytes += bytes;
+  else v.regions.push({ guestPhysical: address, physical, bytes });
+  if (v.started) k.machine.vcpu.mapRam(v.index, address, physical, bytes);
+  k.pages[id]!.guests++;
+  s.mapSpace[slot] = v.serial;
+  s.mapPage[slot] = address / PAGE;
+  return 0;
+}
+
+function overlaps(v: Vcpu, address: number, bytes: number): boolean {
+  const meets = (start: number, length: number): boolean => address < start + length && start < address + bytes;
+  return v.regions.some((r) => meets(r.guestPhysical, r.bytes)) || v.devices.some((d) => meets(d.guestPhysical, d.bytes));
+}
+
+function mapDevice(k: Kernel, t: Tcb, v: Vcpu): Outcome {
+  const address = wordNumber(k, t, 0), bytes = wordNumber(k, t, 1);
+  if (address % PAGE !== 0) return misaligned(0);
+  if (bytes % PAGE !== 0) return misaligned(1);
+  if (bytes < PAGE || bytes > GUEST_TOP) return outOfRange(1, PAGE, GUEST_TOP);
+  if (address > GUEST_TOP - bytes) return outOfRange(0, 0, GUEST_TOP - bytes);
+  if (overlaps(v, address, bytes)) return DELETE_FIRST;
+  if (v.devices.length === MAX_DEVICES) return refuse(ErrorCode.MachineLimit);
+  v.devices.push({ guestPhysical: address, bytes });
+  k.machine.vcpu.mapDevice(v.index, address, bytes);
+  return 0;
+}
+
+/** A frame's capability is gone: the guest loses that memory, wherever in a region it lay. */
+export function unmapFromVcpu(k: Kernel, slot: number, id: number): void {
+  const v = k.vcpus[id]!, object = k.slots.object[slot]!;
+  const start = k.slots.mapPage[slot]! * PAGE, bytes = k.objects.size(object);
+  k.pages[object]!.guests--;
+  const at = v.regions.findIndex((r) => r.guestPhysical <= start && start < r.guestPhysical + r.bytes);
+  if (at < 0) return;
+  const r = v.regions[at]!;
+  const before = start - r.guestPhysical, after = r.guestPhysical + r.bytes - (start + bytes);
+  const rest = [];
+  if (before > 0) rest.push({ guestPhysical: r.guestPhysical, physical: r.physical, bytes: before });
+  if (after > 0) rest.push({ guestPhysical: start + bytes, physical: r.physical + before + bytes, bytes: after });
+  v.regions.splice(at, 1, ...rest);
+  if (v.started) k.machine.vcpu.unmapRam(v.index, start, bytes);
+}
+
+function run(k: Kernel, t: Tcb, v: Vcpu): Outcome {
+  if (v.tcb !== 0) return ILLEGAL;
+  const completion = wordLo(k, t, 0);
+  if (completion < 0 || completion > 2) return invalidArgument(0);
+  const words = k.machine.vcpu.words, at = k.machine.vcpu.record(v.index);
+  if (!v.started) {
+    for (const r of v.regions) k.machine.vcpu.mapRam(v.index, r.guestPhysical, r.physical, r.bytes);
+    v.started = true;
+  }
+  if (completion === 1) {
+    words[at + 2 * VcpuRecord.DATA] = wordLo(k, t, 1);
+    words[at + 2 * VcpuRecord.DATA + 1] = wordHi(k, t, 1);
+    words[at + 2 * VcpuRecord.COMPLETION] = 1;
+  } else if (completion === 2) {
+    words[at + 2 * VcpuRecord.A0] = wordLo(k, t, 1);
+    words[at + 2 * VcpuRecord.A0 + 1] = wordHi(k, t, 1);
+    words[at + 2 * VcpuRecord.A1] = wordLo(k, t, 2);
+    words[at + 2 * VcpuRecord.A1 + 1] = wordHi(k, t, 2);
+  }
+  words[at + 2 * VcpuRecord.LINES] = wordLo(k, t, 3);
+  v.tcb = t.id;
+  t.vcpu = v.id;
+  t.state = ThreadState.RunningVcpu;
+  const bound = t.boundNotification === 0 ? undefined : k.notifications[t.boundNotification]!;
+  if (bound !== undefined && (bound.wordLo !== 0 || bound.wordHi !== 0)) notifyVcpu(k, t, bound);
+  return BLOCKED;
+}
+
+/** Answers VCPURun: the thread is out of the guest. */
+function finish(k: Kernel, t: Tcb, exit: Exit, words: number): void {
+  k.vcpus[t.vcpu]!.tcb = 0;
+  t.vcpu = 0;
+  t.state = ThreadState.Ready;
+  setResult(k, t, 0, 0, toInfo(exit, words));
+  wake(k, t);
+}
+
+/** The VMM's bound notification was signalled: the guest stops for it. */
+export function notifyVcpu(k: Kernel, t: Tcb, n: Notification): void {
+  setWord(k, t, 0, n.wordLo, n.wordHi);
+  n.wordLo = 0;
+  n.wordHi = 0;
+  finish(k, t, Exit.Notified, 1);
+}
+
+/** The engine stopped: what the guest needs now is answered, waited for, or handed to the VMM. */
+export function vcpuStopped(k: Kernel, t: Tcb, stop: number): void {
+  const v = k.vcpus[t.vcpu]!;
+  const words = k.machine.vcpu.words, at = k.machine.vcpu.record(v.index);
+  const copy = (to: number, word: number): void => setWord(k, t, to, words[at + 2 * word]!, words[at + 2 * word + 1]!);
+  switch (stop) {
+    case VcpuStop.MMIO:
+      copy(0, VcpuRecord.ADDRESS);
+      copy(1, VcpuRecord.DATA);
+      setWord(k, t, 2, words[at + 2 * VcpuRecord.SIZE]!, words[at + 2 * VcpuRecord.WRITE]!);
+      return finish(k, t, Exit.MMIO, 3);
+    case VcpuStop.SBI:
+      // a7, a6, a0, a1, then a2..a5.
+      [7, 6, 0, 1, 2, 3, 4, 5].forEach((a, i) => copy(i, VcpuRecord.A0 + a));
+      return finish(k, t, Exit.SBI, t.buffer < 0 ? 4 : 8);
+    case VcpuStop.WFI:
+      return waitForInterrupt(k, t, v);
+    case VcpuStop.Broken:
+      copy(0, VcpuRecord.ADDRESS);
+      copy(1, VcpuRecord.DATA);
+      copy(2, VcpuRecord.REGISTERS);
+      return finish(k, t, Exit.Broken, 3);
+    default:
+      return;
+  }
+}
+
+function waitForInterrupt(k: Kernel, t: Tcb, v: Vcpu): void {
+  const due = float(k, v, VcpuRecord.TIMECMP) - float(k, v, VcpuRecord.TIME_OFFSET);
+  if (due <= k.machine.clock()) return;
+  const timer = due < Infinity;
+  if (!timer && t.boundNotification === 0) return finish(k, t, Exit.Stuck, 0);
+  unready(k, t);
+  t.state = ThreadState.WaitingVcpu;
+  if (!timer) return;
+  k.waitingVcpus.push(v.id);
+  k.nextTimer = Math.min(k.nextTimer, due);
+}
+
+/** When a waiting guest's timer is due, in ticks of the machine. */
+export function timerDue(k: Kernel, v: Vcpu): number {
+  return float(k, v, VcpuRecord.TIMECMP) - float(k, v, VcpuRecord.TIME_OFFSET);
+}
+
+function readRegisters(k: Kernel, t: Tcb, v: Vcpu): Outcome {
+  const first = wordLo(k, t, 0) >>> 0, count = wordHi(k, t, 0) >>> 0;
+  if (first >= REGISTERS || count < 1 || first + count > REGISTERS) return outOfRange(0, 0, REGISTERS - 1);
+  if (count > 4 && t.buffer < 0) return TRUNCATED;
+  k.machine.vcpu.readRegisters(v.index);
+  const at = k.machine.vcpu.record(v.index) + 2 * VcpuRecord.REGISTERS;
+  for (let i = 0; i < count; i++) setWord(k, t, i, k.machine.vcpu.words[at + 2 * (first + i)]!, k.machine.vcpu.words[at + 2 * (first + i) + 1]!);
+  return count;
+}
+
+function writeRegisters(k: Kernel, t: Tcb, v: Vcpu, words: number): Outcome {
+  const first = wordLo(k, t, 0) >>> 0, count = words - 1;
+  if (first >= REGISTERS || count < 1 || first + count > REGISTERS) return outOfRange(0, 0, REGISTERS - 1);
+  if (v.tcb !== 0) return ILLEGAL;
+  k.machine.vcpu.readRegisters(v.index);
+  const at = k.machine.vcpu.record(v.index) + 2 * VcpuRecord.REGISTERS;
+  for (let i = 0; i < count; i++) {
+    k.machine.vcpu.words[at + 2 * (first + i)] = wordLo(k, t, 1 + i);
+    k.machine.vcpu.words[at + 2 * (first + i) + 1] = wordHi(k, t, 1 + i);
+  }
+  k.machine.vcpu.writeRegisters(v.index);
+  return 0;
+}

@@ -1,0 +1,229 @@
+// All that changes in the kernel, as plain data: tables and ids, no closures. What an object is, is in objects/.
+import type { CNodeShape } from "../../caps/model/cspace.ts";
+import { ObjectTable } from "../../caps/model/objects.ts";
+import { SlotTable } from "../../caps/model/slots.ts";
+import type { Machine } from "./machine.ts";
+
+/** What a thread is doing. Ready and RunningVcpu want the CPU. */
+export const ThreadState = {
+  Inactive: 0,
+  Ready: 1,
+  BlockedOnSend: 2,
+  BlockedOnReceive: 3,
+  BlockedOnReply: 4,
+  BlockedOnNotification: 5,
+  /** In VCPURun: the guest runs with this thread's time. */
+  RunningVcpu: 6,
+  /** In VCPURun: the guest waits for an interrupt. */
+  WaitingVcpu: 7,
+  /** Stopped by a fault that no keeper took. */
+  Faulted: 8,
+} as const;
+export type ThreadState = (typeof ThreadState)[keyof typeof ThreadState];
+
+/** Rows of a TCB's own slots, from Tcb.slots. */
+export const TcbSlot = { CSpace: 0, VSpace: 1, Buffer: 2, Keeper: 3, COUNT_BITS: 3 } as const;
+
+export interface Tcb {
+  readonly id: number;
+  /** Index of its trap frame, and that frame's first 32-bit word. */
+  readonly frame: number;
+  readonly base: number;
+  /** First row of its own slots. */
+  readonly slots: number;
+  state: ThreadState;
+  priority: number;
+  maxPriority: number;
+  hosted: boolean;
+  /** SchedContext it runs on now, and its own; they differ while it works on a caller's time. */
+  sc: number;
+  homeSc: number;
+  boundNotification: number;
+  /** RAM offset of the IPC buffer, in bytes; -1 for none. */
+  buffer: number;
+  bufferAddress: number;
+  /** Links of the one queue it is in: an endpoint's, a notification's or the ready queue of its priority. */
+  next: number;
+  prev: number;
+  queued: boolean;
+  /** Endpoint or notification it waits on. */
+  blockedOn: number;
+  /** BlockedOnSend: the badge, what it may pass on, whether it wants a reply. */
+  sendBadgeLo: number;
+  sendBadgeHi: number;
+  sendRights: number;
+  sendCall: boolean;
+  /** BlockedOnReceive: the reply object to fill, 0 for none. BlockedOnReply: the one that holds this thread. */
+  reply: number;
+  /** Pending fault: label, 0 for none, and its words (pairs of halves). */
+  faultLabel: number;
+  readonly faultWords: Int32Array;
+  faultLength: number;
+  vcpu: number;
+  label: string;
+}
+
+export interface Endpoint {
+  readonly id: number;
+  head: number;
+  tail: number;
+  /** 0 idle, 1 senders wait, 2 receivers wait. */
+  waiting: 0 | 1 | 2;
+}
+
+export interface Notification {
+  readonly id: number;
+  head: number;
+  tail: number;
+  wordLo: number;
+  wordHi: number;
+  boundTcb: number;
+}
+
+export interface Reply {
+  readonly id: number;
+  /** The thread that waits for the answer, 0 for none. */
+  caller: number;
+  /** The SchedContext that came along, 0 for none. */
+  donated: number;
+  /** The thread that waits to receive with this object, 0 for none. */
+  receiver: number;
+}
+
+export interface SchedContext {
+  readonly id: number;
+  /** Ticks of 100 ns. budget 0: not configured, no time. */
+  budget: number;
+  period: number;
+  remaining: number;
+  /** When the budget is next filled up. */
+  refillAt: number;
+  /** The thread that runs on it now, and the one it is bound to. */
+  tcb: number;
+  home: number;
+  consumed: number;
+  /** In the release queue, waiting for refillAt. */
+  exhausted: boolean;
+}
+
+export interface VSpace {
+  readonly id: number;
+  /** Never used again, so a mapping cannot be mistaken for one in a later space. */
+  readonly serial: number;
+  /** The machine's number of the address space. */
+  readonly space: number;
+  readonly root: number;
+  /** Changes whenever a mapping is taken away or changed. */
+  generation: number;
+}
+
+export interface VcpuRegion {
+  readonly guestPhysical: number;
+  readonly physical: number;
+  bytes: number;
+}
+
+export interface Vcpu {
+  readonly id: number;
+  readonly serial: number;
+  readonly index: number;
+  /** The thread inside VCPURun, 0 for none. */
+  tcb: number;
+  /** Frames mapped one after the other make one region: the engine's cost grows with their number. */
+  regions: VcpuRegion[];
+  devices: { readonly guestPhysical: number; readonly bytes: number }[];
+  /** It has run: from now on the engine holds its memory. */
+  started: boolean;
+}
+
+export interface FrameObject {
+  readonly id: number;
+  /** Mappings that write (devices' included) and that execute: never both (WX-1). */
+  writers: number;
+  executors: number;
+  /** Mappings as a guest's memory. */
+  guests: number;
+}
+
+export interface IrqHandler {
+  readonly line: number;
+  notification: number;
+  badgeLo: number;
+  badgeHi: number;
+}
+
+export interface IoSpace {
+  readonly id: number;
+  readonly serial: number;
+  readonly device: number;
+  mappings: number;
+}
+
+export const PRIORITIES = 256;
+
+export class Kernel {
+  readonly machine: Machine;
+  /** Trap frames and RAM as signed 32-bit halves: BigInt costs 40-100 ns an operation, a pair of halves 2. */
+  readonly frames32: Int32Array;
+  readonly ram32: Int32Array;
+  readonly ram8: Uint8Array;
+
+  constructor(machine: Machine) {
+    this.machine = machine;
+    this.frames32 = new Int32Array(machine.frames);
+    this.ram32 = new Int32Array(machine.ram);
+    this.ram8 = new Uint8Array(machine.ram);
+  }
+
+  readonly objects = new ObjectTable();
+  readonly slots = new SlotTable();
+
+  // One sparse table a kind, by object id.
+  readonly cnodes: (CNodeShape | undefined)[] = [];
+  readonly tcbs: (Tcb | undefined)[] = [];
+  readonly endpoints: (Endpoint | undefined)[] = [];
+  readonly notifications: (Notification | undefined)[] = [];
+  readonly replies: (Reply | undefined)[] = [];
+  readonly schedContexts: (SchedContext | undefined)[] = [];
+  readonly vspaces: (VSpace | undefined)[] = [];
+  readonly vcpus: (Vcpu | undefined)[] = [];
+  readonly pages: (FrameObject | undefined)[] = [];
+  readonly ioSpaces: (IoSpace | undefined)[] = [];
+  readonly irqHandlers: (IrqHandler | undefined)[] = [];
+
+  /** Mapping targets by serial number. */
+  readonly spacesBySerial = new Map<number, number>();
+  nextSerial = 1;
+  readonly tcbOfFrame: (Tcb | undefined)[] = [];
+  readonly freeFrames: number[] = [];
+  readonly freeSpaces: number[] = [];
+  framesUsed = 0;
+  spacesUsed = 0;
+  vcpusAlive = 0;
+
+  /** The thread that has the CPU, 0 for none. Never in a ready queue (SCHED-1). */
+  current = 0;
+  /** The thread that direct switch chose, 0 for none. */
+  chosen = 0;
+  reschedule = false;
+  readonly readyHead = new Int32Array(PRIORITIES);
+  readonly readyTail = new Int32Array(PRIORITIES);
+  /** One bit a priority with a waiting thread. */
+  readonly readyBits = new Int32Array(PRIORITIES / 32);
+  /** SchedContext whose time runs, since when, and what is due when it is over. */
+  runningSc = 0;
+  runningSince = 0;
+  /** Exhausted SchedContexts that wait for their refill, and VMM threads whose guest waits for its timer: few, unsorted. */
+  readonly released: number[] = [];
+  readonly waitingVcpus: number[] = [];
+  /** The earliest of their times, Infinity for none. */
+  nextTimer = Infinity;
+  /** The host wants the CPU back at this time. */
+  hostDeadline = Infinity;
+  /** The earliest time at which something is due: when a running thread is preempted. */
+  deadline = Infinity;
+  /** Set at hostDeadline: dispatch answers "leave". */
+  leave = false;
+  /** CNodes whose last capability is gone but whose slots are not all empty yet. */
+  readonly dying: { first: number; radix: number; at: number; base: number; object: number }[] = [];
+}
