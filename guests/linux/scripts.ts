@@ -1,0 +1,106 @@
+// The scripts inside the initramfs: init, the shell's profile, the benchmark's workload. They use BusyBox alone.
+
+/**
+ * What runs as process 1.
+ *
+ * Kernel command line: `console=` names the console as usual. `bailiwick.control=hvcN` names a second virtio console that is the control channel:
+ * lines from the guest to its VMM, `ready` when user space is up and `exit STATUS` when the command or shell ended. It is a device of its own so
+ * that nothing printed on the console can pass for a status; without the parameter (on another machine) nothing is said. Which N: the VMM
+ * knows, as the kernel numbers virtio consoles in the device tree's order, after the firmware's own console if it uses one.
+ * `bailiwick.hostname=NAME`.
+ *
+ * With /bailiwick/exec present, that script runs without input, its output reaches the console byte for byte (no carriage returns are added), nothing else is printed,
+ * and the machine powers off. Else a shell with job control runs on the console; its end powers off too.
+ */
+export const INIT = `#!/bin/busybox sh
+export PATH=/bin:/sbin HOME=/root
+/bin/busybox mount -t proc proc /proc
+/bin/busybox mount -t sysfs sysfs /sys
+/bin/busybox mount -t devtmpfs devtmpfs /dev
+while read -r module; do /sbin/insmod "/lib/modules/$module.ko" 2>/dev/null; done </bailiwick/modules
+
+control= name=guest
+for word in $(/bin/busybox cat /proc/cmdline); do
+  case $word in
+    bailiwick.control=*) control=/dev/\${word#*=} ;;
+    bailiwick.hostname=*) name=\${word#*=} ;;
+  esac
+done
+echo "$name" >/proc/sys/kernel/hostname
+
+# The last console listed is the one that /dev/console stands for; it may have come with a module just loaded.
+tty=console
+for word in $(/bin/busybox cat /sys/class/tty/console/active); do tty=$word; done
+exec </dev/null >"/dev/$tty" 2>&1
+
+# Kept open: the driver forgets raw mode at the last close.
+if [ -c "$control" ]; then
+  exec 3<>"$control"
+  /bin/busybox stty raw -echo <&3
+else
+  exec 3>/dev/null
+fi
+
+finish() {
+  # Any change of mode waits until all output has left.
+  /bin/busybox stty -F "/dev/$tty" -opost
+  [ -z "$1" ] || echo "exit $1" >&3
+  /bin/busybox sync
+  /bin/busybox "$2" -f
+}
+
+if [ -f /bailiwick/exec ]; then
+  /bin/busybox --install -s /bin 2>/dev/null
+  # Not even the kernel's own farewell is mixed into the output.
+  echo 0 >/proc/sys/kernel/printk
+  /bin/busybox stty -F "/dev/$tty" -opost -echo
+  echo ready >&3
+  cd /root
+  /bin/busybox sh /bailiwick/exec 3>&-
+  finish $? poweroff
+fi
+
+/bin/busybox --install -s /bin 2>/dev/null
+# What BusyBox's halt, poweroff and reboot send to process 1.
+trap 'finish "" halt' USR1
+trap 'finish "" poweroff' USR2
+trap 'finish "" reboot' TERM
+echo ready >&3
+cd /root
+# A session leader's first terminal becomes its controlling one: that gives job control and Ctrl-C.
+/bin/busybox setsid /bin/busybox sh -c "exec /bin/busybox sh -l <>/dev/$tty >&0 2>&1 3>&-" &
+wait $!
+finish $? poweroff
+`;
+
+export const PROFILE = `export PATH=/bin:/sbin HOME=/root
+PS1='\\h:\\w\\$ '
+`;
+
+/** Prints a line `bench NAME MILLISECONDS` for each part, or `bench NAME failed` where BusyBox lacks the applet. The same on every machine that boots this initramfs. */
+export const BENCH = `#!/bin/busybox sh
+# /proc/timer_list says the clock in nanoseconds, where the kernel has it; /proc/uptime ticks each 10 ms.
+if [ -r /proc/timer_list ]; then
+  now() { { read -r skip; read -r skip; read -r skip skip t skip; } </proc/timer_list; echo "\${t%??????}"; }
+else
+  now() { read -r up rest </proc/uptime; echo "\${up%.*}\${up#*.}0"; }
+fi
+measure() {
+  label=$1; shift
+  from=$(now)
+  if "$@" >/dev/null 2>&1; then echo "bench $label $(($(now) - from))"; else echo "bench $label failed"; fi
+}
+reads() { dd if=/dev/zero of=/dev/null bs=1 count=20000; }
+loop() { i=0; while [ $i -lt 30000 ]; do i=$((i + 1)); done; }
+forks() { i=0; while [ $i -lt 200 ]; do /bin/busybox true; i=$((i + 1)); done; }
+sums() { md5sum /tmp/bench.data; }
+pack() { gzip -c /tmp/bench.text; }
+seq 1 150000 >/tmp/bench.text
+cat /tmp/bench.text /tmp/bench.text /tmp/bench.text /tmp/bench.text /tmp/bench.text /tmp/bench.text /tmp/bench.text /tmp/bench.text >/tmp/bench.data
+measure reads reads
+measure loop loop
+measure forks forks
+measure md5sum sums
+measure gzip pack
+rm -f /tmp/bench.text /tmp/bench.data
+`;
