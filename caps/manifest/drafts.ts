@@ -1,0 +1,135 @@
+// Components and guests of a manifest → drafts: everything about a component but what its uses come to. A guest becomes the draft of a VMM, so that
+// nothing later knows two sorts of program.
+import { MAX_USES, type Cpu, type JsonValue, type Program, type ResolvedUse } from "../image/system.ts";
+import { DiagnosticCode } from "./diagnostic.ts";
+import type { Report } from "./report.ts";
+import type { GuestFacts, Resources, VmmArgs } from "./resources.ts";
+import type { GuestImage, Image, Manifest, ManifestComponent, ManifestGuest, Offer, Use } from "./schema.ts";
+import type { Path } from "./source.ts";
+
+export interface Draft {
+  readonly name: string;
+  readonly path: Path;
+  readonly image: Image;
+  readonly program: Program;
+  readonly memory: number;
+  readonly stack: number;
+  readonly cpu: Cpu;
+  /** Uses that need no looking up: a VMM's own. They come first. */
+  readonly fixed: readonly ResolvedUse[];
+  readonly wanted: readonly WantedUse[];
+  readonly offers: readonly (Offer & { readonly name: string })[];
+  readonly args: JsonValue;
+  readonly essential: boolean;
+  readonly guest?: GuestOrder;
+}
+
+export interface WantedUse {
+  readonly name: string;
+  readonly use: Use;
+  readonly path: Path;
+  /** The protocol that it must speak, where that is known. */
+  readonly protocol?: string;
+}
+
+/** What the operator must put into the boot image for a guest. */
+export interface GuestOrder {
+  readonly guest: string;
+  readonly image: GuestImage;
+  /** Names of the boot files that the VMM uses. */
+  readonly kernel: string;
+  readonly initrd?: string;
+  readonly ramBytes: number;
+}
+
+/** The RAM of a guest begins here in its physical address space. */
+const GUEST_RAM_BASE = 0x8000_0000;
+/** What a VMM spends: its text, its tables, its VCPU. The guest's RAM is apart. */
+const VMM_MEMORY = 2 * 1024 ** 2;
+const VMM = { kind: "server", name: "vmm" } as const satisfies Image;
+const DEFAULT_STACK = 64 * 1024;
+/** Names that would be read as something else: in `use`, or by the operator. */
+const RESERVED = new Set(["platform", "root", "kernel"]);
+
+/** By name, in the order of the manifest. */
+export function draftAll(manifest: Manifest, resources: Resources, report: Report): ReadonlyMap<string, Draft> {
+  const drafts = new Map<string, Draft>();
+  const add = (draft: Draft): void => {
+    const at = draft.path;
+    const badName = { code: DiagnosticCode.badName, at, part: "key" } as const;
+    if (RESERVED.has(draft.name)) report.add({ ...badName, message: `'${draft.name}' cannot name a component`, cause: "is reserved" });
+    if (drafts.has(draft.name)) report.add({ ...badName, message: `'${draft.name}' names a component and a guest`, cause: "is a component's name already" });
+    else drafts.set(draft.name, draft);
+  };
+  for (const [name, component] of Object.entries(manifest.components)) add(draftComponent(name, component, resources, report));
+  const guests = Object.entries(manifest.guests);
+  for (const [name, guest] of guests) add(draftGuest(name, guest, guests.length === 1, resources, report));
+  return drafts;
+}
+
+function draftComponent(name: string, component: ManifestComponent, resources: Resources, report: Report): Draft {
+  const path = ["components", name];
+  const { image, memory, cpu, essential } = component;
+  const shipped = image.kind === "server" ? resources.servers.get(image.name) : undefined;
+  if (image.kind === "server" && shipped === undefined) report.unknown([...path, "image", "server"], "server", image.name, resources.servers.keys());
+  const kind = shipped ?? (image.kind === "ts" ? "hosted" : "machine");
+  if (kind === "hosted" && component.stack !== undefined) {
+    report.add({ code: DiagnosticCode.wrongValue, at: [...path, "stack"], message: `'${name}' has no stack of its own`, cause: "only machine programs have one", fix: "leave it out" });
+  }
+  const wanted = Object.entries(component.use).map(([as, use]) => ({ name: as, use, path: [...path, "use", as] }));
+  if (wanted.length > MAX_USES) {
+    report.add({ code: DiagnosticCode.tooMany, at: [...path, "use"], part: "key", message: `'${name}' uses too much`, cause: `${wanted.length} entries, at most ${MAX_USES}` });
+  }
+  return {
+    name,
+    path,
+    image,
+    program: { kind, file: programFile(name, image, kind) },
+    memory,
+    stack: kind === "machine" ? (component.stack ?? DEFAULT_STACK) : 0,
+    cpu,
+    fixed: [],
+    wanted,
+    offers: Object.entries(component.offer).map(([as, offer]) => ({ name: as, ...offer })),
+    args: component.args as JsonValue,
+    essential,
+  };
+}
+
+function draftGuest(name: string, guest: ManifestGuest, only: boolean, resources: Resources, report: Report): Draft {
+  const path = ["guests", name];
+  const { image, memory, cpu } = guest;
+  const facts: GuestFacts | undefined = image.kind === "shipped" ? resources.guests.get(image.name) : { cmdline: "", initrd: image.initrd !== undefined };
+  if (image.kind === "shipped" && facts === undefined) report.unknown([...path, "image"], "guest", image.name, resources.guests.keys());
+  if (!resources.servers.has(VMM.name)) report.unknown(path, "server", VMM.name, resources.servers.keys());
+  const stem = image.kind === "shipped" ? `guest/${image.name}` : `guest/${name}.own`;
+  const order: GuestOrder = { guest: name, image, kernel: `${stem}.kernel`, ramBytes: memory, ...(facts?.initrd === true ? { initrd: `${stem}.initrd` } : {}) };
+  const args: VmmArgs = { name, ramBytes: memory, cmdline: guest.cmdline ?? facts?.cmdline ?? "" };
+  const file = (as: string, stored: string): ResolvedUse => ({ name: as, kind: "file", file: stored, address: 0, bytes: 0 });
+  return {
+    name,
+    path,
+    image: VMM,
+    program: { kind: "hosted", file: programFile(name, VMM, "hosted") },
+    memory: VMM_MEMORY,
+    stack: 0,
+    cpu,
+    fixed: [
+      { name: "vcpu", kind: "vcpu" },
+      { name: "ram", kind: "ram", bytes: memory, address: 0, guestPhysical: GUEST_RAM_BASE },
+      file("kernel", order.kernel),
+      ...(order.initrd === undefined ? [] : [file("initrd", order.initrd)]),
+    ],
+    wanted: [{ name: "console", use: guest.console, path: [...path, "console"], protocol: "Console" }],
+    offers: [],
+    args,
+    essential: guest.essential ?? only,
+    guest: order,
+  };
+}
+
+/** Boot files are named after the component, because its uses are written into them; a shipped hosted program is one file for all that run it. */
+function programFile(name: string, image: Image, kind: Program["kind"]): string {
+  if (kind === "machine") return `component/${name}.elf`;
+  return image.kind === "server" ? `server/${image.name}.js` : `component/${name}.js`;
+}

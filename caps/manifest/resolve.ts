@@ -1,0 +1,119 @@
+// Manifest + what the kit has → the system that the root server will start (caps/image/system.ts), and what must be built for it; or every name,
+// right and size in it that does not hold. Pure and deterministic: the same text gives the same system.
+import { SYSTEM_FORMAT, type ResolvedComponent, type ResolvedSystem } from "../image/system.ts";
+import { DiagnosticCode, type Result } from "./diagnostic.ts";
+import { draftAll, type Draft, type GuestOrder } from "./drafts.ts";
+import { startOrder } from "./order.ts";
+import type { ParsedManifest } from "./parse.ts";
+import { createReport, type Report } from "./report.ts";
+import type { Board, Resources } from "./resources.ts";
+import type { Image, Manifest } from "./schema.ts";
+import { formatSize } from "./units.ts";
+import { wireAll } from "./wiring.ts";
+
+export type { GuestOrder } from "./drafts.ts";
+
+export interface Resolution {
+  readonly system: ResolvedSystem;
+  /** One for each program file of the system. */
+  readonly programs: readonly ProgramOrder[];
+  /** One for each guest. */
+  readonly guests: readonly GuestOrder[];
+}
+
+/** A boot file that must be built. The uses of `component` are to be written into it, if it is a machine program. */
+export interface ProgramOrder {
+  readonly component: string;
+  readonly file: string;
+  readonly image: Image;
+}
+
+type Drafts = ReadonlyMap<string, Draft>;
+
+export function resolveManifest({ manifest, source }: ParsedManifest, resources: Resources): Result<Resolution> {
+  const report = createReport(source);
+  const board = resources.boards.get(manifest.platform.board);
+  if (board === undefined) report.unknown(["platform", "board"], "board", manifest.platform.board, resources.boards.keys());
+  const drafts = draftAll(manifest, resources, report);
+  const uses = wireAll(drafts, board, resources, report);
+  const servers = new Map([...uses].map(([name, list]) => [name, list.flatMap((use) => (use.kind === "endpoint" ? [use.from] : []))]));
+  const order = orderOf(servers, drafts, report);
+  checkEnd(drafts, report);
+  if (board !== undefined) checkMemory(manifest, drafts, board, report);
+  if (report.diagnostics.length > 0) return { ok: false, diagnostics: report.diagnostics };
+
+  const components = order.flatMap((name, index): ResolvedComponent[] => {
+    const draft = drafts.get(name);
+    if (draft === undefined) return [];
+    const { program, memory, stack, cpu, offers, args, essential, guest } = draft;
+    return [
+      {
+        name,
+        number: index + 1,
+        program,
+        memory: powerOfTwo(memory),
+        stack,
+        cpu,
+        uses: uses.get(name) ?? [],
+        offers: offers.map((offer) => ({ name: offer.name, protocol: offer.protocol })),
+        args,
+        essential,
+        ...(guest === undefined ? {} : { guest: name }),
+      },
+    ];
+  });
+  const { name, version, platform } = manifest;
+  const system: ResolvedSystem = { format: SYSTEM_FORMAT, name, version, board: platform.board, memory: platform.memory, components };
+  const all = [...drafts.values()];
+  const programs = new Map(all.map(({ name: component, program, image }) => [program.file, { component, file: program.file, image }]));
+  return { ok: true, value: { system, programs: [...programs.values()], guests: all.flatMap(({ guest }) => (guest === undefined ? [] : [guest])) } };
+}
+
+/** An Untyped is a power of two in size. */
+const powerOfTwo = (bytes: number): number => 2 ** Math.ceil(Math.log2(bytes));
+
+function orderOf(servers: ReadonlyMap<string, readonly string[]>, drafts: Drafts, report: Report): readonly string[] {
+  const order = startOrder(servers);
+  if (order.ok) return order.order;
+  const [first = "", second = ""] = order.cycle;
+  const use = drafts.get(first)?.wanted.find((wanted) => wanted.use.from.startsWith(`${second}.`));
+  report.add({
+    code: DiagnosticCode.cycle,
+    at: [...(use?.path ?? []), "from"],
+    message: `components use each other in a circle: ${order.cycle.join(" -> ")}`,
+    cause: "none of them could start first",
+    fix: "let one of them be given the other's capability at run time",
+  });
+  return [];
+}
+
+function checkEnd(drafts: Drafts, report: Report): void {
+  const code = DiagnosticCode.neverEnds;
+  if (drafts.size === 0) {
+    report.add({ code, at: [], message: "the appliance has no component and no guest", cause: "nothing would run", fix: "add one under 'components' or 'guests'" });
+  } else if (report.diagnostics.length === 0 && ![...drafts.values()].some(({ essential }) => essential)) {
+    report.add({
+      code,
+      at: ["components"],
+      part: "key",
+      message: "nothing in the appliance is essential",
+      cause: "it would not end when its work is done",
+      fix: "add 'essential: true' to the component or guest whose end is the appliance's end",
+    });
+  }
+}
+
+/** Without the boot image, whose size is not known yet. */
+function checkMemory({ platform }: Manifest, drafts: Drafts, { minMemory, maxMemory, reserved }: Board, report: Report): void {
+  const finding = { code: DiagnosticCode.doesNotFit, at: ["platform", "memory"] };
+  if (platform.memory < minMemory || platform.memory > maxMemory) {
+    return report.add({ ...finding, message: `${platform.board} cannot have ${formatSize(platform.memory)} of RAM`, cause: `must be ${formatSize(minMemory)} to ${formatSize(maxMemory)}` });
+  }
+  const all = [...drafts.values()];
+  const components = all.reduce((sum, { memory }) => sum + powerOfTwo(memory), 0);
+  const guests = all.reduce((sum, { guest }) => sum + (guest?.ramBytes ?? 0), 0);
+  const needed = components + guests + reserved;
+  if (needed <= platform.memory) return;
+  const parts = [`components ${formatSize(components)}`, ...(guests > 0 ? [`guests' RAM ${formatSize(guests)}`] : []), `kernel and root ${formatSize(reserved)}`];
+  report.add({ ...finding, message: "the parts need more memory than the platform has", cause: `${parts.join(" + ")} = ${formatSize(needed)}`, fix: "give the platform more, or the parts less" });
+}

@@ -1,0 +1,161 @@
+// The form of a manifest (`apiVersion: bailiwick/1`), as a zod schema: what it parses to is the type Manifest, and the JSON Schema for editors is
+// generated from it. Form only: whether the names in it exist is resolve.ts's business.
+// Unknown keys are refused everywhere: a key that is misspelt must not silently mean the default.
+import { z } from "zod";
+import { DURATION_PATTERN, SIZE_PATTERN, parseDuration, parseSize } from "./units.ts";
+
+/** Components and guests. At most 23 characters, so that a name fits the kernel's labels and the boot image's file names. */
+export const NAME_PATTERN = /^[a-z][a-z0-9-]{0,22}$/;
+/** What a program calls a thing it uses or offers: a C identifier of at most 23 characters. */
+export const IDENTIFIER_PATTERN = /^[a-z][A-Za-z0-9_]{0,22}$/;
+const PROTOCOL_PATTERN = /^[A-Z][A-Za-z0-9]{0,39}$/;
+
+/** Rights of a use or an offer, as the manifest names them. */
+export const RIGHT_NAMES = ["call", "send", "grant"] as const;
+export type RightName = (typeof RIGHT_NAMES)[number];
+
+const MIB = 1024 ** 2;
+/** Priority 255 is the root server's. */
+const MAX_PRIORITY = 254;
+const MIN_MEMORY = 64 * 1024;
+const MIN_BUDGET_US = 10;
+
+const size = (doc: string) =>
+  z
+    .string({ error: "a size with its unit, such as 512KiB or 64MiB" })
+    .regex(SIZE_PATTERN, { error: "a size with its unit, such as 512KiB or 64MiB" })
+    .transform((text) => parseSize(text) ?? 0)
+    .describe(doc);
+
+const duration = (doc: string) =>
+  z
+    .string({ error: "a duration with its unit, such as 500us or 10ms" })
+    .regex(DURATION_PATTERN, { error: "a duration with its unit, such as 500us or 10ms" })
+    .transform((text) => parseDuration(text) ?? 0)
+    .describe(doc);
+
+const name = z.string().regex(NAME_PATTERN, { error: "a name: a small letter, then small letters, digits and '-', at most 23 in all" });
+const identifier = z.string().regex(IDENTIFIER_PATTERN, { error: "a small letter, then letters, digits and '_', at most 23 in all: programs use it as an identifier" });
+const file = z.string().min(1, { error: "the path of a file" }).describe("A file, relative to the manifest.");
+
+const rights = z.array(z.enum(RIGHT_NAMES)).min(1, { error: "at least one right: leave 'rights' out for the usual ones" });
+
+const cpu = z
+  .strictObject({
+    priority: z.int().min(0).max(MAX_PRIORITY).default(100).describe("0..254; the higher one runs first."),
+    budget: duration("CPU time in each period; by default the whole period.").optional(),
+    period: duration("How often the budget is filled up again.").optional(),
+  })
+  .transform((cpu) => {
+    const period = cpu.period ?? 10_000;
+    return { priority: cpu.priority, budget: cpu.budget ?? period, period };
+  })
+  .refine((cpu) => cpu.budget <= cpu.period, { error: "a budget no longer than the period", path: ["budget"] })
+  .refine((cpu) => cpu.budget >= MIN_BUDGET_US, { error: "a budget of at least 10us", path: ["budget"] });
+
+const image = z
+  .strictObject({
+    server: name.describe("A server shipped with the kit.").optional(),
+    c: z.union([file, z.array(file).min(1)]).describe("C sources, compiled and linked with the kit's library.").optional(),
+    elf: file.describe("An rv64 ELF executable.").optional(),
+    ts: file.describe("A TypeScript program with a default-exported generator.").optional(),
+  })
+  .meta({ minProperties: 1, maxProperties: 1 })
+  .transform((image, context): Image => {
+    const [first, ...more] = Object.entries(image);
+    if (first === undefined || more.length > 0) {
+      context.addIssue({ code: "custom", message: "exactly one of server, c, elf, ts", input: image });
+      return z.NEVER;
+    }
+    if (image.server !== undefined) return { kind: "server", name: image.server };
+    if (image.c !== undefined) return { kind: "c", files: typeof image.c === "string" ? [image.c] : image.c };
+    if (image.elf !== undefined) return { kind: "elf", file: image.elf };
+    return { kind: "ts", file: image.ts ?? "" };
+  });
+
+/** Where a component's program comes from. Paths are as written, relative to the manifest. */
+export type Image =
+  | { readonly kind: "server"; readonly name: string }
+  | { readonly kind: "c"; readonly files: readonly string[] }
+  | { readonly kind: "elf"; readonly file: string }
+  | { readonly kind: "ts"; readonly file: string };
+
+const use = z
+  .union([z.string(), z.strictObject({ from: z.string().describe("COMPONENT.OFFER or platform.DEVICE.regs, .irq, .iospace"), rights: rights.optional() })])
+  .transform((use): Use => (typeof use === "string" ? { from: use } : { from: use.from, ...(use.rights === undefined ? {} : { rights: use.rights }) }));
+export interface Use {
+  readonly from: string;
+  readonly rights?: readonly RightName[];
+}
+
+const protocolName = z.string().regex(PROTOCOL_PATTERN, { error: "a protocol's name: a capital letter, then letters and digits" });
+const offer = z
+  .union([protocolName, z.strictObject({ protocol: protocolName, rights: rights.describe("The most that a client may ask for.").optional() })])
+  .transform((offer): Offer => (typeof offer === "string" ? { protocol: offer, rights: RIGHT_NAMES } : { protocol: offer.protocol, rights: offer.rights ?? RIGHT_NAMES }));
+export interface Offer {
+  readonly protocol: string;
+  readonly rights: readonly RightName[];
+}
+
+const component = z.strictObject({
+  image,
+  memory: size("All that it may spend: image, stack, page tables, objects.")
+    .pipe(z.number().min(MIN_MEMORY, { error: "at least 64KiB" }))
+    .default(MIB),
+  stack: size("Stack of a machine program, a multiple of 4 KiB.")
+    .pipe(z.number().multipleOf(4096, { error: "a multiple of 4KiB" }).max(64 * MIB, { error: "at most 64MiB" }))
+    .optional(),
+  cpu: cpu.prefault({}),
+  use: z.record(identifier, use).default({}),
+  offer: z.record(identifier, offer).default({}),
+  args: z.json().default(null).describe("Handed to the program as it stands."),
+  essential: z.boolean().default(false).describe("When it ends, the appliance ends with its status."),
+});
+
+const guest = z.strictObject({
+  image: z
+    .union([name.describe("A guest shipped with the kit."), z.strictObject({ kernel: file, initrd: file.optional() })])
+    .transform((image): GuestImage => (typeof image === "string" ? { kind: "shipped", name: image } : { kind: "files", kernel: image.kernel, ...(image.initrd === undefined ? {} : { initrd: image.initrd }) })),
+  memory: size("The guest's RAM, a multiple of 2 MiB.").pipe(
+    z
+      .number()
+      .multipleOf(2 * MIB, { error: "a multiple of 2MiB" })
+      .min(16 * MIB, { error: "at least 16MiB" }),
+  ),
+  cmdline: z
+    .string()
+    .max(1023, { error: "at most 1023 characters" })
+    .regex(/^[\x20-\x7e]*$/, { error: "printable ASCII" })
+    .describe("The kernel's command line; by default the one of the image.")
+    .optional(),
+  console: use.describe("A component's offer of Console."),
+  cpu: cpu.prefault({}),
+  essential: z.boolean().describe("When it ends, the appliance ends with its status. By default true for an only guest.").optional(),
+});
+
+/** A kit's own image, or files of the user's. */
+export type GuestImage =
+  | { readonly kind: "shipped"; readonly name: string }
+  | { readonly kind: "files"; readonly kernel: string; readonly initrd?: string };
+
+export const manifestSchema = z.strictObject({
+  apiVersion: z.literal("bailiwick/1"),
+  kind: z.literal("Appliance"),
+  name,
+  version: z
+    .string({ error: "a version in quotes or with two dots, such as 0.1.0" })
+    .regex(/^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$/, { error: "a version such as 0.1.0" })
+    .max(40),
+  platform: z.strictObject({ board: z.string(), memory: size("RAM of the machine.") }),
+  components: z.record(name, component).default({}),
+  guests: z.record(name, guest).default({}),
+});
+
+export type Manifest = z.output<typeof manifestSchema>;
+export type ManifestComponent = Manifest["components"][string];
+export type ManifestGuest = Manifest["guests"][string];
+
+/** The JSON Schema (draft 2020-12) of what may be written in a manifest, for editors. */
+export function manifestJsonSchema(): object {
+  return { title: "Bailiwick appliance manifest", ...z.toJSONSchema(manifestSchema, { io: "input" }) };
+}

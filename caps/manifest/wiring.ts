@@ -1,0 +1,99 @@
+// What the `use` entries of drafts come to: which server's endpoint with which badge and rights, which part of which device.
+//
+// A server knows a client by one number, whichever of its offers the client uses; numbers count from 1 in the order of the manifest.
+import { Right } from "../abi/numbers.ts";
+import { FIRST_SIGNAL_BIT, MAX_SIGNALS, type ResolvedUse, type UseKind } from "../image/system.ts";
+import { DiagnosticCode } from "./diagnostic.ts";
+import type { Draft, WantedUse } from "./drafts.ts";
+import type { Report } from "./report.ts";
+import type { Board, Resources } from "./resources.ts";
+import type { RightName } from "./schema.ts";
+import type { Path } from "./source.ts";
+
+const RIGHT_BITS: Readonly<Record<RightName, number>> = { call: Right.Write | Right.GrantReply, send: Right.Write, grant: Right.Grant };
+
+/** Offer index << 16 | client number. */
+const OFFER_STEP = 0x1_0000;
+
+/** @returns the uses of each draft, in slot order, without those that were refused */
+export function wireAll(drafts: ReadonlyMap<string, Draft>, board: Board | undefined, resources: Resources, report: Report): ReadonlyMap<string, readonly ResolvedUse[]> {
+  const owners = new Map<string, string>();
+  const clients = new Map<string, Map<string, number>>();
+
+  const wire = (draft: Draft): ResolvedUse[] => {
+    const uses = [...draft.fixed];
+    for (const wanted of draft.wanted) {
+      const found = lookUp(draft, wanted, uses);
+      if (found !== undefined) uses.push({ name: wanted.name, ...found });
+    }
+    return uses;
+  };
+
+  const lookUp = (draft: Draft, wanted: WantedUse, before: readonly ResolvedUse[]): UseKind | undefined => {
+    const at = [...wanted.path, "from"];
+    const [first = "", second = "", ...rest] = wanted.use.from.split(".");
+    if (first === "platform") return lookUpDevice(draft, wanted, at, second, rest.join("."), before.filter(({ kind }) => kind === "irq").length);
+    if (second !== "" && rest.length === 0) return lookUpOffer(draft, wanted, at, first, second);
+    report.add({ code: DiagnosticCode.wrongValue, at, message: `'${wanted.use.from}' names nothing that can be used`, cause: "must be COMPONENT.OFFER or platform.DEVICE.PART" });
+    return undefined;
+  };
+
+  const lookUpOffer = (draft: Draft, { use, protocol }: WantedUse, at: Path, server: string, name: string): UseKind | undefined => {
+    const from = drafts.get(server);
+    if (from === undefined) return void report.unknown(at, "component", server, [...drafts.keys(), "platform"]);
+    const offer = from.offers.findIndex((candidate) => candidate.name === name);
+    const offered = from.offers[offer];
+    if (offered === undefined) {
+      if (from.offers.length > 0) return void report.unknown(at, `offer of '${server}'`, name, from.offers.map((other) => other.name));
+      return void report.add({ code: DiagnosticCode.unknownName, at, message: `'${server}' offers nothing`, cause: "cannot be used", fix: `add 'offer: { ${name}: PROTOCOL }' to ${from.path.join(".")}` });
+    }
+    if (protocol !== undefined && offered.protocol !== protocol) {
+      report.add({ code: DiagnosticCode.wrongProtocol, at, message: `'${use.from}' speaks another protocol`, cause: `is ${offered.protocol}, must be ${protocol}` });
+    }
+    const usual: readonly RightName[] = resources.protocols.get(offered.protocol)?.sendsCapabilities === true ? ["call", "grant"] : ["call"];
+    const rights = use.rights ?? usual;
+    const refused = rights.filter((right) => !offered.rights.includes(right) && !(right === "send" && offered.rights.includes("call")));
+    if (refused.length > 0) {
+      report.add({
+        code: DiagnosticCode.rightNotOffered,
+        at: use.rights === undefined ? at : [...at.slice(0, -1), "rights"],
+        message: `'${use.from}' does not offer that much`,
+        cause: `'${server}' offers [${offered.rights.join(", ")}] only, without ${refused.join(", ")}`,
+        fix: `add it to ${[...from.path, "offer", name].join(".")}.rights, or ask for less`,
+      });
+    }
+    const bits = rights.reduce((all, right) => all | RIGHT_BITS[right], 0);
+    return { kind: "endpoint", from: server, offer, badge: offer * OFFER_STEP + clientNumber(server, draft.name), rights: bits };
+  };
+
+  const clientNumber = (server: string, client: string): number => {
+    const numbers = clients.get(server) ?? new Map<string, number>();
+    clients.set(server, numbers);
+    const number = numbers.get(client) ?? numbers.size + 1;
+    numbers.set(client, number);
+    return number;
+  };
+
+  const lookUpDevice = (draft: Draft, { use }: WantedUse, at: Path, name: string, part: string, signals: number): UseKind | undefined => {
+    if (board === undefined) return undefined;
+    const device = board.devices.get(name);
+    if (device === undefined) return void report.unknown(at, "device", name, board.devices.keys());
+    const parts = new Map<string, UseKind>([["regs", { kind: "device", device: name, physical: device.physical, address: 0, bytes: device.bytes }]]);
+    if (device.irq !== undefined) parts.set("irq", { kind: "irq", device: name, irq: device.irq, badge: 2 ** (FIRST_SIGNAL_BIT + signals) });
+    if (device.dma) parts.set("iospace", { kind: "iospace", device: name });
+    const found = parts.get(part);
+    if (found === undefined) return void report.unknown(at, `part of platform.${name}`, part, parts.keys());
+    if (use.rights !== undefined) {
+      report.add({ code: DiagnosticCode.rightNotOffered, at: [...at.slice(0, -1), "rights"], message: "a device has no rights to choose from", cause: "does not apply to a device", fix: "leave it out" });
+    }
+    const owner = owners.get(use.from);
+    if (owner !== undefined) {
+      report.add({ code: DiagnosticCode.usedTwice, at, message: `${use.from} is used twice`, cause: `'${owner}' has it already`, fix: "one driver holds a device; let the other use what that driver offers" });
+    }
+    owners.set(use.from, draft.name);
+    if (found.kind === "irq" && signals >= MAX_SIGNALS) report.add({ code: DiagnosticCode.tooMany, at, message: `'${draft.name}' uses too many interrupts`, cause: `at most ${MAX_SIGNALS}` });
+    return found;
+  };
+
+  return new Map([...drafts].map(([name, draft]) => [name, wire(draft)]));
+}

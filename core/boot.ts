@@ -1,0 +1,187 @@
+// Image → running system. The machine is opened, the boot files are laid in its RAM, the root server gets a capability to
+// everything there is, and the loop begins: the kernel runs until it pauses, the host gets its turn, and so on.
+import { ROOT_FILE } from "../caps/image/system.ts";
+import { KernelPanic } from "../caps/model/panic.ts";
+import type { BootFile, ConsoleBackend } from "./host/backend.ts";
+import { run } from "./kernel/kernel.ts";
+import { threadName } from "./kernel/objects/tcb.ts";
+import { translate } from "./kernel/objects/vspace.ts";
+import { startRoot } from "./kernel/root.ts";
+import { Kernel, TcbSlot } from "./kernel/state.ts";
+import { BOARD_DEVICES, DEVICE_BYTES } from "./machine/board.ts";
+import { openMachine, type BoardMachine } from "./machine/machine.ts";
+
+/** The host's turn comes this often, in ticks of 100 ns: input waits no longer. */
+const SLICE = 50_000;
+/** A timer nearer than this is waited for by turning, not by the host's timer: that has a grain of 1 ms. */
+const NEAR_MS = 1.2;
+
+export interface BootOptions {
+  /** Bytes of RAM, a multiple of 2 MiB. */
+  readonly ramBytes: number;
+  readonly files: readonly BootFile[];
+  readonly console: ConsoleBackend;
+  /** A line of JSON from the root server, or of the machine's own: an event for the operator. */
+  readonly onEvent: (line: string) => void;
+  /** "blocks" counts what is executed, so that the same inputs give the same run. Default "host". */
+  readonly clock?: "host" | "blocks";
+  /** 32 bytes from which the machine's entropy device draws; absent: the host's randomness. */
+  readonly seed?: Uint8Array;
+  readonly trace?: boolean;
+}
+
+export interface SystemStats {
+  readonly traps: number;
+  readonly blocks: number;
+  readonly engines: number;
+  readonly rebinds: number;
+  readonly ticks: number;
+}
+
+/** Why a system stopped: it was told to, nothing in it can ever run again, or the kernel broke a promise of its own. */
+export type Ending = { readonly kind: "stopped"; readonly reason: string } | { readonly kind: "idle" } | { readonly kind: "panic"; readonly message: string };
+
+export interface System {
+  /** Runs until the end; once. */
+  run(): Promise<Ending>;
+  stop(reason: string): void;
+  stats(): SystemStats;
+  readonly kernel: Kernel;
+}
+
+/** @throws RangeError when the files do not fit into RAM or the root server is missing or not a program; AddonError when the engine cannot be loaded. */
+export async function boot(options: BootOptions): Promise<System> {
+  const entropy = options.seed === undefined ? await hostEntropy() : seededEntropy(options.seed);
+  const report = (event: object): void => options.onEvent(JSON.stringify(event));
+  let kernel: Kernel | undefined;
+  const machine = openMachine({
+    ramBytes: options.ramBytes, clock: options.clock ?? "host", console: options.console, onControl: options.onEvent, entropy,
+    onProgramError: (frame, text) => {
+      const t = kernel?.tcbOfFrame[frame];
+      report({ event: "log", component: t === undefined ? "?" : threadName(t), text });
+    },
+    onDevice: (device, text) => report({ event: "log", component: device, text }),
+  });
+  try {
+    const k = (kernel = new Kernel(machine));
+    machine.attach(translationOf(k));
+    startRoot(k, { files: options.files, program: ROOT_FILE, devices: BOARD_DEVICES.map(({ physical }) => ({ physical, bytes: DEVICE_BYTES })) });
+    return systemOf(k, machine, options.clock === "blocks");
+  } catch (error) {
+    machine.close();
+    throw error;
+  }
+}
+
+/** Hosted threads see memory through the page tables of their VSpace. */
+function translationOf(k: Kernel) {
+  const space = (frame: number) => {
+    const t = k.tcbOfFrame[frame]!;
+    return k.vspaces[k.slots.object[t.slots + TcbSlot.VSpace]!];
+  };
+  return {
+    translate(frame: number, address: number, access: 0 | 1 | 2): number {
+      const v = space(frame);
+      return v === undefined ? -1 : translate(k, v, address, access);
+    },
+    generation: (frame: number): number => space(frame)?.generation ?? -1,
+  };
+}
+
+function systemOf(k: Kernel, machine: BoardMachine, deterministic: boolean): System {
+  let stopped: string | undefined;
+  let wakeUp = (): void => {};
+  machine.onInterrupt(() => wakeUp());
+
+  /** Waits for an interrupt, or until the clock has come to `due`. */
+  const idle = (due: number): Promise<void> =>
+    new Promise((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer);
+        resolve();
+      };
+      let timer: NodeJS.Timeout | undefined;
+      wakeUp = done;
+      if (due === Infinity) {
+        // Nothing holds the process open while a machine waits for input only.
+        timer = setTimeout(done, 1000);
+        return;
+      }
+      const ms = (due - machine.clock()) / 10_000;
+      if (ms <= NEAR_MS) setImmediate(done);
+      else timer = setTimeout(done, Math.min(ms - 1, 2 ** 30));
+    });
+  const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+  const loop = async (): Promise<Ending> => {
+    while (stopped === undefined) {
+      const pause = run(k, machine.clock() + SLICE);
+      if (stopped !== undefined) break;
+      if (pause === "slice") {
+        await turn();
+      } else if (k.nextTimer === Infinity && k.irqHandlers.every((h) => h === undefined || h.notification === 0)) {
+        return { kind: "idle" };
+      } else if (deterministic && k.nextTimer < Infinity) {
+        machine.advanceClock(Math.max(0, Math.ceil(k.nextTimer - machine.clock())));
+        await turn();
+      } else {
+        if (!machine.irq.pending) await idle(k.nextTimer);
+        wakeUp = () => {};
+      }
+    }
+    return { kind: "stopped", reason: stopped };
+  };
+
+  let stats: SystemStats | undefined;
+  const readStats = (): SystemStats => {
+    const c = new Float64Array(machine.control, 0, 8);
+    return { traps: c[5]!, blocks: c[2]!, engines: c[3]!, rebinds: c[4]!, ticks: machine.clock() };
+  };
+  return {
+    async run() {
+      try {
+        return await loop();
+      } catch (error) {
+        if (error instanceof KernelPanic) return { kind: "panic", message: error.message };
+        throw error;
+      } finally {
+        stats = readStats();
+        machine.close();
+      }
+    },
+    stop(reason) {
+      stopped ??= reason;
+      k.hostDeadline = 0;
+      k.leave = true;
+      wakeUp();
+    },
+    stats: () => stats ?? readStats(),
+    kernel: k,
+  };
+}
+
+async function hostEntropy(): Promise<(most: number) => Uint8Array> {
+  const { randomBytes } = await import("node:crypto");
+  return (most) => randomBytes(most);
+}
+
+/** A stream that follows from the seed alone, for repeatable runs; no secret. Source: xoshiro128**, Blackman and Vigna 2018. */
+function seededEntropy(seed: Uint8Array): (most: number) => Uint8Array {
+  const state = new Uint32Array(4);
+  seed.forEach((byte, i) => (state[(i >> 2) & 3]! ^= byte << (8 * (i & 3))));
+  if (state.every((word) => word === 0)) state[0] = 1;
+  const next = (): number => {
+    const [a, b, c, d] = [state[0]!, state[1]!, state[2]!, state[3]!];
+    const x = Math.imul(b, 5);
+    const result = Math.imul((x << 7) | (x >>> 25), 9) >>> 0;
+    state[2] = c ^ a;
+    state[3] = d ^ b;
+    state[1] = b ^ state[2]!;
+    state[0] = a ^ state[3]!;
+    state[2]! ^= b << 9;
+    state[3] = (state[3]! << 11) | (state[3]! >>> 21);
+    return result;
+  };
+  return (most) => Uint8Array.from({ length: most }, () => next() & 0xff);
+}
+

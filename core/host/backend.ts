@@ -1,0 +1,23 @@
+// What the machine needs of its host, as interfaces: the boot takes them as values, so that the same machine runs in a terminal, under a test, or in
+// a program of the user's. Nothing here does anything.
+
+/** A file of the boot image. The name is at most 48 bytes of ASCII. The bytes are the boot's to read; they are copied into RAM. */
+export interface BootFile {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * The far side of the machine's serial line.
+ *
+ * Output: the device writes only while `ready()`; once it was not, every callback given to `onDrained` is called when it is ready again.
+ * Input: each piece of input goes to the callbacks given to `onInput`, in order of arrival and once; it is theirs to keep. What arrives before the
+ * first callback is there waits for it.
+ */
+export interface ConsoleBackend {
+  /** The bytes are copied or written before this returns: the caller may reuse them. */
+  write(bytes: Uint8Array): void;
+  ready(): boolean;
+  onDrained(callback: () => void): void;
+  onInput(callback: (bytes: Uint8Array) => void): void;
+}

@@ -1,0 +1,151 @@
+// DMA translation: a device reaches RAM only through its own table, which begins empty. Every access is checked to the
+// byte; one that is refused changes nothing, is recorded with its device, address and direction, and answers a fault.
+//
+// IOMMU-1  A table names only frames that an IOSpace capability mapped and nobody has unmapped since.
+// An access is done whole between two kernel entries, so no DMA is ever in flight when a mapping is taken away.
+import { Right } from "../../caps/abi/numbers.ts";
+import type { DmaFault, DmaPort } from "../devices/device.ts";
+
+const PAGE = 4096;
+const LARGE = 2 ** 21;
+/** Most fault records kept; older ones are dropped and counted. */
+const MOST_FAULTS = 64;
+
+interface Mapping {
+  readonly physical: number;
+  readonly rights: number;
+}
+
+export interface IommuFault extends DmaFault {
+  readonly device: string;
+}
+
+export interface IommuMemory {
+  readonly ram: ArrayBuffer;
+  readonly ramBase: number;
+  /** RAM was written by a device. */
+  written(physical: number, bytes: number): void;
+}
+
+export class Iommu {
+  readonly devices: readonly string[];
+  readonly faults: IommuFault[] = [];
+  faultsDropped = 0;
+  readonly #memory: IommuMemory;
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  /** By device: mappings of 4 KiB by I/O page, and of 2 MiB. */
+  readonly #small: Map<number, Mapping>[];
+  readonly #large: Map<number, Mapping>[];
+
+  constructor(devices: readonly string[], memory: IommuMemory) {
+    this.devices = devices;
+    this.#memory = memory;
+    this.#bytes = new Uint8Array(memory.ram);
+    this.#view = new DataView(memory.ram);
+    this.#small = devices.map(() => new Map());
+    this.#large = devices.map(() => new Map());
+  }
+
+  /** Maps one frame of 4 KiB or 2 MiB at an I/O address, a multiple of its size. False if something is mapped there. */
+  map(device: number, ioAddress: number, physical: number, bytes: number, rights: number): boolean {
+    const large = this.#large[device]!, small = this.#small[device]!;
+    if (large.has(Math.floor(ioAddress / LARGE))) return false;
+    if (bytes === LARGE) {
+      for (let page = ioAddress / PAGE, end = page + LARGE / PAGE; page < end; page++) if (small.has(page)) return false;
+      large.set(ioAddress / LARGE, { physical, rights });
+      return true;
+    }
+    if (small.has(ioAddress / PAGE)) return false;
+    small.set(ioAddress / PAGE, { physical, rights });
+    return true;
+  }
+
+  unmap(device: number, ioAddress: number): void {
+    if (!this.#small[device]!.delete(ioAddress / PAGE)) this.#large[device]!.delete(ioAddress / LARGE);
+  }
+
+  clear(device: number): void {
+    this.#small[device]!.clear();
+    this.#large[device]!.clear();
+  }
+
+  /** Offset in RAM of an I/O address, and how many bytes follow in the same frame; null if the access is not allowed there. */
+  #translate(device: number, address: number, right: number): { offset: number; room: number } | null {
+    const small = this.#small[device]!.get(Math.floor(address / PAGE));
+    if (small !== undefined) {
+      if ((small.rights & right) === 0) return null;
+      return { offset: small.physical - this.#memory.ramBase + (address % PAGE), room: PAGE - (address % PAGE) };
+    }
+    const large = this.#large[device]!.get(Math.floor(address / LARGE));
+    if (large === undefined || (large.rights & right) === 0) return null;
+    return { offset: large.physical - this.#memory.ramBase + (address % LARGE), room: LARGE - (address % LARGE) };
+  }
+
+  #fault(device: number, address: number, bytes: number, direction: "read" | "write"): DmaFault {
+    const fault = { device: this.devices[device]!, address, bytes, direction };
+    if (this.faults.length === MOST_FAULTS) {
+      this.faults.shift();
+      this.faultsDropped++;
+    }
+    this.faults.push(fault);
+    return { address, bytes, direction };
+  }
+
+  /** The pieces of RAM behind an access, or null when any byte of it is refused. */
+  #pieces(device: number, address: number, bytes: number, right: number): { offset: number; length: number }[] | null {
+    const pieces = [];
+    for (let done = 0; done < bytes; ) {
+      const at = this.#translate(device, address + done, right);
+      if (at === null) return null;
+      const length = Math.min(at.room, bytes - done);
+      pieces.push({ offset: at.offset, length });
+      done += length;
+    }
+    return pieces;
+  }
+
+  /** The DMA port of one device. */
+  port(device: number): DmaPort {
+    const read = (address: number, bytes: number): Uint8Array | DmaFault => {
+      const pieces = this.#pieces(device, address, bytes, Right.Read);
+      if (pieces === null) return this.#fault(device, address, bytes, "read");
+      const copy = new Uint8Array(bytes);
+      let done = 0;
+      for (const { offset, length } of pieces) {
+        copy.set(this.#bytes.subarray(offset, offset + length), done);
+        done += length;
+      }
+      return copy;
+    };
+    const write = (address: number, bytes: Uint8Array): DmaFault | null => {
+      const pieces = this.#pieces(device, address, bytes.length, Right.Write);
+      if (pieces === null) return this.#fault(device, address, bytes.length, "write");
+      let done = 0;
+      for (const { offset, length } of pieces) {
+        this.#bytes.set(bytes.subarray(done, done + length), offset);
+        this.#memory.written(this.#memory.ramBase + offset, length);
+        done += length;
+      }
+      return null;
+    };
+    const load = (address: number, bytes: 2 | 4): number | DmaFault => {
+      const at = this.#translate(device, address, Right.Read);
+      if (at === null) return this.#fault(device, address, bytes, "read");
+      if (at.room >= bytes) return bytes === 2 ? this.#view.getUint16(at.offset, true) : this.#view.getUint32(at.offset, true);
+      const got = read(address, bytes);
+      if (!(got instanceof Uint8Array)) return got;
+      return got.reduceRight((value, byte) => value * 256 + byte, 0);
+    };
+    const store = (address: number, value: number, bytes: 2 | 4): DmaFault | null =>
+      write(address, Uint8Array.from({ length: bytes }, (_, i) => (value >>> (8 * i)) & 0xff));
+    return {
+      load16: (address) => load(address, 2),
+      load32: (address) => load(address, 4),
+      store16: (address, value) => store(address, value, 2),
+      store32: (address, value) => store(address, value, 4),
+      read,
+      write,
+    };
+  }
+}

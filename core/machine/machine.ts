@@ -1,0 +1,227 @@
+// The machine the kernel runs on, put together: RAM and engines (the addon), hosted programs, interrupt lines, IOMMU,
+// and the board's devices with what is behind them on the host.
+import { readDevice, writeDevice, type Device } from "../devices/device.ts";
+import { ControlChannel } from "../devices/control.ts";
+import { Uart16550 } from "../devices/uart16550.ts";
+import { VirtioMmio } from "../devices/virtio/mmio.ts";
+import { VirtioRng } from "../devices/virtio/rng.ts";
+import type { ConsoleBackend } from "../host/backend.ts";
+import type { Machine, VcpuPort } from "../kernel/machine.ts";
+import { BOARD_DEVICES, RAM_BASE, type BoardDeviceName } from "./board.ts";
+import { createHostedEngine, type HostedEngine } from "./hosted.ts";
+import { Iommu, type IommuFault } from "./iommu.ts";
+import { IrqChip } from "./irqchip.ts";
+import { CONTROL_KICK, createMachine, VCPU_RECORD_BYTES, type NativeMachine } from "./unicorn.ts";
+
+const PAGE = 4096;
+/** Engines for machine programs: hardware contexts, opened when first needed. */
+const ENGINES = 16;
+const MAX_THREADS = 2 ** 16;
+const MAX_SPACES = 2 ** 16;
+const MAX_VCPUS = 64;
+
+export interface MachineOptions {
+  /** Bytes of RAM, a multiple of 2 MiB. */
+  readonly ramBytes: number;
+  readonly clock: "host" | "blocks";
+  readonly console: ConsoleBackend;
+  /** One line of the control device. */
+  readonly onControl: (line: string) => void;
+  /** Random bytes for the machine's entropy device: up to `most`, at least one. */
+  readonly entropy: (most: number) => Uint8Array;
+  /** A hosted program ended with an error of its own. */
+  readonly onProgramError: (frame: number, text: string) => void;
+  /** What a device did that its driver should know of: a line for the operator. */
+  readonly onDevice: (device: string, text: string) => void;
+}
+
+/** How hosted threads reach memory: the kernel's page-table walk, given once the kernel is there. */
+export interface AddressTranslation {
+  translate(frame: number, address: number, access: 0 | 1 | 2): number;
+  generation(frame: number): number;
+}
+
+export interface BoardMachine extends Machine {
+  /** Completes the machine; called once, before the first thread runs. */
+  attach(translation: AddressTranslation): void;
+  /** Called whenever an interrupt line becomes pending. */
+  onInterrupt(callback: () => void): void;
+  advanceClock(ticks: number): void;
+  readonly faults: readonly IommuFault[];
+  readonly control: ArrayBuffer;
+  close(): void;
+}
+
+export function openMachine(options: MachineOptions): BoardMachine {
+  const native = createMachine({
+    ramBytes: options.ramBytes, maxThreads: MAX_THREADS, maxSpaces: MAX_SPACES, maxEngines: ENGINES, maxVcpus: MAX_VCPUS, clock: options.clock,
+  });
+  const control = new Float64Array(native.control, 0, 8);
+  const kick = new Int32Array(native.control);
+  const irq = new IrqChip();
+  let onInterrupt = (): void => {};
+  irq.onPending(() => {
+    kick[CONTROL_KICK] = 1;
+    onInterrupt();
+  });
+
+  // Pages that an engine may have translated although somebody else can write them: guests' memory.
+  const shared = new Uint8Array(options.ramBytes / PAGE);
+  const written = (physical: number, bytes: number): void => {
+    const first = Math.floor((physical - RAM_BASE) / PAGE), last = Math.floor((physical - RAM_BASE + bytes - 1) / PAGE);
+    for (let page = first; page <= last; page++) {
+      if (shared[page] === 0) continue;
+      let end = page + 1;
+      while (end <= last && shared[end] === 1) end++;
+      native.invalidate(RAM_BASE + page * PAGE, (end - page) * PAGE);
+      page = end;
+    }
+  };
+
+  const dmaDevices = BOARD_DEVICES.filter((d) => d.dma).map((d) => d.name);
+  const iommu = new Iommu(dmaDevices, { ram: native.ram, ramBase: RAM_BASE, written });
+  const line = (name: BoardDeviceName) => {
+    const number = BOARD_DEVICES.find((d) => d.name === name)!.irq;
+    return (level: boolean): void => irq.setLevel(number, level);
+  };
+  const devices = buildDevices(options, line, iommu);
+  for (const { name, physical } of BOARD_DEVICES) {
+    const device = devices[name];
+    native.mapDevice(physical, PAGE, (offset, size) => readDevice(device, offset, size), (offset, size, lo, hi) => writeDevice(device, offset, size, lo, hi));
+  }
+
+  let hosted: HostedEngine | undefined;
+  const engine = (): HostedEngine => hosted!;
+  const decoder = new TextDecoder();
+  return {
+    ram: native.ram, ramBase: RAM_BASE, frames: native.frames, maxThreads: MAX_THREADS, maxSpaces: MAX_SPACES, maxVcpus: MAX_VCPUS,
+    run: (frame, trap) => native.run(frame, trap),
+    bindSpace: native.bindSpace, dropSpace: native.dropSpace, flushSpace: native.flushSpace, invalidate: native.invalidate,
+    hosted: {
+      load: (frame, text) => engine().load(frame, decoder.decode(text)),
+      step: (frame) => {
+        const cause = engine().step(frame);
+        if (cause === 2) options.onProgramError(frame, engine().lastError(frame));
+        return cause;
+      },
+      unload: (frame) => engine().unload(frame),
+      lastError: (frame) => engine().lastError(frame),
+    },
+    vcpu: vcpuPort(native, shared),
+    clock: native.clock,
+    setDeadline: (ticks) => void (control[0] = ticks),
+    irq,
+    iommu,
+    attach(translation) {
+      hosted = createHostedEngine({ frames: native.frames, ram: native.ram, ramBase: RAM_BASE, ...translation, written, ...registersOf(devices) });
+    },
+    onInterrupt: (callback) => void (onInterrupt = callback),
+    advanceClock: native.advanceClock,
+    faults: iommu.faults,
+    control: native.control,
+    close: native.close,
+  };
+}
+
+function buildDevices(options: MachineOptions, line: (name: BoardDeviceName) => (level: boolean) => void, iommu: Iommu): Record<BoardDeviceName, Device> {
+  const { console } = options;
+  const waiting: Uint8Array[] = [];
+  const feed = (): void => {
+    while (waiting.length > 0) {
+      const piece = waiting[0]!;
+      const taken = uart.receive(piece);
+      if (taken < piece.length) {
+        waiting[0] = piece.subarray(taken);
+        return;
+      }
+      waiting.shift();
+    }
+  };
+  const output = new OutputBuffer(console);
+  const uart = new Uart16550(line("uart0"), { ready: () => output.ready(), output: (byte) => output.push(byte), room: feed });
+  console.onDrained(() => uart.drained());
+  console.onInput((bytes) => {
+    waiting.push(bytes);
+    feed();
+  });
+  const rng = new VirtioRng({ take: options.entropy });
+  return {
+    uart0: uart,
+    rng0: new VirtioMmio(rng, { irq: line("rng0"), dma: iommu.port(iommu.devices.indexOf("rng0")), report: (text) => options.onDevice("rng0", text) }),
+    ctl0: new ControlChannel(options.onControl),
+  };
+}
+
+/** Bytes of the serial line on their way to the host, a piece at a time: a write to the host for each byte would cost a system call. */
+class OutputBuffer {
+  readonly #console: ConsoleBackend;
+  readonly #bytes = new Uint8Array(4096);
+  #count = 0;
+
+  constructor(console: ConsoleBackend) {
+    this.#console = console;
+  }
+
+  ready(): boolean {
+    return this.#count < this.#bytes.length || this.#flush();
+  }
+
+  push(byte: number): void {
+    if (this.#count === 0) setImmediate(() => this.#flush());
+    this.#bytes[this.#count++] = byte;
+    if (this.#count === this.#bytes.length) this.#flush();
+  }
+
+  /** False when the host takes nothing now. */
+  #flush(): boolean {
+    if (!this.#console.ready()) return false;
+    if (this.#count > 0) this.#console.write(this.#bytes.subarray(0, this.#count));
+    this.#count = 0;
+    return true;
+  }
+}
+
+/** Device registers as hosted threads reach them. */
+function registersOf(devices: Record<BoardDeviceName, Device>) {
+  const find = (physical: number): { device: Device; offset: number } | undefined => {
+    const at = BOARD_DEVICES.find((d) => physical >= d.physical && physical < d.physical + PAGE);
+    return at === undefined ? undefined : { device: devices[at.name], offset: physical - at.physical };
+  };
+  return {
+    deviceRead(physical: number, size: number): number {
+      const at = find(physical);
+      return at === undefined ? -1 : Number(readDevice(at.device, at.offset, size));
+    },
+    deviceWrite(physical: number, size: number, value: number): boolean {
+      const at = find(physical);
+      if (at === undefined) return false;
+      writeDevice(at.device, at.offset, size, value, 0);
+      return true;
+    },
+  };
+}
+
+function vcpuPort(native: NativeMachine, shared: Uint8Array): VcpuPort {
+  const pages = (physical: number, bytes: number, value: number): void => {
+    shared.fill(value, (physical - RAM_BASE) / PAGE, (physical - RAM_BASE + bytes) / PAGE);
+  };
+  return {
+    words: new Int32Array(native.vcpus),
+    floats: new Float64Array(native.vcpus),
+    record: (vcpu) => (vcpu * VCPU_RECORD_BYTES) / 4,
+    run: native.runVcpu,
+    create: native.createVcpu,
+    destroy: native.destroyVcpu,
+    mapRam(vcpu, guestPhysical, physical, bytes) {
+      pages(physical, bytes, 1);
+      native.mapVcpuRam(vcpu, guestPhysical, physical - RAM_BASE, bytes);
+    },
+    unmapRam(vcpu, guestPhysical, bytes) {
+      native.unmapVcpuRam(vcpu, guestPhysical, bytes);
+    },
+    mapDevice: native.mapVcpuDevice,
+    readRegisters: native.readVcpu,
+    writeRegisters: native.writeVcpu,
+  };
+}
+

@@ -1,0 +1,137 @@
+/* One rv64 hart of the Unicorn engine: registers, memory map, physical memory protection, start and stop.
+ *
+ * Usable alone; the machine (machine.h) and the virtual CPUs (vcpu.h) are built on it and on nothing else of Unicorn.
+ *
+ * Invariants
+ *  - While the engine does not run, `context` is the truth and the live registers are scratch: every start restores it,
+ *    and after every stop it is saved. While it runs (inside a hook) the live registers are the truth: save(), edit, restore().
+ *  - Context fields are reached by offsets found by calibration (calibrate.cc), never by constants.
+ *  - S and U mode reach only the windows that were mapped: the PMP of the hart denies everything else, so that an access to
+ *    nothing is an ordinary access fault with an exact pc and address, also for fetches and page-table walks.
+ * Sources: unicorn.h of 2.1.1 to 2.1.4; RISC-V Privileged Architecture 1.12, 3.7 (PMP).
+ */
+#pragma once
+#include <stdint.h>
+#include <string.h>
+#include <string>
+#include <vector>
+#include <unicorn/unicorn.h>
+
+namespace bailiwick {
+
+using u32 = uint32_t;
+using u64 = uint64_t;
+
+/* What went wrong, in words for the caller; empty when nothing did. */
+using Failure = std::string;
+
+constexpr u64 PAGE = 4096;
+constexpr u64 PHYSICAL_END = 1ull << 48; /* windows lie below; the engine's own scratch page lies above */
+enum Privilege : u64 { USER = 0, SUPERVISOR = 1, MACHINE = 3 };
+
+namespace status { /* mstatus and sstatus */
+constexpr u64 SIE = 1 << 1, SPIE = 1 << 5, SPP = 1 << 8, FS = 3 << 13, SUM = 1 << 18, MXR = 1 << 19, SD = 1ull << 63;
+}
+
+/* Byte offsets into a saved context. Fields are 8 bytes and may lie on 4-byte boundaries. */
+struct Layout {
+    size_t gpr, fpr, pc, reservation, frm, badaddr, priv, mstatus, mip, mie, stvec, sscratch, sepc, scause, stval, satp, scounteren;
+};
+
+/* Finds the offsets by planting values, once a process, and verifies them. */
+Failure calibrate(Layout &layout);
+
+struct Window {
+    u64 base, bytes;
+    bool executable;
+    u64 end() const { return base + bytes; }
+};
+
+class Engine {
+public:
+    uc_engine *uc = nullptr;
+    uc_context *context = nullptr;
+    bool running = false;
+
+    Engine() = default;
+    Engine(const Engine &) = delete;
+    Engine &operator=(const Engine &) = delete;
+    ~Engine() { close(); }
+
+    /* codeBytes: size of the translation buffer. */
+    Failure open(u32 codeBytes);
+    void close();
+
+    /* Ranges are page multiples below PHYSICAL_END that overlap nothing mapped. `host` stays the caller's. */
+    Failure mapMemory(u64 base, u64 bytes, void *host);
+    Failure mapDevice(u64 base, u64 bytes, uc_cb_mmio_read_t read, uc_cb_mmio_write_t write, void *user);
+    Failure unmap(u64 base, u64 bytes); /* exactly one window, as it was mapped */
+    /* Makes the windows mapped so far, and only them, reachable from S and U mode. Not while running. */
+    Failure protect();
+
+    Failure hookTraps(uc_cb_hookintr_t callback, void *user);
+    Failure hookBlocks(uc_cb_hookcode_t callback, void *user);
+
+    u64 get(size_t at) const {
+        u64 value;
+        memcpy(&value, bytes() + at, sizeof value);
+        return value;
+    }
+    void set(size_t at, u64 value) { memcpy(bytes() + at, &value, sizeof value); }
+    u64 x(unsigned i) const { return get(layout().gpr + 8 * i); }
+    void setX(unsigned i, u64 value) {
+        if (i != 0) set(layout().gpr + 8 * i, value);
+    }
+    char *bytes() const { return reinterpret_cast<char *>(context); }
+    void save() { uc_context_save(uc, context); }
+    void restore() { uc_context_restore(uc, context), parked = false; }
+
+    /* Runs from the context's pc until something stops it. The caller saves, unless a hook has done so last. */
+    uc_err resume() {
+        restore();
+        running = true;
+        uc_err error = uc_emu_start(uc, get(layout().pc), 0, 0, 0);
+        running = false;
+        return error;
+    }
+    /* Only from inside a trap, block or device callback. */
+    void stop() { uc_emu_stop(uc); }
+
+    /* Control and status registers by Unicorn's number, whatever the privilege (but fcsr and its parts need FS on). */
+    u64 readCsr(int reg);
+    void writeCsr(int reg, u64 value);
+
+    void flushTlb() { uc_ctl_flush_tlb(uc); }
+    /* Memory of this physical range was written from outside the hart: forget its translations. */
+    void invalidate(u64 base, u64 bytes);
+
+    /* The engine runs code of its own (protect()): a block hook must let it pass. */
+    static bool configuring() { return ownCode; }
+
+    static const Layout &layout() { return found; }
+    static Failure prepare(); /* version check and calibration, once a process */
+
+private:
+    static Layout found;
+    static thread_local bool ownCode;
+    std::vector<Window> windows;
+    bool parked = false; /* the live privilege is M, whatever the context says, until the next restore() */
+
+    Failure checkRange(u64 base, u64 bytes) const;
+    u64 enterMachineMode(); /* returns the privilege to give back to leaveMachineMode */
+    void leaveMachineMode(u64 privilege);
+    friend Failure calibrate(Layout &);
+    Failure openBare(u32 codeBytes);
+};
+
+/* The engine's own page: code for M mode that no window can reach. */
+struct Scratch {
+    static constexpr u64 AT = PHYSICAL_END;
+    static constexpr size_t PROTECT = 0, CALIBRATE = 256, ROOT = PAGE, BYTES = 2 * PAGE;
+    alignas(PAGE) unsigned char bytes[BYTES];
+    static Scratch &get();
+};
+
+const char *engineVersionProblem();
+
+} // namespace bailiwick

@@ -1,0 +1,315 @@
+/* Machine programs: harts, threads, time. machine.h says what holds. */
+#include "machine.h"
+#include <math.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <algorithm>
+#include "vcpu.h"
+#include "walk.h"
+
+namespace bailiwick {
+
+namespace {
+
+constexpr u64 BLOCKS_PER_TICK = 16;   /* of the deterministic clock */
+constexpr u64 BLOCKS_PER_LOOK = 512;  /* how often the host's clock is read: 1 to 10 us apart */
+constexpr u64 LONGEST = 1ull << 30;
+constexpr size_t ALIGNMENT = 2 << 20;
+
+double hostTicks() {
+    timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return static_cast<double>(t.tv_sec) * 1e7 + static_cast<double>(t.tv_nsec / 100);
+}
+
+} // namespace
+
+Memory::~Memory() {
+    if (bytes) munmap(bytes, size);
+}
+
+std::shared_ptr<Memory> Memory::reserve(size_t size) {
+    const size_t wide = size + ALIGNMENT;
+    void *at = mmap(nullptr, wide, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (at == MAP_FAILED) return nullptr;
+    auto start = reinterpret_cast<uintptr_t>(at), aligned = (start + ALIGNMENT - 1) & ~(ALIGNMENT - 1);
+    const size_t kept = (size + PAGE - 1) & ~(PAGE - 1);
+    if (aligned > start) munmap(at, aligned - start);
+    if (start + wide > aligned + kept) munmap(reinterpret_cast<void *>(aligned + kept), start + wide - aligned - kept);
+    auto memory = std::make_shared<Memory>();
+    memory->bytes = reinterpret_cast<unsigned char *>(aligned), memory->size = size;
+    return memory;
+}
+
+Failure Machine::create(const Options &wanted) {
+    options = wanted;
+    if (Failure failure = Engine::prepare(); !failure.empty()) return failure;
+    ram = Memory::reserve(options.ramBytes);
+    frames = Memory::reserve(options.threads * sizeof(Frame));
+    control = Memory::reserve(sizeof(Control));
+    records = Memory::reserve(options.vcpus * Vcpu::RECORD_BYTES);
+    if (!ram || !frames || !control || !records) return "the host refused the machine's memory: choose a smaller ramBytes";
+    madvise(ram->bytes, ram->size, MADV_HUGEPAGE);
+    spaces.resize(options.spaces), vcpus.resize(options.vcpus);
+    shared().deadline = INFINITY;
+    started = hostTicks();
+    return {};
+}
+
+Machine::~Machine() = default;
+
+/* ---- time ---- */
+
+double Machine::clock() const {
+    return options.blockClock ? static_cast<double>(blocksRun() / BLOCKS_PER_TICK) + idle : hostTicks() - started;
+}
+
+double Machine::nextEvent() const {
+    double event = shared().deadline;
+    if (guest && guest->timerDue() < event) event = guest->timerDue();
+    return event;
+}
+
+void Machine::budget() {
+    if (shared().kick) return grant(0);
+    if (!options.blockClock) {
+        if (left == 0) grant(BLOCKS_PER_LOOK);
+        return;
+    }
+    /* exact: clock >= event  <=>  blocks >= (ceil(event) - idle) * BLOCKS_PER_TICK */
+    double due = (ceil(nextEvent()) - idle) * BLOCKS_PER_TICK, more = due - static_cast<double>(blocksRun());
+    grant(more > 0 ? static_cast<u64>(std::min(more, static_cast<double>(LONGEST))) : 0);
+}
+
+void Machine::publish() {
+    shared().blocks = static_cast<double>(blocksRun());
+    shared().engines = static_cast<double>(harts.size() + guests);
+}
+
+/* The budget is used up: stop the engine, or let this block run and grant more. */
+void Machine::look(uc_engine *uc) {
+    if (Engine::configuring()) return;
+    const double now = clock();
+    if (shared().kick || !(now < shared().deadline)) why = Stop::Preempted;
+    else if (guest && guest->wantsStop(now)) why = Stop::Timer;
+    else {
+        grant(BLOCKS_PER_LOOK);
+        budget();
+        if (left == 0) grant(1);
+        left--; /* the block that asked runs now */
+        return;
+    }
+    if (why == Stop::Preempted) shared().kick = 0, shared().stoppedAt = now;
+    uc_emu_stop(uc);
+}
+
+/* ---- harts and spaces ---- */
+
+Failure Machine::openHart(Hart &hart) {
+    hart.machine = this;
+    Engine &e = hart.engine;
+    if (Failure f = e.open(MACHINE_CODE_BYTES); !f.empty()) return f;
+    if (Failure f = e.mapMemory(RAM_BASE, ram->size, ram->bytes); !f.empty()) return f;
+    for (auto &d : devices)
+        if (Failure f = e.mapDevice(d->base, d->bytes, onRead, onWrite, d.get()); !f.empty()) return f;
+    if (Failure f = e.hookTraps(onTrap, &hart); !f.empty()) return f;
+    if (Failure f = e.protect(); !f.empty()) return f;
+    if (Failure f = e.hookBlocks(onBlock, this); !f.empty()) return f;
+    /* FS stays on: with FS off this engine takes compressed floating-point instructions for no-operations */
+    e.set(Engine::layout().priv, USER), e.set(Engine::layout().mstatus, status::FS | status::SD);
+    e.restore();
+    return {};
+}
+
+Hart *Machine::hartFor(u32 id) {
+    Space &space = spaces[id];
+    if (space.hart < 0) {
+        int32_t chosen = -1;
+        for (size_t i = 0; i < harts.size(); i++)
+            if (harts[i]->space < 0) chosen = static_cast<int32_t>(i);
+        if (chosen < 0 && harts.size() < options.engines) {
+            auto hart = std::make_unique<Hart>();
+            if (broken = openHart(*hart); !broken.empty()) return nullptr;
+            chosen = hart->index = static_cast<int32_t>(harts.size());
+            harts.push_back(std::move(hart));
+        }
+        if (chosen < 0) { /* the one that has not run for the longest time */
+            chosen = 0;
+            for (size_t i = 1; i < harts.size(); i++)
+                if (harts[i]->lastUsed < harts[chosen]->lastUsed) chosen = static_cast<int32_t>(i);
+            spaces[harts[chosen]->space].hart = -1;
+            shared().rebinds++;
+        }
+        Hart &hart = *harts[chosen];
+        hart.space = static_cast<int32_t>(id), space.hart = chosen;
+        hart.engine.set(Engine::layout().satp, 8ull << 60 | static_cast<u64>(id & 0xffff) << 44 | space.root >> 12);
+        hart.engine.flushTlb();
+    }
+    Hart *hart = harts[space.hart].get();
+    hart->lastUsed = ++ticket;
+    return hart;
+}
+
+Failure Machine::bindSpace(u32 id, u64 root) {
+    if (!memoryAt(root, PAGE) || root % PAGE) return "rootPhys must be a page of RAM";
+    dropSpace(id);
+    spaces[id] = {root, true, -1};
+    return {};
+}
+
+void Machine::dropSpace(u32 id) {
+    if (spaces[id].hart >= 0) harts[spaces[id].hart]->space = -1;
+    spaces[id] = {};
+}
+
+void Machine::flushSpace(u32 id) {
+    if (spaces[id].hart >= 0) harts[spaces[id].hart]->engine.flushTlb();
+}
+
+void Machine::invalidate(u64 physical, u64 bytes) {
+    for (auto &hart : harts) hart->engine.invalidate(physical, bytes);
+    for (auto &vcpu : vcpus)
+        if (vcpu) vcpu->invalidate(physical - RAM_BASE, bytes);
+}
+
+Failure Machine::mapDevice(std::unique_ptr<Device> device) {
+    device->machine = this;
+    if (device->base < RAM_BASE + ram->size && RAM_BASE < device->base + device->bytes) return "a device window overlaps RAM";
+    for (auto &hart : harts) {
+        if (Failure f = hart->engine.mapDevice(device->base, device->bytes, onRead, onWrite, device.get()); !f.empty()) return f;
+        if (Failure f = hart->engine.protect(); !f.empty()) return f;
+    }
+    devices.push_back(std::move(device));
+    return {};
+}
+
+u64 Machine::onRead(uc_engine *uc, u64 offset, unsigned size, void *user) {
+    auto *device = static_cast<Device *>(user);
+    Machine *m = device->machine;
+    u64 value = 0;
+    if (m->why != Stop::None) return 0; /* the rest of an access that is being abandoned */
+    if (device->read(device->host, static_cast<u32>(offset), size, &value)) return m->budget(), value;
+    m->why = Stop::Broken;
+    uc_emu_stop(uc);
+    return 0;
+}
+
+void Machine::onWrite(uc_engine *uc, u64 offset, unsigned size, u64 value, void *user) {
+    auto *device = static_cast<Device *>(user);
+    Machine *m = device->machine;
+    if (m->why != Stop::None) return;
+    if (device->write(device->host, static_cast<u32>(offset), size, value)) return m->budget();
+    m->why = Stop::Broken;
+    uc_emu_stop(uc);
+}
+
+/* ---- threads ---- */
+
+void Machine::storeThread(Hart &hart, u64 pc, u64 cause, u64 tval) {
+    const Layout &l = Engine::layout();
+    Frame &f = frame(current);
+    memcpy(f.x, hart.engine.bytes() + l.gpr + 8, sizeof f.x);
+    f.pc = pc, f.cause = cause, f.tval = tval;
+    uc_reg_read(hart.engine.uc, UC_RISCV_REG_FFLAGS, &hart.flags);
+    memcpy(f.f, hart.engine.bytes() + l.fpr, sizeof f.f);
+    f.fcsr = hart.engine.get(l.frm) << 5 | (hart.flags & 31);
+}
+
+/* Into the context; the caller restores it. */
+void Machine::loadThread(Hart &hart, const Frame &f) {
+    const Layout &l = Engine::layout();
+    Engine &e = hart.engine;
+    memcpy(e.bytes() + l.gpr + 8, f.x, sizeof f.x);
+    e.set(l.pc, f.pc);
+    e.set(l.reservation, ~0ull); /* a store-conditional never succeeds across a trap */
+    memcpy(e.bytes() + l.fpr, f.f, sizeof f.f);
+    e.set(l.frm, f.fcsr >> 5 & 7);
+    if ((f.fcsr & 31) == hart.flags) return;
+    hart.flags = f.fcsr & 31;
+    if (!e.running) e.restore(); /* the register can be written only with FS on */
+    uc_reg_write(e.uc, UC_RISCV_REG_FFLAGS, &hart.flags);
+}
+
+/* The kernel's answer to the trap of the current frame. */
+int32_t Machine::ask(u32 cause) {
+    shared().traps++;
+    publish();
+    int32_t answer = handler(handlerHost, current, cause);
+    budget();
+    return answer;
+}
+
+/* Takes the answer as the next thread; false when run() has to end. */
+bool Machine::choose(int32_t answer) {
+    if (answer < 0) return false;
+    const u64 space = answer < static_cast<int32_t>(options.threads) ? static_cast<u32>(frame(answer).space) : ~0ull;
+    if (space >= options.spaces || !spaces[space].bound) {
+        broken = "frame " + std::to_string(answer) + " does not exist or names an address space that is not bound";
+        return false;
+    }
+    current = static_cast<u32>(answer);
+    return true;
+}
+
+void Machine::onTrap(uc_engine *, u32 cause, void *user) {
+    auto *hart = static_cast<Hart *>(user);
+    hart->machine->trapped(*hart, cause);
+}
+
+void Machine::trapped(Hart &hart, u32 cause) {
+    const Layout &l = Engine::layout();
+    Engine &e = hart.engine;
+    e.save();
+    u64 pc = e.get(l.pc), tval = 0; /* the engine has added 4, whatever trapped */
+    if (cause == 2) {
+        pc -= 4;
+        tval = instructionAt(e.get(l.satp), pc, [this](u64 at, u64 bytes) { return memoryAt(at, bytes); });
+    } else if (cause != 8) {
+        pc -= 4, tval = e.get(l.badaddr);
+    }
+    storeThread(hart, pc, cause, tval);
+    if (!choose(ask(cause))) {
+        why = Stop::Left;
+    } else if (spaces[static_cast<u32>(frame(current).space)].hart == hart.index) {
+        loadThread(hart, frame(current));
+        e.restore();
+        return;
+    } else {
+        why = Stop::Switch;
+    }
+    e.stop();
+}
+
+/* What ended a run without a trap, as a cause; the thread is stored. */
+u64 Machine::afterStop(Hart &hart, uc_err error) {
+    hart.engine.save();
+    u64 pc = hart.engine.get(Engine::layout().pc);
+    if (why != Stop::None) return storeThread(hart, pc, CAUSE_PREEMPTED, 0), CAUSE_PREEMPTED;
+    if (error == UC_ERR_INSN_INVALID || error == UC_ERR_EXCEPTION) return storeThread(hart, pc, 3, pc), 3;
+    return storeThread(hart, pc, CAUSE_ENGINE, error), CAUSE_ENGINE;
+}
+
+Failure Machine::run(u32 first, TrapHandler trapHandler, void *host) {
+    if (busy()) return "run() is not re-entrant";
+    handler = trapHandler, handlerHost = host, broken.clear();
+    active = true;
+    budget();
+    for (bool going = choose(static_cast<int32_t>(first)); going;) {
+        Hart *hart = hartFor(static_cast<u32>(frame(current).space));
+        if (!hart) break;
+        loadThread(*hart, frame(current));
+        why = Stop::None;
+        uc_err error = hart->engine.resume();
+        if (why == Stop::Switch) continue;
+        if (why == Stop::Left) break;
+        const u64 cause = afterStop(*hart, error);
+        if (why == Stop::Broken) break; /* a device's callback threw: the access has not happened */
+        going = choose(ask(static_cast<u32>(cause)));
+    }
+    active = false, why = Stop::None;
+    shared().stoppedAt = clock();
+    publish();
+    return broken;
+}
+
+} // namespace bailiwick

@@ -1,0 +1,154 @@
+/* The machine: RAM, the clock, the pool of harts that run machine programs, and run().
+ *
+ * Invariants
+ *  - A hart is an engine in user mode with one address space. A space is on at most one hart, a hart holds at most one space.
+ *  - A thread's frame is the truth whenever the thread is not on a hart; a hart's registers never outlive the thread in a
+ *    way that another thread could see: x1..x31, f0..f31 and fcsr are all replaced, always.
+ *  - Preemption happens at block boundaries only, inside the block hook: the one asynchronous stop that is exact.
+ *  - One thread of the host drives everything; run() is not entered twice, a VCPU may run from inside a trap.
+ */
+#pragma once
+#include <map>
+#include <memory>
+#include "engine.h"
+
+namespace bailiwick {
+
+constexpr u64 RAM_BASE = 0x80000000;
+constexpr u32 MACHINE_CODE_BYTES = 16 << 20, GUEST_CODE_BYTES = 64 << 20;
+
+/* A thread's registers, shared with JavaScript: u64[72]. */
+struct Frame {
+    u64 pc, x[31], f[32], fcsr, space, cause, tval, spare[4];
+};
+static_assert(sizeof(Frame) == 576 && offsetof(Frame, f) == 32 * 8 && offsetof(Frame, fcsr) == 64 * 8);
+
+constexpr u64 CAUSE_PREEMPTED = 64, CAUSE_ENGINE = 65;
+
+/* Words shared with JavaScript: float64 at 0, the kick at byte 256. */
+struct Control {
+    double deadline, stoppedAt, blocks, engines, rebinds, traps, spare[26];
+    int32_t kick, spareWords[63];
+};
+static_assert(offsetof(Control, kick) == 256 && sizeof(Control) == 512);
+
+/* Memory handed to JavaScript and to engines. Freed when the last of both let go. */
+struct Memory {
+    unsigned char *bytes = nullptr;
+    size_t size = 0;
+    ~Memory();
+    static std::shared_ptr<Memory> reserve(size_t size); /* zeroed, 2 MiB aligned; null when the host refuses */
+};
+
+struct Machine;
+struct Vcpu;
+
+/* The kernel above, as run() calls it: the next frame, LEAVE, or THROWN when it failed and run() must end. */
+constexpr int32_t LEAVE = -1, THROWN = -2;
+using TrapHandler = int32_t (*)(void *host, u32 frame, u32 cause);
+
+/* A device window of the machine. `host` answers accesses; false means that it failed and run() must end. */
+struct Device {
+    Machine *machine;
+    u64 base, bytes;
+    void *host;
+    bool (*read)(void *host, u32 offset, u32 size, u64 *value);
+    bool (*write)(void *host, u32 offset, u32 size, u64 value);
+};
+
+struct Hart {
+    Machine *machine = nullptr;
+    Engine engine;
+    int32_t space = -1;
+    u64 lastUsed = 0;
+    u64 flags = 0;      /* fflags that the engine holds: the context does not carry them */
+    int32_t index = -1; /* in Machine::harts */
+};
+
+struct Options {
+    u64 ramBytes;
+    u32 threads, spaces, engines, vcpus;
+    bool blockClock;
+};
+
+/* Why the engine that runs was stopped. */
+enum class Stop { None, Preempted, Timer, Switch, Left, Mmio, Sbi, Broken };
+
+struct Machine {
+    Options options;
+    std::shared_ptr<Memory> ram, frames, control, records;
+    std::vector<std::unique_ptr<Device>> devices;
+    std::vector<std::unique_ptr<Hart>> harts;
+    std::vector<std::unique_ptr<Vcpu>> vcpus;
+    struct Space {
+        u64 root = 0;
+        bool bound = false;
+        int32_t hart = -1;
+    };
+    std::vector<Space> spaces;
+
+    Failure create(const Options &);
+    ~Machine();
+
+    Failure bindSpace(u32 space, u64 root);
+    void dropSpace(u32 space);
+    void flushSpace(u32 space);
+    void invalidate(u64 physical, u64 bytes);
+    Failure mapDevice(std::unique_ptr<Device>);
+    /* Empty when the kernel left (or threw: then the host knows). */
+    Failure run(u32 frame, TrapHandler, void *host);
+
+    /* Time in ticks of 100 ns, whole. */
+    double clock() const;
+    void advance(double ticks) { idle += ticks; }
+
+    /* The block budget: how many blocks may run before look() is due. */
+    static void onBlock(uc_engine *uc, u64, u32, void *user) {
+        auto *machine = static_cast<Machine *>(user);
+        if (machine->left-- > 0) return;
+        machine->left = 0;
+        machine->look(uc);
+    }
+    u64 blocksRun() const { return granted - static_cast<u64>(left); }
+    void budget(); /* after anything that may have moved a deadline, or kicked */
+    void hurry() { grant(0); }
+    void publish();
+
+    u32 guests = 0; /* VCPUs that exist */
+    Stop why = Stop::None;
+    Vcpu *guest = nullptr; /* the VCPU that runs */
+    bool busy() const { return active || guest; }
+    Control &shared() const { return *reinterpret_cast<Control *>(control->bytes); }
+    Frame &frame(u32 i) const { return reinterpret_cast<Frame *>(frames->bytes)[i]; }
+    unsigned char *memoryAt(u64 physical, u64 bytes) const {
+        u64 offset = physical - RAM_BASE;
+        return offset < ram->size && bytes <= ram->size - offset ? ram->bytes + offset : nullptr;
+    }
+
+private:
+    int64_t left = 0;
+    u64 granted = 0, ticket = 0;
+    double idle = 0, started = 0;
+    bool active = false;
+    TrapHandler handler = nullptr;
+    void *handlerHost = nullptr;
+    u32 current = 0, next = 0;
+    Failure broken;
+
+    void grant(u64 blocks) { granted += blocks - static_cast<u64>(left), left = static_cast<int64_t>(blocks); }
+    void look(uc_engine *);
+    double nextEvent() const;
+    int32_t ask(u32 cause);
+    bool choose(int32_t answer);
+    Hart *hartFor(u32 space);
+    Failure openHart(Hart &);
+    void storeThread(Hart &, u64 pc, u64 cause, u64 tval);
+    void loadThread(Hart &, const Frame &);
+    void trapped(Hart &, u32 cause);
+    u64 afterStop(Hart &, uc_err);
+    static void onTrap(uc_engine *, u32 cause, void *hart);
+    static u64 onRead(uc_engine *, u64 offset, unsigned size, void *device);
+    static void onWrite(uc_engine *, u64 offset, unsigned size, u64 value, void *device);
+};
+
+} // namespace bailiwick

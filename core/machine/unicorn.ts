@@ -1,0 +1,360 @@
+/**
+ * The native addon: its only loader, its types, and the layout of the memory it shares.
+ *
+ * Two layers, each usable without what is above it: `openEngine` is an rv64 hart of the Unicorn engine and nothing else;
+ * `createMachine` is RAM, a pool of harts for machine programs and virtual CPUs for guests. What they promise is written in
+ * `native/engine.h`, `native/machine.h` and `native/vcpu.h`. Every argument is checked; a wrong one throws a RangeError that
+ * names it. One host thread drives a machine; nothing here starts another.
+ */
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** Bytes of a trap frame; the words of {@link FRAME} in it. */
+export const FRAME_BYTES = 576;
+
+/** Word (u64) numbers in a trap frame. `x + i` is register x_i for i in 1..31, `f + i` is f_i. */
+export const FRAME = {
+  pc: 0,
+  x: 0,
+  f: 32,
+  fcsr: 64,
+  /** Address space, low 32 bits; written by JavaScript. */
+  space: 65,
+  cause: 66,
+  tval: 67,
+} as const;
+
+/** Causes of a trap: RISC-V's 0..15, and two of the machine's own. */
+export const CAUSE = {
+  fetchMisaligned: 0,
+  fetchAccess: 1,
+  illegalInstruction: 2,
+  breakpoint: 3,
+  loadMisaligned: 4,
+  loadAccess: 5,
+  storeMisaligned: 6,
+  storeAccess: 7,
+  call: 8,
+  fetchPage: 12,
+  loadPage: 13,
+  storePage: 15,
+  /** The deadline passed or the kick was set; pc is the next instruction. */
+  preempted: 64,
+  /** The engine gave up; tval is its error number. */
+  engine: 65,
+} as const;
+
+/** float64 words of `control`. */
+export const CONTROL = { deadline: 0, stoppedAt: 1, blocks: 2, engines: 3, rebinds: 4, traps: 5 } as const;
+/** int32 index of the kick in `control`: non-zero stops at the next block boundary as a preemption. Cleared by the addon. */
+export const CONTROL_KICK = 64;
+
+/** Physical address of the machine's RAM. */
+export const RAM_BASE = 0x8000_0000;
+
+/** Bytes of a VCPU's record. */
+export const VCPU_RECORD_BYTES = 1024;
+
+/** Word (u64) numbers in a VCPU's record. `timecmp` and `offset` are float64, in ticks of 100 ns; all others are u64. */
+export const VCPU_RECORD = {
+  reason: 0,
+  /** Guest-physical address of an MMIO access; the pc of a broken guest. */
+  address: 1,
+  /** 1, 2 or 4: the engine splits an access of 8 bytes in two. */
+  size: 2,
+  isWrite: 3,
+  /** The value written; for a read JavaScript puts the value here. Of a broken guest the engine's error, 0 if the guest's own. */
+  data: 4,
+  /** JavaScript sets 1 when `data` holds the value that was read; a read without it exits again. Writes need nothing. */
+  completed: 5,
+  /** Bit 9 is the level of SEIP; bit 1 sets SSIP once and is cleared by the addon. Applied on entry. */
+  lines: 6,
+  /** Guest time at which STIP rises; Infinity is never. */
+  timecmp: 7,
+  /** Guest time = clock + offset. */
+  offset: 8,
+  flags: 9,
+  /** `a + i` is a_i of an SBI exit; results go to a0 and a1. */
+  a: 10,
+  exits: 18,
+  sbiCalls: 19,
+  /** From here on what readVcpu fills and writeVcpu takes. `x + i` is register x_i for i in 1..31. */
+  pc: 20,
+  x: 20,
+  sstatus: 52,
+  sie: 53,
+  stvec: 54,
+  sscratch: 55,
+  sepc: 56,
+  scause: 57,
+  stval: 58,
+  /** Only SSIP is taken by writeVcpu: the other bits follow the lines and the timer. */
+  sip: 59,
+  satp: 60,
+  priv: 61,
+  scounteren: 62,
+  fcsr: 63,
+  f: 64,
+} as const;
+
+/** Why runVcpu returned. */
+export const EXIT = { mmio: 1, sbi: 2, wfi: 3, preempted: 4, broken: 5 } as const;
+
+export interface UnicornVersion {
+  readonly major: number;
+  readonly minor: number;
+  readonly patch: number;
+  readonly extra: number;
+  readonly string: string;
+}
+
+export interface MachineOptions {
+  /** A multiple of 2 MiB, at most 2^40. Reserved, not committed. */
+  readonly ramBytes: number;
+  /** Trap frames: 1..2^20. */
+  readonly maxThreads: number;
+  /** Address spaces: 1..2^20. */
+  readonly maxSpaces: number;
+  /** Harts that may be open at once, 1..1024: each costs about 3 MiB and a millisecond when it is first needed. */
+  readonly maxEngines: number;
+  /** 0..256. */
+  readonly maxVcpus: number;
+  /** "host": the monotonic clock, read every 512 blocks. "blocks": 16 blocks a tick, exact and repeatable. */
+  readonly clock: "host" | "blocks";
+}
+
+/** A device window answers a read with a number (or a BigInt) of `size` bytes. Accesses have 1, 2 or 4 bytes. */
+export type DeviceRead = (offset: number, size: number) => number | bigint;
+/** `lo` and `hi` are the 32-bit halves of the value; `hi` is 0 for what is not 8 bytes wide. */
+export type DeviceWrite = (offset: number, size: number, lo: number, hi: number) => void;
+
+export interface NativeMachine {
+  /** The RAM, at physical address RAM_BASE. Detached by close(), like the three below. */
+  readonly ram: ArrayBuffer;
+  /** `maxThreads` trap frames, see FRAME. A frame is valid while its thread is not on a hart: during onTrap and outside run(). */
+  readonly frames: ArrayBuffer;
+  /** See CONTROL and CONTROL_KICK. `deadline` starts at Infinity; NaN counts as passed. */
+  readonly control: ArrayBuffer;
+  /** `maxVcpus` records, see VCPU_RECORD. */
+  readonly vcpus: ArrayBuffer;
+  /** Gives an address space its Sv39 root table, a page of RAM; replaces what the id meant before. */
+  bindSpace(space: number, rootPhys: number): void;
+  dropSpace(space: number): void;
+  /** After any change of a page table entry that was valid: forgets what harts remember of the space. Free if it is on none. */
+  flushSpace(space: number): void;
+  /** RAM was written by someone other than a hart (loader, DMA), or becomes executable: forgets its translations everywhere. */
+  invalidate(phys: number, bytes: number): void;
+  /**
+   * A device window, outside RAM, in whole pages; not while running. The callbacks run inside the access; when one throws,
+   * run() ends with that error, the access undone. At most 8 separate runs of windows, RAM included: place them side by side.
+   */
+  mapDevice(phys: number, bytes: number, read: DeviceRead, write: DeviceWrite): void;
+  /**
+   * Runs threads until onTrap returns -1. onTrap gets the frame that trapped and its cause, and returns the frame to run
+   * next. What it throws ends run() and is thrown by it. For a call, pc is after the instruction; else at the one that trapped.
+   */
+  run(frame: number, onTrap: (frame: number, cause: number) => number): void;
+  /** Ticks of 100 ns since creation. */
+  clock(): number;
+  /** Lets idle time pass. Clock "blocks" only; ticks is a non-negative integer. */
+  advanceClock(ticks: number): void;
+  createVcpu(): number;
+  destroyVcpu(vcpu: number): void;
+  /** Shows machine RAM (by its offset in `ram`) at a guest-physical address. Whole pages that overlap nothing. */
+  mapVcpuRam(vcpu: number, guestPhys: number, ramOffset: number, bytes: number): void;
+  /** Any range that is mapped throughout. */
+  unmapVcpuRam(vcpu: number, guestPhys: number, bytes: number): void;
+  /** Accesses here leave runVcpu as EXIT.mmio. */
+  mapVcpuDevice(vcpu: number, guestPhys: number, bytes: number): void;
+  unmapVcpuDevice(vcpu: number, guestPhys: number, bytes: number): void;
+  /** Runs the guest until it exits; the record says why. Also allowed inside onTrap. */
+  runVcpu(vcpu: number): number;
+  readVcpu(vcpu: number): void;
+  writeVcpu(vcpu: number): void;
+  /** Frees everything and detaches the buffers. Not while running. */
+  close(): void;
+}
+
+/** Registers of a bare engine beside x0..x31 (0..31) and f0..f31 (64..95). */
+export const ENGINE_REGISTER = { pc: 32, privilege: 33, faultingAddress: 34, f: 64 } as const;
+
+export interface EngineStop {
+  /** wfi: pc is after it. trap: onTrap returned false. breakpoint: an ebreak, pc at it. blocks: the limit was reached. */
+  readonly reason: "wfi" | "trap" | "breakpoint" | "blocks" | "error";
+  /** RISC-V cause of a trap, else 0. The engine reports every call as 8 and every pc 4 bytes after the trapped instruction. */
+  readonly cause: number;
+  readonly error: string;
+}
+
+/** One rv64gc hart in machine mode, with no memory. */
+export interface NativeEngine {
+  /** Maps part of a buffer made by hostMemory. Addresses are below 2^48; whole pages that overlap nothing. */
+  mapMemory(phys: number, buffer: ArrayBuffer, offset: number, bytes: number): void;
+  mapDevice(phys: number, bytes: number, read: DeviceRead, write: DeviceWrite): void;
+  unmap(phys: number, bytes: number): void;
+  /** See ENGINE_REGISTER. */
+  read(register: number): bigint;
+  write(register: number, value: bigint): void;
+  /** By CSR address, whatever the current privilege. */
+  readCsr(address: number): bigint;
+  writeCsr(address: number, value: bigint): void;
+  flushTlb(): void;
+  invalidate(phys: number, bytes: number): void;
+  /** Runs from pc for at most that many blocks. onTrap gets the cause and returns whether to go on (with the registers as it left them). */
+  start(blocks: number, onTrap: (cause: number) => boolean): EngineStop;
+  close(): void;
+}
+
+interface Addon {
+  version(): UnicornVersion & { readonly problem: string | null };
+  hostMemory(bytes: number): ArrayBuffer;
+  engineOpen(codeBytes: number): number;
+  engineClose(engine: number): void;
+  engineMapMemory(engine: number, phys: number, offset: number, bytes: number, buffer: ArrayBuffer): void;
+  engineMapDevice(engine: number, phys: number, bytes: number, read: DeviceRead, write: DeviceWrite): void;
+  engineUnmap(engine: number, phys: number, bytes: number): void;
+  engineRead(engine: number, register: number): bigint;
+  engineWrite(engine: number, register: number, value: bigint): void;
+  engineCsr(engine: number, address: number, ...value: bigint[]): bigint;
+  engineFlushTlb(engine: number): void;
+  engineInvalidate(engine: number, phys: number, bytes: number): void;
+  engineStart(engine: number, blocks: number, onTrap: (cause: number) => boolean): EngineStop;
+  machineCreate(ramBytes: number, maxThreads: number, maxSpaces: number, maxEngines: number, maxVcpus: number, blockClock: boolean): {
+    handle: number;
+    ram: ArrayBuffer;
+    frames: ArrayBuffer;
+    control: ArrayBuffer;
+    vcpus: ArrayBuffer;
+  };
+  machineClose(machine: number): void;
+  bindSpace(machine: number, space: number, rootPhys: number): void;
+  dropSpace(machine: number, space: number): void;
+  flushSpace(machine: number, space: number): void;
+  invalidate(machine: number, phys: number, bytes: number): void;
+  mapDevice(machine: number, phys: number, bytes: number, read: DeviceRead, write: DeviceWrite): void;
+  run(machine: number, frame: number, onTrap: (frame: number, cause: number) => number): void;
+  clock(machine: number): number;
+  advanceClock(machine: number, ticks: number): void;
+  createVcpu(machine: number): number;
+  destroyVcpu(machine: number, vcpu: number): void;
+  mapVcpuRam(machine: number, vcpu: number, guestPhys: number, ramOffset: number, bytes: number): void;
+  unmapVcpuRam(machine: number, vcpu: number, guestPhys: number, bytes: number): void;
+  mapVcpuDevice(machine: number, vcpu: number, guestPhys: number, bytes: number): void;
+  unmapVcpuDevice(machine: number, vcpu: number, guestPhys: number, bytes: number): void;
+  runVcpu(machine: number, vcpu: number): number;
+  readVcpu(machine: number, vcpu: number): void;
+  writeVcpu(machine: number, vcpu: number): void;
+}
+
+/** The addon could not be loaded; the message lists what to do. */
+export class AddonError extends Error {
+  override readonly name = "AddonError";
+}
+
+const BUILT = join("core", "machine", "native", "build", "Release", "bailiwick.node");
+
+/** The addon's file: BAILIWICK_ADDON if set, else the one built in the package this module belongs to. */
+export function addonPath(): string {
+  const named = process.env["BAILIWICK_ADDON"];
+  if (named) return named;
+  for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
+    const path = join(folder, BUILT);
+    if (existsSync(path)) return path;
+    if (dirname(folder) === folder) throw new AddonError(`The native addon is not built (no ${BUILT} above ${fileURLToPath(import.meta.url)}). Run \`npm run setup\`.`);
+  }
+}
+
+function remedy(path: string, cause: string): string {
+  if (/libunicorn/.test(cause)) return "The engine's library is missing or was moved: run `npm run setup`, or install libunicorn-dev of Debian 13 and then run it.";
+  if (/NODE_MODULE_VERSION|napi|node_api/i.test(cause)) return `This is Node ${process.version}; the addon was built for another, or Node is older than 20.19: run \`npm run setup\` with the Node you use.`;
+  if (/GLIBC|GLIBCXX/.test(cause)) return "The addon was built on a newer system: run `npm run setup` here.";
+  if (/invalid ELF|wrong ELF|file too short/i.test(cause)) return "The file is damaged or for another processor: run `npm run setup`.";
+  return existsSync(path) ? "Run `npm run setup` to build it again." : "The file does not exist: run `npm run setup`, or correct BAILIWICK_ADDON.";
+}
+
+let loaded: Addon | undefined;
+
+function addon(): Addon {
+  if (loaded) return loaded;
+  const path = addonPath();
+  let found: Addon;
+  try {
+    found = createRequire(import.meta.url)(path) as Addon;
+  } catch (error) {
+    const cause = error instanceof Error ? error.message : String(error);
+    throw new AddonError(`The native addon ${path} does not load: ${cause}\n${remedy(path, cause)}`, { cause: error });
+  }
+  const { problem } = found.version();
+  if (problem) throw new AddonError(problem);
+  return (loaded = found);
+}
+
+/** Version of the engine that is loaded. Throws AddonError when it cannot be, or is not between 2.1.1 and 3. */
+export function version(): UnicornVersion {
+  const { major, minor, patch, extra, string } = addon().version();
+  return { major, minor, patch, extra, string };
+}
+
+/** Zeroed, page-aligned memory that engines can map. `bytes` is at least 4096. */
+export function hostMemory(bytes: number): ArrayBuffer {
+  return addon().hostMemory(bytes);
+}
+
+/** Opens a bare engine. `codeBytes` is the size of its translation buffer, 2^20..2^30. */
+export function openEngine(codeBytes = 16 << 20): NativeEngine {
+  const native = addon();
+  const engine = native.engineOpen(codeBytes);
+  return {
+    mapMemory: (phys, buffer, offset, bytes) => native.engineMapMemory(engine, phys, offset, bytes, buffer),
+    mapDevice: (phys, bytes, read, write) => native.engineMapDevice(engine, phys, bytes, read, write),
+    unmap: (phys, bytes) => native.engineUnmap(engine, phys, bytes),
+    read: (register) => native.engineRead(engine, register),
+    write: (register, value) => native.engineWrite(engine, register, value),
+    readCsr: (address) => native.engineCsr(engine, address),
+    writeCsr: (address, value) => void native.engineCsr(engine, address, value),
+    flushTlb: () => native.engineFlushTlb(engine),
+    invalidate: (phys, bytes) => native.engineInvalidate(engine, phys, bytes),
+    start: (blocks, onTrap) => native.engineStart(engine, blocks, onTrap),
+    close: () => native.engineClose(engine),
+  };
+}
+
+/** Opens a machine. Throws RangeError for an option out of its range, or when the host has not the memory. */
+export function createMachine(options: MachineOptions): NativeMachine {
+  const native = addon();
+  if (options.clock !== "host" && options.clock !== "blocks") throw new RangeError('clock must be "host" or "blocks"');
+  const { handle: m, ram, frames, control, vcpus } = native.machineCreate(
+    options.ramBytes,
+    options.maxThreads,
+    options.maxSpaces,
+    options.maxEngines,
+    options.maxVcpus,
+    options.clock === "blocks",
+  );
+  return {
+    ram,
+    frames,
+    control,
+    vcpus,
+    bindSpace: (space, rootPhys) => native.bindSpace(m, space, rootPhys),
+    dropSpace: (space) => native.dropSpace(m, space),
+    flushSpace: (space) => native.flushSpace(m, space),
+    invalidate: (phys, bytes) => native.invalidate(m, phys, bytes),
+    mapDevice: (phys, bytes, read, write) => native.mapDevice(m, phys, bytes, read, write),
+    run: (frame, onTrap) => native.run(m, frame, onTrap),
+    clock: () => native.clock(m),
+    advanceClock: (ticks) => native.advanceClock(m, ticks),
+    createVcpu: () => native.createVcpu(m),
+    destroyVcpu: (vcpu) => native.destroyVcpu(m, vcpu),
+    mapVcpuRam: (vcpu, guestPhys, ramOffset, bytes) => native.mapVcpuRam(m, vcpu, guestPhys, ramOffset, bytes),
+    unmapVcpuRam: (vcpu, guestPhys, bytes) => native.unmapVcpuRam(m, vcpu, guestPhys, bytes),
+    mapVcpuDevice: (vcpu, guestPhys, bytes) => native.mapVcpuDevice(m, vcpu, guestPhys, bytes),
+    unmapVcpuDevice: (vcpu, guestPhys, bytes) => native.unmapVcpuDevice(m, vcpu, guestPhys, bytes),
+    runVcpu: (vcpu) => native.runVcpu(m, vcpu),
+    readVcpu: (vcpu) => native.readVcpu(m, vcpu),
+    writeVcpu: (vcpu) => native.writeVcpu(m, vcpu),
+    close: () => native.machineClose(m),
+  };
+}

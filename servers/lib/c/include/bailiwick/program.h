@@ -1,0 +1,34 @@
+/*
+ * program.h: how a program names what it was given, and how it ends.
+ *
+ * BW_USE(console) declares that the manifest must wire a use called `console`; the image builder writes where it is into the entry before the
+ * program is placed in the image, and refuses to build when the manifest has none. No slot number, no address is written in a program.
+ */
+#pragma once
+#include <stdint.h>
+
+#define BW_USE_NAME_BYTES 24
+
+struct bw_use {
+    char name[BW_USE_NAME_BYTES];
+    /* The capability's slot; 0 when there is none (memory that is only mapped). */
+    uint64_t cap;
+    /* Registers and memory: where they are mapped, and how many bytes. 0 else. */
+    uint64_t address;
+    uint64_t bytes;
+    /* An interrupt: the bit it signals. An endpoint: the badge under which the server knows this program. */
+    uint64_t badge;
+};
+_Static_assert(sizeof(struct bw_use) == 56, "the image builder patches entries of 56 bytes");
+
+/* volatile: the values come after the compiler has seen the zeros. The section is read-only at run time. Once a program; BW_USED elsewhere. */
+#define BW_USE(use)                                                                       \
+    BW_USED(use);                                                                         \
+    __attribute__((used, section(".bw_uses"))) const volatile struct bw_use bw_use_##use = {.name = #use}
+#define BW_USED(use) extern const volatile struct bw_use bw_use_##use
+
+/* Ends the program: what was printed is written out, the root server is told `status` (0..255), the thread stops. main returning does the same. */
+_Noreturn void bw_exit(int status);
+
+/* A line for the operator's log, at most 944 bytes; more is cut. Needs no console. */
+void bw_log(const char *line);

@@ -1,0 +1,70 @@
+/*
+ * serve.h: the receive loop. A server is an init and one handler per message; the loop receives, looks the label up, checks the length, answers,
+ * and keeps signals of the bound notification apart from messages. A client can send anything at any time: what a handler reads is a copy in
+ * registers or this thread's own IPC buffer, which no one else can change.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <bailiwick/syscall.h>
+
+/* A request; the handler makes it the answer: it writes w[] (or the IPC buffer's words) and answer_length. */
+struct bw_request {
+    /* Which offer and which client: offer << 16 | client. The kernel vouches for it. */
+    uint64_t badge;
+    uint32_t label;
+    /* Words and capabilities that came. */
+    uint32_t length;
+    uint32_t caps;
+    /* One bit for each capability that came as a badge only (in the IPC buffer's caps) and took no slot. */
+    uint32_t unwrapped;
+    /* Words 0..3; those from `length` on are 0. */
+    uint64_t w[BW_REGISTER_WORDS];
+    /* The reply object that holds this caller. */
+    bw_cptr reply;
+    /* Words of the answer, 0..120; 0 unless the handler sets it. */
+    uint32_t answer_length;
+};
+
+/* A handler's result: the label of the answer, 0 for success, or BW_LATER: the caller waits in `reply` until the server answers it with bw_send. */
+#define BW_LATER UINT32_MAX
+typedef uint32_t bw_handler(struct bw_request *request);
+
+struct bw_method {
+    uint32_t label;
+    /* Least words; a shorter request is refused without calling the handler. */
+    uint32_t words;
+    bw_handler *handle;
+};
+
+struct bw_service {
+    const struct bw_method *methods;
+    size_t count;
+    /* The label that answers what is in no method's shape. */
+    uint32_t bad_request;
+    /* Called with the word of the bound notification; NULL when the server has none. */
+    void (*notified)(uint64_t bits);
+    /* The reply object to receive with, 0: BW_SLOT_REPLY. A handler that returns BW_LATER has put another, free one here. */
+    bw_cptr reply;
+    /* Slots for capabilities that come with requests; the loop empties those the handler did not move away. */
+    bw_cptr receive_first;
+    uint32_t receive_count;
+};
+
+/* Serves for ever on BW_SLOT_SERVICE. */
+_Noreturn void bw_serve(struct bw_service *service);
+
+/*
+ * The byte string of a request whose protocol has it after `words` words: `count` bytes in this thread's IPC buffer, valid until the next system
+ * call. NULL when the message is shorter than that.
+ */
+const uint8_t *bw_request_bytes(struct bw_request *request, uint32_t words, uint64_t count);
+
+/*
+ * Room for the byte string of the answer, after `words` words: write up to (120 - words) * 8 bytes there, then call bw_answer_bytes with their
+ * number. Words before it are set in w[] as usual, before bw_answer_bytes.
+ */
+uint8_t *bw_answer_room(uint32_t words);
+void bw_answer_bytes(struct bw_request *request, uint32_t words, uint64_t count);

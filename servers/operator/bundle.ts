@@ -1,0 +1,68 @@
+// TypeScript → the one text of a hosted program: a script that defines `program`, whose `default` is the generator to run.
+// The program has the language and its capabilities: whatever it would need of the host is refused here, by name, before it runs.
+import { existsSync } from "node:fs";
+import { builtinModules } from "node:module";
+import { basename, dirname, join } from "node:path";
+import { build, type BuildFailure, type Message, type Plugin } from "esbuild";
+
+export interface BundleOptions {
+  /** Absolute path of the source whose default export is the program. */
+  readonly entry: string;
+  /** Root of this package, for "bailiwick/sdk". */
+  readonly root: string;
+}
+
+export type BundleResult = { readonly ok: true; readonly text: string } | { readonly ok: false; readonly error: string };
+
+/** Name of the text that takes the default export, in esbuild's messages. */
+const ENTRY = "<entry>";
+const BUILTIN = new Set(builtinModules);
+
+export async function bundleProgram({ entry, root }: BundleOptions): Promise<BundleResult> {
+  if (!existsSync(entry)) return { ok: false, error: `${entry}: no such file` };
+  try {
+    const { outputFiles } = await build({
+      // Only the default export is taken, so that a file without one is an error here and not when it is started.
+      stdin: { contents: `export { default } from ${JSON.stringify(entry)};`, resolveDir: dirname(entry), sourcefile: ENTRY },
+      bundle: true,
+      write: false,
+      format: "iife",
+      globalName: "program",
+      platform: "neutral",
+      mainFields: ["module", "main"],
+      target: "es2022",
+      charset: "utf8",
+      legalComments: "none",
+      logLevel: "silent",
+      plugins: [confine(root)],
+    });
+    return { ok: true, text: outputFiles[0]?.text ?? "" };
+  } catch (error) {
+    if (!isBuildFailure(error)) throw error;
+    return { ok: false, error: error.errors.map((message) => describe(message, entry)).join("\n") };
+  }
+}
+
+const isBuildFailure = (error: unknown): error is BuildFailure => error instanceof Error && "errors" in error && Array.isArray(error.errors);
+
+function describe({ text, location }: Message, entry: string): string {
+  if (location?.file.endsWith(ENTRY)) return `${entry}: it has no default export; a program is 'export default function* (env) { ... }'`;
+  return location === null ? text : `${location.file}:${location.line}:${location.column + 1}: ${text}`;
+}
+
+/** Resolves the SDK to this package's own, and refuses what only a host has. */
+function confine(root: string): Plugin {
+  return {
+    name: "confine",
+    setup({ onResolve }) {
+      onResolve({ filter: /^bailiwick\/sdk$/ }, () => {
+        const source = join(root, "servers", "operator", "sdk.ts");
+        return { path: existsSync(source) ? source : join(root, "dist", "sdk.js") };
+      });
+      onResolve({ filter: /^(node:|[a-z])/ }, ({ path, importer }) => {
+        if (!path.startsWith("node:") && !BUILTIN.has(path)) return undefined;
+        return { errors: [{ text: `a hosted program has no '${path}': it can do what its capabilities let it, and nothing of the host's (imported by ${basename(importer)})` }] };
+      });
+    },
+  };
+}

@@ -1,0 +1,72 @@
+#!/usr/bin/env node
+// The command line: finds the command, runs it, and is the only place that ends the process.
+import { suggest } from "../../caps/manifest/nearest.ts";
+import { check } from "./commands/check.ts";
+import type { Command } from "./commands/command.ts";
+import { run } from "./commands/run.ts";
+import { schema } from "./commands/schema.ts";
+import { setup } from "./commands/setup.ts";
+import { version } from "./commands/version.ts";
+import { ExitStatus, Failure, usageError } from "./failure.ts";
+
+const COMMANDS: ReadonlyMap<string, Command> = new Map(Object.entries({ run, check, schema, setup, version }));
+
+function overview(): string {
+  const width = Math.max(...[...COMMANDS.keys()].map((name) => name.length));
+  const list = [...COMMANDS].map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`);
+  return [
+    "Usage: bailiwick COMMAND [OPTIONS]",
+    "",
+    "A capability-based operating-system kit: appliances of confined components and guest machines.",
+    "",
+    ...list,
+    "",
+    "'bailiwick help COMMAND' says more. A first step: bailiwick run examples/hello",
+    "",
+  ].join("\n");
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  const [first, ...rest] = args;
+  if (first === undefined) {
+    process.stderr.write(overview());
+    return ExitStatus.usage;
+  }
+  if (first === "--version" || first === "-V") return version.run([]);
+  const wantsHelp = first === "help" || first === "--help" || first === "-h";
+  const name = wantsHelp ? rest[0] : first;
+  if (name === undefined) {
+    process.stdout.write(overview());
+    return ExitStatus.ok;
+  }
+  const command = COMMANDS.get(name);
+  if (command === undefined) throw usageError(`there is no command '${name}'`, suggest(name, COMMANDS.keys()));
+  // What stands behind --exec or -- is not ours to look into; setup has a help of its own.
+  const own = rest.slice(0, rest.includes("--") ? rest.indexOf("--") : rest.length);
+  if (wantsHelp || (command !== setup && own.some((arg, i) => (arg === "--help" || arg === "-h") && own[i - 1] !== "--exec"))) {
+    process.stdout.write(`${command.help}\n`);
+    return ExitStatus.ok;
+  }
+  return command.run(rest);
+}
+
+// A reader that has gone must not become an error of ours; commands that care listen themselves.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exitCode ??= ExitStatus.brokenPipe;
+});
+process.stderr.on("error", () => {});
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  if (error instanceof Failure) {
+    process.stderr.write(`${error.message}\n`);
+    process.exitCode = error.status;
+  } else {
+    process.stderr.write(`bailiwick: an error of Bailiwick itself; please report it\n${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+    process.exitCode = ExitStatus.failed;
+  }
+}
+// Input and timers that are still open must not hold the process; what was written must be out.
+await new Promise((done) => process.stdout.write("", done));
+process.exit();

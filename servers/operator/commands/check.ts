@@ -1,0 +1,33 @@
+// bailiwick check: the manifest alone. Nothing is built or started.
+import { formatSize } from "../../../caps/manifest/units.ts";
+import { loadManifest } from "../appliance.ts";
+import { onlyTarget, parseOptions, type Command } from "./command.ts";
+
+export const check: Command = {
+  summary: "say whether a manifest is right, and what it comes to",
+  help: `Usage: bailiwick check [--json] [DIR | MANIFEST]
+
+Reads the manifest and everything it names, and prints each component with what it
+may use. --json prints the whole resolved system. Exit status 1 when the manifest is
+wrong: every error is shown with its place, cause and fix.`,
+  async run(args) {
+    const { values, positionals } = parseOptions(args, { json: { type: "boolean" } });
+    const { system } = loadManifest(onlyTarget(positionals)).resolution;
+    if (values.json === true) {
+      process.stdout.write(`${JSON.stringify(system, undefined, 2)}\n`);
+      return 0;
+    }
+    const lines = [`${system.name} ${system.version} on ${system.board}, ${formatSize(system.memory)}`];
+    for (const { name, program, memory, cpu, uses, offers, essential, guest } of system.components) {
+      const kind = guest === undefined ? (program.kind === "machine" ? "machine program" : "hosted program") : "guest";
+      lines.push(`  ${name}: ${kind}, ${formatSize(memory)}, priority ${cpu.priority}${essential ? ", essential" : ""}`);
+      for (const offer of offers) lines.push(`    offers ${offer.name}: ${offer.protocol}`);
+      for (const use of uses) {
+        const from = use.kind === "endpoint" ? `${use.from}` : use.kind === "ram" ? formatSize(use.bytes) : use.kind === "file" ? use.file : use.kind === "vcpu" ? "a virtual CPU" : `${use.device} (${use.kind})`;
+        lines.push(`    uses ${use.name}: ${from}`);
+      }
+    }
+    process.stdout.write(`${lines.join("\n")}\n`);
+    return 0;
+  },
+};

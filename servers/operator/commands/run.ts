@@ -1,0 +1,202 @@
+// bailiwick run: builds an appliance and runs it, with the machine's serial line on this terminal, a pipe, or in events.
+import { fstatSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { parseDuration } from "../../../caps/manifest/units.ts";
+import type { ConsoleBackend } from "../../../core/host/backend.ts";
+import { openTerminal, watchOutput, type Terminal } from "../../../core/host/terminal.ts";
+import { prepareAppliance } from "../appliance.ts";
+import { describeEvent, showable, type SystemEvent } from "../events.ts";
+import { ExitStatus, usageError } from "../failure.ts";
+import { showProgress } from "../progress.ts";
+import { startSession, type Session } from "../session.ts";
+import { onlyTarget, parseOptions, type Command } from "./command.ts";
+
+const OPTIONS = {
+  exec: { type: "string" },
+  guest: { type: "string" },
+  timeout: { type: "string" },
+  json: { type: "boolean" },
+  deterministic: { type: "boolean" },
+  trace: { type: "boolean" },
+  quiet: { type: "boolean", short: "q" },
+  verbose: { type: "boolean", short: "v" },
+} as const;
+
+const SIGNALS = { SIGINT: ExitStatus.interrupt, SIGTERM: ExitStatus.terminate, SIGHUP: ExitStatus.hangup } as const;
+/** A machine that does not stop when asked is left behind after this long. */
+const STOP_GRACE_MS = 2000;
+
+export const run: Command = {
+  summary: "build an appliance and run it",
+  help: `Usage: bailiwick run [OPTIONS] [DIR | MANIFEST]
+
+The machine's serial line is this terminal: Ctrl-] then q stops the machine, Ctrl-]
+then ? says what else there is. Without a terminal, input comes from a pipe or file.
+
+  --exec CMD        run CMD in the guest: prints what it prints, exits with its status
+  --guest NAME      which guest, when there are several
+  --timeout TIME    stop after this long, such as 60s; the exit status is then 124
+  --json            events and output as JSON lines on standard output
+  --deterministic   no clock and no randomness of the host's: every run is the same
+  --trace           record what the kernel does
+  -q, --quiet       no progress
+  -v, --verbose     say also what went well
+
+Exit status: that of what ended the run (an essential component, or the command of
+--exec); 1 an error, 2 usage, 70 a component faulted, 81 the guest reset itself,
+82 it panicked, 83 it is stuck, 84 it broke its machine, 124 timeout, 130 interrupted.`,
+  async run(args) {
+    const { values, positionals } = parseOptions(args, OPTIONS);
+    const target = onlyTarget(positionals);
+    const timeoutMs = values.timeout === undefined ? undefined : parseTimeout(values.timeout);
+    if (values.guest !== undefined && values.exec === undefined) throw usageError("--guest says where --exec runs its command: it needs --exec");
+    const json = values.json === true;
+    const verbose = values.verbose === true;
+    const deterministic = values.deterministic === true;
+    const progress = showProgress(process.stderr, values.quiet === true || json || values.exec !== undefined);
+    const note = json ? () => {} : progress.note;
+
+    const appliance = await prepareAppliance(target, {
+      ...(values.exec === undefined ? {} : { exec: { command: values.exec, ...(values.guest === undefined ? {} : { guest: values.guest }) } }),
+      deterministic,
+      onStep: progress.step,
+      onNote: note,
+    });
+    progress.step("starting");
+
+    let session: Session | undefined;
+    let asked: readonly [status: number, why: string | undefined] | undefined;
+    const stop = (status: number, why?: string): void => {
+      asked ??= [status, why];
+      session?.stop(status, why);
+    };
+    const tail = keepTail();
+    // Until the command begins, what the guest's kernel and init say is nobody's output; the VMM reports the last of it if they fail.
+    let begun = appliance.commandGuest === undefined || json;
+    const line = json ? jsonLine(process.stdout, stop) : openLine(values.exec === undefined, stop);
+    const tell = (event: SystemEvent | undefined, text: string): void => {
+      if (event?.event === "guest" && event.guest === appliance.commandGuest && event.state === "ready") begun = true;
+      if (json) return void process.stdout.write(event === undefined ? `${JSON.stringify({ event: "text", text })}\n` : `${JSON.stringify(event)}\n`);
+      const shown = event === undefined ? (verbose ? text : undefined) : describeEvent(event, verbose);
+      if (shown !== undefined) progress.note(showable(shown));
+    };
+    const restore = guardTerminal(line, stop);
+    try {
+      session = await startSession(appliance, {
+        console: watchOutput(line, (bytes) => {
+          tail.add(bytes);
+          return begun;
+        }),
+        clock: deterministic ? "blocks" : "host",
+        ...(deterministic ? { seed: createHash("sha256").update(`bailiwick ${appliance.system.name}`).digest() } : {}),
+        ...(timeoutMs === undefined ? {} : { timeoutMs }),
+        ...(values.trace === undefined ? {} : { trace: values.trace }),
+        onEvent: tell,
+      });
+      progress.done();
+      if (line.interactive) progress.note("Ctrl-] then q stops the machine");
+      if (asked !== undefined) session.stop(...asked);
+      const { status, why } = await session.outcome;
+      restore();
+      if (why !== undefined) tell({ event: "error", message: why }, why);
+      // What the guest said last is why one asks for a timeout.
+      if (status === ExitStatus.timeout && !json) for (const last of tail.lines()) process.stderr.write(`  | ${showable(last)}\n`);
+      return status;
+    } finally {
+      progress.done();
+      restore();
+    }
+  },
+};
+
+const TAIL_BYTES = 4096;
+const TAIL_LINES = 20;
+
+/** The last lines of the machine's output. */
+function keepTail(): { add(bytes: Uint8Array): void; lines(): string[] } {
+  let kept = Buffer.alloc(0);
+  return {
+    add(bytes) {
+      kept = Buffer.concat([kept, bytes]).subarray(-TAIL_BYTES);
+    },
+    lines() {
+      const lines = kept.toString("utf8").split(/\r?\n/);
+      while (lines.at(-1) === "") lines.pop();
+      return lines.slice(-TAIL_LINES);
+    },
+  };
+}
+
+function parseTimeout(text: string): number {
+  const us = parseDuration(text);
+  if (us === undefined) throw usageError(`--timeout ${text} is no duration`, "such as 500ms or 60s");
+  return us / 1000;
+}
+
+type Line = ConsoleBackend & { readonly interactive: boolean; close(): void };
+type Stop = (status: number, why?: string) => void;
+
+/** The serial line on this process's streams. @param withInput false: what is typed or piped is not the machine's */
+function openLine(withInput: boolean, stop: Stop): Line {
+  const interactive = withInput && process.stdin.isTTY && process.stdout.isTTY;
+  const terminal: Terminal = openTerminal({
+    output: process.stdout,
+    ...(withInput && (interactive || isPiped()) ? { input: process.stdin } : {}),
+    onQuit: () => stop(ExitStatus.ok),
+    onGone: () => stop(ExitStatus.brokenPipe),
+    notice: (text) => process.stderr.write(text),
+  });
+  return { ...terminal, interactive };
+}
+
+/** A pipe, socket or file; not a terminal, and not /dev/null. */
+function isPiped(): boolean {
+  try {
+    const stat = fstatSync(0);
+    return stat.isFIFO() || stat.isFile() || stat.isSocket();
+  } catch {
+    return false; // closed
+  }
+}
+
+/** The serial line as events: {"event":"console","text":...}. Text, because a guest's output is; a character that is cut in two waits for its rest. */
+function jsonLine(output: NodeJS.WriteStream, stop: Stop): Line {
+  const decoder = new TextDecoder();
+  const terminal = openTerminal({
+    output,
+    ...(isPiped() ? { input: process.stdin } : {}),
+    onQuit: () => stop(ExitStatus.ok),
+    onGone: () => stop(ExitStatus.brokenPipe),
+    notice: () => {},
+  });
+  return {
+    ...terminal,
+    interactive: false,
+    write(bytes) {
+      const text = decoder.decode(bytes, { stream: true });
+      if (text !== "") terminal.write(Buffer.from(`${JSON.stringify({ event: "console", text })}\n`));
+    },
+  };
+}
+
+/** However this process ends, the terminal is given back. Signals stop the machine; a second one, or a machine that does not stop, ends the process. */
+function guardTerminal(line: Line, stop: Stop): () => void {
+  const restore = (): void => line.close();
+  const handlers = Object.entries(SIGNALS).map(([signal, status]) => {
+    let again = false;
+    const handler = (): void => {
+      if (again) process.exit(status);
+      again = true;
+      setTimeout(() => process.exit(status), STOP_GRACE_MS).unref();
+      stop(status);
+    };
+    process.on(signal, handler);
+    return [signal, handler] as const;
+  });
+  process.on("exit", restore);
+  return () => {
+    restore();
+    process.off("exit", restore);
+    for (const [signal, handler] of handlers) process.off(signal, handler);
+  };
+}

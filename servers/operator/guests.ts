@@ -1,0 +1,132 @@
+// The guest images of the kit, as the operator offers them to manifests: what they need on the command line, their files, and how they are told to run
+// one command. Where Debian's files could not be fetched, `linux` is the kit's own small guest instead, and the user is told.
+import { createHash } from "node:crypto";
+import type { GuestFacts } from "../../caps/manifest/resources.ts";
+import type { GuestOrder } from "../../caps/manifest/resolve.ts";
+import { composeInitramfs, execArchive } from "../../guests/linux/image.ts";
+import { findLinux, readHeld } from "../../guests/linux/installed.ts";
+import { FailureCode, compileFailure, failure } from "./failure.ts";
+import type { Package } from "./package.ts";
+import { readUserFile, userFile } from "./programs.ts";
+import { buildBareGuest } from "./toolchain.ts";
+
+export interface GuestFiles {
+  readonly kernel: Uint8Array;
+  readonly initrd?: Uint8Array;
+}
+
+/** What is added to a guest so that it runs one command and powers off. */
+export interface ExecParts {
+  /** Behind its command line. */
+  readonly cmdline: string;
+  /** Behind its initial RAM disk. */
+  readonly archive?: Uint8Array;
+  /** It reports `ready` when the command begins: what its console shows before that is not the command's output. */
+  readonly reportsReady: boolean;
+}
+
+export interface ShippedGuest {
+  readonly facts: GuestFacts;
+  load(): Promise<GuestFiles>;
+  exec(command: string): ExecParts;
+}
+
+export interface GuestShelf {
+  readonly images: ReadonlyMap<string, ShippedGuest>;
+  /** Said once when a manifest uses `linux` and it is not there. */
+  readonly linuxMissing?: string;
+}
+
+/** Its init reports by the VMM's second virtio console (vmm/spec.ts, VirtioSlot). */
+const LINUX_CONTROL = "bailiwick.control=hvc1";
+/**
+ * hvc0 is the VMM's first virtio console; until its driver is there, messages go through the firmware, or a panic before that would look like a
+ * reset. A panic resets at once.
+ */
+const LINUX_CMDLINE = `earlycon=sbi console=hvc0 ${LINUX_CONTROL} panic=-1`;
+
+export function findGuests(kit: Package): GuestShelf {
+  const bare: ShippedGuest = {
+    facts: { cmdline: "", initrd: false },
+    async load() {
+      const built = await buildBareGuest({ outDir: kit.cache });
+      if (!built.ok) throw compileFailure("the guest 'bare' cannot be compiled", built.error);
+      return { kernel: readUserFile(built.value.image, "the guest 'bare'") };
+    },
+    exec: (command) => {
+      if (/[^\x20-\x7e]/.test(command)) throw failure(FailureCode.exec, "the guest 'bare' takes a command of printable ASCII on one line", { fix: "separate its commands by ';'" });
+      return { cmdline: `bailiwick.exec=${command}`, reportsReady: false };
+    },
+  };
+  const found = findLinux(kit.record);
+  if (!found.ok || found.value === undefined) {
+    const linuxMissing = `${found.ok ? "Debian's kernel is not on this machine (the set-up could not fetch it)" : found.error}; booting guests/bare instead`;
+    return { images: new Map([["linux", bare], ["bare", bare]]), linuxMissing };
+  }
+  const linux = found.value;
+  return {
+    images: new Map([
+      ["bare", bare],
+      [
+        "linux",
+        {
+          facts: { cmdline: LINUX_CMDLINE, initrd: true },
+          async load() {
+            const kernel = readHeld(linux, linux.kernel);
+            if (!kernel.ok) throw failure(FailureCode.damagedFile, "Debian's kernel cannot be used", { cause: kernel.error });
+            const initrd = composeInitramfs(linux);
+            if (!initrd.ok) throw failure(FailureCode.damagedFile, "Debian's initial RAM disk cannot be composed", { cause: initrd.error });
+            return { kernel: kernel.value, initrd: initrd.value };
+          },
+          // The output of the command is all that may be seen: not even errors of the kernel, which the guest keeps in its log.
+          exec: (command) => ({ cmdline: `quiet loglevel=0 ${LINUX_CONTROL}`, archive: execArchive(command), reportsReady: true }),
+        },
+      ],
+    ]),
+  };
+}
+
+/** @param folder the manifest's */
+export async function loadGuest({ guest, image, ramBytes }: GuestOrder, shelf: GuestShelf, folder: string): Promise<GuestFiles> {
+  const files = image.kind === "shipped" ? await shelf.images.get(image.name)?.load() : ownFiles(guest, image.kernel, image.initrd, folder);
+  if (files === undefined) throw failure(FailureCode.guestImage, `guest '${guest}' has no image`);
+  checkGuest(guest, files, ramBytes);
+  return files;
+}
+
+function ownFiles(guest: string, kernel: string, initrd: string | undefined, folder: string): GuestFiles {
+  const read = (what: string, path: string) => readUserFile(userFile(folder, path), `the ${what} of guest '${guest}'`);
+  return { kernel: read("kernel", kernel), ...(initrd === undefined ? {} : { initrd: read("initial RAM disk", initrd) }) };
+}
+
+/** The header of a flat riscv Image (kernel documentation, arch/riscv/boot-image-header). */
+const HEADER_BYTES = 64;
+const MAGIC_OFFSET = 0x38;
+const MAGIC = 0x0543_5352; // "RSC\x05"
+const IMAGE_SIZE_OFFSET = 16;
+const KERNEL_OFFSET = 2 * 1024 ** 2;
+/** Device tree, and room to unpack: what a guest cannot do without beside its files. */
+const GUEST_SLACK = 4 * 1024 ** 2;
+
+/** What can be seen before the VMM looks: it checks again, as nothing obliges a VMM to be started by this operator. */
+export function checkGuest(guest: string, { kernel, initrd }: GuestFiles, ramBytes: number): void {
+  const refuse = (cause: string, fix?: string) => failure(FailureCode.guestImage, `guest '${guest}' cannot be booted`, { cause, ...(fix === undefined ? {} : { fix }) });
+  const view = new DataView(kernel.buffer, kernel.byteOffset, kernel.byteLength);
+  if (kernel.length < HEADER_BYTES) throw refuse(`its kernel has ${kernel.length} bytes: it is empty or cut off`);
+  if (view.getUint32(MAGIC_OFFSET, true) !== MAGIC) {
+    const what = view.getUint32(0, false) === 0x7f45_4c46 ? "is an ELF file" : view.getUint16(0, false) === 0x1f8b ? "is compressed by gzip" : "has no riscv Image header";
+    throw refuse(`its kernel ${what}: a flat riscv Image is needed`, "arch/riscv/boot/Image of a kernel build; Debian's /boot/vmlinux-* is one");
+  }
+  const imageSize = Number(view.getBigUint64(IMAGE_SIZE_OFFSET, true));
+  const mib = (bytes: number): string => `${Math.ceil(bytes / 1024 ** 2)} MiB`;
+  const needed = KERNEL_OFFSET + Math.max(imageSize, kernel.length) + (initrd?.length ?? 0) + GUEST_SLACK;
+  if (needed > ramBytes) {
+    const parts = [`kernel ${mib(Math.max(imageSize, kernel.length))}`, ...(initrd === undefined ? [] : [`initial RAM disk ${mib(initrd.length)}`])];
+    throw refuse(`its files do not fit in ${mib(ramBytes)} of RAM: ${parts.join(", ")}`, `give it at least ${mib(needed)}: guests.${guest}.memory`);
+  }
+}
+
+/** What the guest's random generator begins with: the host's, or the same at each run. */
+export function guestSeed(guest: string, random: () => Uint8Array, deterministic: boolean): number[] {
+  return [...(deterministic ? createHash("sha256").update(`bailiwick guest ${guest}`).digest() : random())];
+}

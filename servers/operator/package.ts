@@ -1,0 +1,47 @@
+// Where this package is, and whether it runs from its sources or from what was built of them. Works from the work tree, from dist/, and installed.
+import { existsSync, readdirSync } from "node:fs";
+import { join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { findPlaces } from "./setup/places.mjs";
+
+export interface Package {
+  readonly root: string;
+  readonly version: string;
+  /** True in dist/: hosted programs are taken from dist/hosted, built with it. False in the sources: they are bundled when needed. */
+  readonly built: boolean;
+  /** What the set-up wrote down: libunicorn, compiler, Debian's kernel. */
+  readonly record: string;
+  /** Folder for what is compiled for the kit itself. */
+  readonly cache: string;
+}
+
+export function findPackage(env: NodeJS.ProcessEnv = process.env): Package {
+  const { root, version, record, own } = findPlaces(env);
+  const built = relative(root, fileURLToPath(import.meta.url)).split(/[\\/]/)[0] === "dist";
+  return { root, version, built, record, cache: join(own, "build") };
+}
+
+export const hostedFile = ({ root }: Package, name: string): string => join(root, "dist", "hosted", `${name}.js`);
+
+/** Folders under servers/ that are no server of an appliance. */
+const NOT_SERVERS = new Set(["lib", "operator", "root"]);
+
+/** The source of a server that the kit ships: C, or TypeScript, or (built) only its bundle. */
+export type ServerSource = { readonly kind: "machine"; readonly sources: readonly string[] } | { readonly kind: "hosted"; readonly entry: string };
+
+/** Every server an appliance can name, the VMM among them. */
+export function findServers(kit: Package): ReadonlyMap<string, ServerSource> {
+  const found = new Map<string, ServerSource>();
+  const folders = join(kit.root, "servers");
+  for (const name of existsSync(folders) ? readdirSync(folders).sort() : []) {
+    if (NOT_SERVERS.has(name)) continue;
+    const folder = join(folders, name);
+    if (existsSync(join(folder, "main.c"))) {
+      const sources = readdirSync(folder).filter((file) => file.endsWith(".c") || file.endsWith(".S")).sort();
+      found.set(name, { kind: "machine", sources: sources.map((file) => join(folder, file)) });
+    } else if (existsSync(join(folder, "main.ts"))) found.set(name, { kind: "hosted", entry: join(folder, "main.ts") });
+  }
+  const vmm = join(kit.root, "vmm", "main.ts");
+  if (existsSync(vmm) || existsSync(hostedFile(kit, "vmm"))) found.set("vmm", { kind: "hosted", entry: vmm });
+  return found;
+}

@@ -1,0 +1,88 @@
+// Builds the programs of a system: C by the toolchain, TypeScript by the bundler, servers of the kit from its own sources, ELF files as they are.
+import { readFileSync } from "node:fs";
+import { dirname, isAbsolute, join, relative } from "node:path";
+import { declaredUses, parseElf, patchUses, timeLeaks } from "../../caps/image/elf.ts";
+import { useRecords, type ResolvedComponent } from "../../caps/image/system.ts";
+import type { ProgramOrder } from "../../caps/manifest/resolve.ts";
+import { bundleProgram } from "./bundle.ts";
+import { FailureCode, compileFailure, failure, textOf } from "./failure.ts";
+import { findServers, hostedFile, type Package } from "./package.ts";
+import { compileC } from "./toolchain.ts";
+
+/** A file of the user's, as the manifest names it: relative to the manifest's folder. */
+export function userFile(folder: string, path: string): string {
+  return isAbsolute(path) ? path : join(folder, path);
+}
+
+/** Reads a file that a manifest names. @param owner for the message: what it is for */
+export function readUserFile(path: string, owner: string): Uint8Array {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const cause = code === "ENOENT" ? "there is no such file" : code === "EISDIR" ? "it is a folder" : code === "EACCES" ? "it may not be read" : textOf(error);
+    throw failure(FailureCode.noFile, `${owner} cannot be read`, { cause: `${path}: ${cause}` });
+  }
+}
+
+/** The bytes of a program, before its uses are written in. @param folder the manifest's */
+export async function buildProgram({ component, image }: ProgramOrder, folder: string, kit: Package): Promise<Uint8Array> {
+  switch (image.kind) {
+    case "elf":
+      return readUserFile(userFile(folder, image.file), `the program of '${component}'`);
+    case "c":
+      return compile(component, image.files.map((file) => userFile(folder, file)), join(folder, ".bailiwick", "build"));
+    case "ts":
+      return bundle(component, userFile(folder, image.file), kit);
+    case "server": {
+      const source = findServers(kit).get(image.name);
+      if (source === undefined) throw failure(FailureCode.badProgram, `the server '${image.name}' is not in this kit`);
+      if (source.kind === "machine") return compile(image.name, source.sources, kit.cache);
+      return shippedHosted(image.name, source.entry, kit);
+    }
+  }
+}
+
+/** A hosted program of the kit's own: built with it, or bundled now when running from the sources. */
+export async function shippedHosted(name: string, entry: string, kit: Package): Promise<Uint8Array> {
+  return kit.built ? readUserFile(hostedFile(kit, name), `the kit's own program '${name}'`) : bundle(name, entry, kit);
+}
+
+async function bundle(name: string, entry: string, kit: Package): Promise<Uint8Array> {
+  const bundled = await bundleProgram({ entry, root: kit.root });
+  if (!bundled.ok) throw failure(FailureCode.bundle, `the program of '${name}' cannot be built`, { cause: bundled.error });
+  return Buffer.from(bundled.text);
+}
+
+async function compile(name: string, sources: readonly string[], outDir: string): Promise<Uint8Array> {
+  for (const source of sources) readUserFile(source, `a source of '${name}'`);
+  const compiled = await compileC({ name, sources, outDir });
+  if (!compiled.ok) throw compileFailure(`the program of '${name}' cannot be compiled`, compiled.error);
+  return readUserFile(compiled.value.elf, `the program of '${name}'`);
+}
+
+export interface Wired {
+  readonly bytes: Uint8Array;
+  readonly notes: readonly string[];
+}
+
+/** Checks a machine program and writes into it what the manifest gives it. */
+export function wireProgram(bytes: Uint8Array, component: ResolvedComponent, manifest: string): Wired {
+  const { name } = component;
+  const refuse = (cause: string, fix?: string) => failure(FailureCode.badProgram, `the program of '${name}' cannot be used`, { cause, ...(fix === undefined ? {} : { fix }) });
+  const elf = parseElf(bytes);
+  if (!elf.ok) throw refuse(elf.error.message);
+  const declared = declaredUses(bytes);
+  if (!declared.ok) throw refuse(declared.error.message);
+  const patched = patchUses(bytes, useRecords(component.uses));
+  if (!patched.ok) {
+    const fix = patched.error.code === "unwired" ? `add it to components.${name}.use in ${relative(dirname(dirname(manifest)), manifest)}` : undefined;
+    throw refuse(patched.error.message, fix);
+  }
+  const notes: string[] = [];
+  const idle = component.uses.map((use) => use.name).filter((use) => !declared.value.includes(use));
+  if (idle.length > 0) notes.push(`'${name}' is given ${idle.join(", ")}, which its program does not declare`);
+  const leaks = timeLeaks(bytes, elf.value);
+  if (leaks[0] !== undefined) notes.push(`'${name}' holds an instruction at 0x${leaks[0].address.toString(16)} that reads the host's ${leaks[0].counter} counter: a timing channel, and its runs cannot be repeated exactly`);
+  return { bytes: patched.value, notes };
+}

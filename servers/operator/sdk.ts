@@ -1,0 +1,12 @@
+// "bailiwick/sdk": what hosted programs of the user's import: their environment's types, protocols, the receive loop, typed clients and the
+// invocations of kernel objects. Nothing here has authority; all of it works through the `env` a program is given.
+export * from "../lib/ts/sdk.ts";
+export * from "../lib/ts/bytes.ts";
+export * from "../lib/ts/client.ts";
+export * from "../lib/ts/objects.ts";
+export * from "../lib/ts/serve.ts";
+export * from "../../caps/abi/numbers.ts";
+export { protocol, protocolHeader } from "../../caps/protocol/protocol.ts";
+export type { Method, Protocol } from "../../caps/protocol/protocol.ts";
+export { Console } from "../console/protocol.ts";
+export { Parent } from "../root/protocol.ts";

@@ -1,0 +1,117 @@
+// One run of an appliance: the machine is booted, its events are heard, and it is stopped when an essential part has ended, its time is over, or
+// somebody wants it to. What the run came to is a value; nothing here touches a terminal or the process.
+import type { BootOptions, Ending, System } from "../../core/boot.ts";
+import type { ConsoleBackend } from "../../core/host/backend.ts";
+import type { Appliance } from "./appliance.ts";
+import { parseEvent, type SystemEvent } from "./events.ts";
+import { ExitStatus, FailureCode, failure, textOf, type Failure } from "./failure.ts";
+
+export interface SessionOptions {
+  readonly console: ConsoleBackend;
+  /** Milliseconds after which the run is stopped; absent: never. */
+  readonly timeoutMs?: number;
+  readonly clock?: "host" | "blocks";
+  readonly seed?: Uint8Array;
+  readonly trace?: boolean;
+  /** Every line of the control device: as an event when it is one. */
+  readonly onEvent?: (event: SystemEvent | undefined, line: string) => void;
+}
+
+/** How a run ended. `status` is the exit status for it, `why` one line for people when it is not the appliance's own end. */
+export interface Outcome {
+  readonly status: number;
+  readonly why?: string;
+}
+
+export interface Session {
+  /** Resolves when the machine has stopped. */
+  readonly outcome: Promise<Outcome>;
+  /** Ends the run with this status; the first wins. */
+  stop(status: number, why?: string): void;
+}
+
+/** Boots. Rejects with a Failure when the machine cannot be built. */
+export async function startSession(appliance: Appliance, options: SessionOptions): Promise<Session> {
+  checkHostMemory(appliance.system.memory);
+  let decided: Outcome | undefined;
+  let system: System | undefined;
+  const stop = (status: number, why?: string): void => {
+    decided ??= why === undefined ? { status } : { status, why };
+    system?.stop(why ?? `status ${status}`);
+  };
+  const boot: BootOptions = {
+    ramBytes: appliance.system.memory,
+    files: appliance.files,
+    console: options.console,
+    clock: options.clock ?? "host",
+    onEvent: (line) => {
+      const event = parseEvent(line);
+      options.onEvent?.(event, line);
+      if (event?.event === "end") void delivered(options.console).then(() => stop(event.status));
+    },
+    ...(options.seed === undefined ? {} : { seed: options.seed }),
+    ...(options.trace === undefined ? {} : { trace: options.trace }),
+  };
+  system = await start(boot);
+  const timer = options.timeoutMs === undefined ? undefined : setTimeout(() => stop(ExitStatus.timeout, `stopped: --timeout of ${(options.timeoutMs ?? 0) / 1000} s is over`), options.timeoutMs);
+  const outcome = system
+    .run()
+    .then(async (ending) => {
+      await turn(); // what the machine wrote last goes out with the host's next turn
+      return decided ?? describeEnding(ending);
+    })
+    .finally(() => clearTimeout(timer));
+  return { outcome, stop };
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** Longest wait for a slow reader at the end of a run. */
+const DELIVERY_MS = 2000;
+
+/** While the host takes no output, drivers hold what was written before the end: the machine goes on until they are rid of it, or the reader is too slow. */
+async function delivered(console: ConsoleBackend): Promise<void> {
+  const deadline = Date.now() + DELIVERY_MS;
+  for (let clear = 0; clear < 3 && Date.now() < deadline; ) {
+    if (console.ready()) clear++;
+    else {
+      clear = 0;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    await turn();
+  }
+}
+
+async function start(options: BootOptions): Promise<System> {
+  // Loaded when it is needed: the engine is native code, which `check` and `schema` do without.
+  const { boot } = await import("../../core/boot.ts");
+  try {
+    return await boot(options);
+  } catch (error) {
+    throw startFailure(error);
+  }
+}
+
+/** The loader's text says what is missing and what to do; it is shown as it stands. */
+export const startFailure = (error: unknown): Failure => failure(FailureCode.start, "the machine cannot be started", { cause: textOf(error) });
+
+function describeEnding(ending: Ending): Outcome {
+  switch (ending.kind) {
+    case "stopped":
+      return { status: ExitStatus.failed, why: `the machine was stopped: ${ending.reason}` };
+    case "panic":
+      return { status: ExitStatus.failed, why: `kernel panic: ${ending.message}` };
+    default:
+      return { status: ExitStatus.failed, why: `the machine is idle for ever (${ending.kind}): no program can run again` };
+  }
+}
+
+/** RAM is taken from the host as it is touched: without this, too little of it would end in a killed process much later. */
+export function checkHostMemory(ramBytes: number, available: number = process.availableMemory()): void {
+  if (ramBytes <= available) return;
+  const mib = (bytes: number): string => `${Math.floor(bytes / 1024 ** 2)} MiB`;
+  throw failure(FailureCode.hostMemory, "this computer has not enough memory free", {
+    cause: `the appliance's platform has ${mib(ramBytes)}, and ${mib(available)} are free here`,
+    fix: "close other programs, or give the platform less: platform.memory",
+  });
+}

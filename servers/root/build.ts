@@ -1,0 +1,198 @@
+// Builds one component: everything it needs is made from one Untyped, its address space is filled, its CSpace wired, its thread ready to be resumed.
+//
+//   ROOT-1  All that a component's memory was spent on descends from its Untyped: revoking that takes the component away and frees exactly what it paid for.
+//   ROOT-2  A component's CSpace holds what InitSlot lists and what its `use` entries name, and nothing else.
+import { Reg } from "../../caps/abi/message.ts";
+import { ALL_RIGHTS, InitSlot, type RetypeName, Right } from "../../caps/abi/numbers.ts";
+import { AddressMap, type ResolvedComponent, type ResolvedUse } from "../../caps/image/system.ts";
+import {
+  cnodeCopy, cnodeMint, cnodeMove, frameMap, hostedControlBind, irqControlGet, irqSetNotification, MapRights, pageTableMap, type Place, schedContextBind,
+  schedControlConfigure, tcbBindNotification, tcbSetIpcBuffer, tcbSetLabel, tcbSetPriority, tcbSetSpace, tcbWriteRegisters, vcpuMapFrame, zeroGuard,
+} from "../lib/ts/objects.ts";
+import type { Op } from "../lib/ts/sdk.ts";
+import type { BootFileEntry, Boot } from "./bootinfo.ts";
+import { must, StartFailure } from "./failure.ts";
+import { CSPACE_BITS, LARGE, type Layout, PAGE } from "./layout.ts";
+import { objectBits } from "./memory.ts";
+import type { PlannedComponent } from "./plan.ts";
+import type { RootSpace } from "./space.ts";
+
+/** Badge of a component's keeper capability: this and its number. */
+export const KEEPER_BADGE = 0x8000_0000;
+
+/** The Untypeds of a component: its memory's, and its guest's RAM, largest first. */
+export interface Carved {
+  readonly untyped: number;
+  readonly ram: readonly { readonly untyped: number; readonly bits: number }[];
+}
+
+/** A component that was built: capabilities in the root server's CSpace. */
+export interface Built {
+  readonly component: ResolvedComponent;
+  readonly tcb: number;
+  readonly endpoint: number;
+}
+
+export interface Builder {
+  readonly space: RootSpace;
+  readonly boot: Boot;
+  /** Components built so far, by name: what later ones use stands here. */
+  readonly built: ReadonlyMap<string, Built>;
+}
+
+export function* buildComponent(builder: Builder, planned: PlannedComponent, carved: Carved): Op<Built> {
+  const { space } = builder;
+  const { sys } = space;
+  const { component, layout } = planned;
+  const says = (what: string): string => `${what} of component ${component.name}`;
+
+  const made = new Map<RetypeName, number>();
+  for (const need of planned.needs) {
+    made.set(need.kind, yield* space.make(carved.untyped, need.kind, need.sizeBits, need.count, says(`${need.count} objects (${need.kind}, 2^${objectBits(need)} bytes)`)));
+  }
+  const slotOf = (kind: RetypeName): number => {
+    const slot = made.get(kind);
+    if (slot === undefined) throw new StartFailure(`component ${component.name} has no ${kind}`);
+    return slot;
+  };
+  const [tcb, vspace, context, endpoint, notification] = [slotOf("TCB"), slotOf("VSpace"), slotOf("SchedContext"), slotOf("Endpoint"), slotOf("Notification")];
+  const cnode = slotOf("CNode");
+  const cspace = yield* space.mint(cnode, ALL_RIGHTS, zeroGuard(32 - CSPACE_BITS), says("CSpace"));
+  const at = (slot: number): Place => ({ cnode, index: slot, depth: CSPACE_BITS });
+
+  const buffer = yield* fillSpace(space, layout, vspace, slotOf, says);
+
+  const give = (slot: number, from: number, rights = ALL_RIGHTS): Op<unknown> => must(cnodeCopy(sys, at(slot), space.place(from), rights), says(`fill slot ${slot}`));
+  yield* give(InitSlot.CNode, cspace);
+  yield* give(InitSlot.TCB, tcb);
+  yield* give(InitSlot.VSpace, vspace);
+  yield* must(cnodeMove(sys, at(InitSlot.Reply), space.place(slotOf("Reply"))), says("hand over the reply object"));
+  yield* give(InitSlot.Service, endpoint, Right.Read);
+  yield* give(InitSlot.Notification, notification);
+  if (made.has("Untyped")) yield* must(cnodeMove(sys, at(InitSlot.Untyped), space.place(slotOf("Untyped"))), says("hand over the rest of the memory"));
+  yield* give(InitSlot.SchedContext, context);
+  yield* give(InitSlot.IPCBuffer, buffer);
+  yield* must(cnodeMint(sys, at(InitSlot.Parent), space.place(InitSlot.Service), Right.Write | Right.GrantReply, component.number), says("give the parent capability"));
+  const keeper = yield* space.mint(InitSlot.Service, Right.Write | Right.GrantReply, KEEPER_BADGE + component.number, says("keeper"));
+
+  const wiring: Wiring = { ...builder, component, at, vspace, notification, vcpu: made.get("VCPU") ?? 0, ram: carved.ram, says };
+  for (const [i, use] of component.uses.entries()) yield* wire(wiring, use, InitSlot.First + i);
+
+  yield* must(tcbSetLabel(sys, tcb, component.name), says("name the thread"));
+  yield* must(tcbSetSpace(sys, tcb, keeper, cspace, vspace), says("give the thread its spaces"));
+  yield* must(tcbSetIpcBuffer(sys, tcb, AddressMap.IPC_BUFFER, buffer), says("give the thread its IPC buffer"));
+  yield* must(tcbSetPriority(sys, tcb, component.cpu.priority, component.cpu.priority, InitSlot.TCB), says("set the priority"));
+  yield* must(tcbBindNotification(sys, tcb, notification), says("bind the notification"));
+  yield* must(schedControlConfigure(sys, InitSlot.SchedControl, context, component.cpu.budget, component.cpu.period), says("set the budget"));
+  yield* must(schedContextBind(sys, context, tcb), says("bind the scheduling context"));
+  const { start } = layout;
+  if (start.kind === "machine") {
+    yield* must(tcbWriteRegisters(sys, tcb, 0, [start.entry]), says("set the entry point"));
+    yield* must(tcbWriteRegisters(sys, tcb, Reg.sp, [AddressMap.STACK_TOP]), says("set the stack"));
+    yield* must(tcbWriteRegisters(sys, tcb, Reg.a0, [AddressMap.IPC_BUFFER]), says("set the arguments"));
+  } else {
+    yield* must(hostedControlBind(sys, InitSlot.HostedControl, tcb, start.text, start.textBytes), says(`load the text (${component.program.file})`));
+    yield* must(tcbWriteRegisters(sys, tcb, Reg.a0, [AddressMap.ENVIRONMENT, start.environmentBytes]), says("set the arguments"));
+  }
+  return { component, tcb, endpoint };
+}
+
+/** Page tables, fresh frames and shared files into the VSpace. The slot of the IPC buffer's frame. */
+function* fillSpace(space: RootSpace, layout: Layout, vspace: number, slotOf: (kind: RetypeName) => number, says: (what: string) => string): Op<number> {
+  const { sys } = space;
+  const tables = slotOf("PageTable");
+  for (const [i, address] of layout.tables.entries()) yield* must(pageTableMap(sys, tables + i, address, vspace), says("map the page tables"));
+  let frame = slotOf("Frame");
+  let buffer = 0;
+  for (const { address, pages, rights, fill } of layout.areas) {
+    if (address === AddressMap.IPC_BUFFER) buffer = frame;
+    if (fill !== undefined) {
+      const [from, bytes] = "data" in fill ? [fill.data, fill.data.length] : [fill.from, fill.bytes];
+      yield* space.fill(frame, pages, fill.offset, from, bytes);
+    }
+    for (let i = 0; i < pages; i++) yield* must(frameMap(sys, frame + i, address + i * PAGE, vspace, rights), says(`map page 0x${(address + i * PAGE).toString(16)}`));
+    frame += pages;
+  }
+  for (const { address, file, rights } of layout.shared) yield* shareFile(space, file, address, vspace, rights, says);
+  return buffer;
+}
+
+/** A copy of each frame capability, for a capability holds one mapping. */
+function* shareFile(space: RootSpace, file: BootFileEntry, address: number, vspace: number, rights: number, says: (what: string) => string): Op<void> {
+  const size = 2 ** file.bits;
+  for (let i = 0; i < file.frames; i++) {
+    const frame = yield* space.copy(file.slot + i, Right.Read, `a frame of ${file.name}`);
+    yield* must(frameMap(space.sys, frame, address + i * size, vspace, rights), says(`map the file ${file.name}`));
+  }
+}
+
+interface Wiring extends Builder {
+  readonly component: ResolvedComponent;
+  readonly at: (slot: number) => Place;
+  readonly vspace: number;
+  readonly notification: number;
+  /** 0: the component has none. */
+  readonly vcpu: number;
+  readonly ram: Carved["ram"];
+  readonly says: (what: string) => string;
+}
+
+/** Puts what a `use` names into its slot and its address. */
+function* wire(w: Wiring, use: ResolvedUse, slot: number): Op<void> {
+  const { space, at, says } = w;
+  const { sys } = space;
+  const what = says(`wire ${use.name}`);
+  switch (use.kind) {
+    case "endpoint": {
+      const server = w.built.get(use.from);
+      if (server === undefined) throw new StartFailure(`component ${w.component.name} uses ${use.from}, which does not stand before it`);
+      yield* must(cnodeMint(sys, at(slot), space.place(server.endpoint), use.rights, use.badge), what);
+      return;
+    }
+    case "device": {
+      const frames = yield* deviceFrames(w, use.physical, use.bytes / PAGE, use.device);
+      for (let i = 0; i < use.bytes / PAGE; i++) yield* must(frameMap(sys, frames + i, use.address + i * PAGE, w.vspace, MapRights.ReadWrite), what);
+      yield* must(cnodeCopy(sys, at(slot), space.place(frames), ALL_RIGHTS), what);
+      return;
+    }
+    case "irq": {
+      const handler = space.take(1);
+      yield* must(irqControlGet(sys, InitSlot.IRQControl, use.irq, space.place(handler)), what);
+      const signal = yield* space.mint(w.notification, Right.Write, use.badge, what);
+      yield* must(irqSetNotification(sys, handler, signal), what);
+      yield* must(cnodeCopy(sys, at(slot), space.place(handler), ALL_RIGHTS), what);
+      return;
+    }
+    case "iospace": {
+      const ioSpace = w.boot.ioSpaces.get(use.device);
+      if (ioSpace === undefined) throw new StartFailure(`the machine has no I/O space for ${use.device}, which component ${w.component.name} uses`);
+      yield* must(cnodeCopy(sys, at(slot), space.place(ioSpace), ALL_RIGHTS), what);
+      return;
+    }
+    case "vcpu":
+      yield* must(cnodeCopy(sys, at(slot), space.place(w.vcpu), ALL_RIGHTS), what);
+      return;
+    case "ram": {
+      let offset = 0;
+      for (const { untyped, bits } of w.ram) {
+        const count = 2 ** bits / LARGE;
+        const frames = yield* space.make(untyped, "Frame", 21, count, says("the guest's RAM"));
+        for (let i = 0; i < count; i++, offset += LARGE) {
+          yield* must(frameMap(sys, frames + i, use.address + offset, w.vspace, MapRights.ReadWrite), what);
+          const guest = yield* space.copy(frames + i, ALL_RIGHTS, "a frame of the guest's RAM");
+          yield* must(vcpuMapFrame(sys, w.vcpu, guest, use.guestPhysical + offset), what);
+        }
+      }
+      return;
+    }
+    case "file":
+      return; // mapped with the address space
+  }
+}
+
+/** Frames of a device's registers, from the Untyped that stands for it. */
+export function* deviceFrames({ space, boot }: Pick<Builder, "space" | "boot">, physical: number, pages: number, name: string): Op<number> {
+  const untyped = boot.untypeds.find((u) => u.device && u.physical === physical && 2 ** u.bits >= pages * PAGE);
+  if (untyped === undefined) throw new StartFailure(`the machine has no device ${name} of ${pages * PAGE} bytes at 0x${physical.toString(16)}`);
+  return yield* space.make(untyped.slot, "Frame", 12, pages, `the registers of ${name}`);
+}

@@ -1,0 +1,63 @@
+// The root server: holds everything when the machine starts, gives each component what the description says, and then only listens.
+import { tcbResume } from "../lib/ts/objects.ts";
+import type { Env, Op } from "../lib/ts/sdk.ts";
+import { type Boot, readBootinfo } from "./bootinfo.ts";
+import { type Built, buildComponent, deviceFrames } from "./build.ts";
+import { must, StartFailure } from "./failure.ts";
+import type { Block, Piece } from "./memory.ts";
+import { CONTROL_DEVICE, operatorChannel, type Tell } from "./operator.ts";
+import { planSystem, readSystem } from "./plan.ts";
+import { serveComponents } from "./serve.ts";
+import { ROOT_BYTES, RootSpace } from "./space.ts";
+
+/** Exit status of a system that could not be started. */
+const START_FAILED = 1;
+
+export default function* main(env: Env): Op<void> {
+  const boot = readBootinfo(env.mem, env.start.address);
+  const space = new RootSpace(env.sys, env.mem, boot);
+  const pieces = yield* openChannel(space, boot);
+  const tell = operatorChannel(env.mem, yield* space.mapDevice(yield* deviceFrames({ space, boot }, CONTROL_DEVICE, 1, "ctl0")));
+  let built: Built[];
+  try {
+    built = yield* buildSystem(env, space, boot, pieces);
+    yield* resumeAll(env, built, tell);
+  } catch (error) {
+    if (!(error instanceof StartFailure)) throw error;
+    tell({ event: "error", message: error.message });
+    tell({ event: "end", status: START_FAILED });
+    return;
+  }
+  yield* serveComponents(env, built, tell);
+}
+
+/** The root server's own page tables come first, from the smallest piece of RAM that holds them; what is left of RAM. */
+function* openChannel(space: RootSpace, boot: Boot): Op<Piece[]> {
+  const ram = boot.untypeds.filter((u) => !u.device).sort((a, b) => a.bits - b.bits);
+  const own = ram.find((u) => 2 ** u.bits >= ROOT_BYTES);
+  if (own === undefined) throw new StartFailure("the machine has no RAM left for the root server's page tables");
+  yield* space.prepare(own.slot);
+  return ram.map((u) => ({ slot: u.slot, bits: u.bits, taken: u === own ? ROOT_BYTES : 0 }));
+}
+
+/** Everything is planned before anything is made, and made before anything runs: a system starts whole or not at all. */
+function* buildSystem(env: Env, space: RootSpace, boot: Boot, pieces: readonly Piece[]): Op<Built[]> {
+  const { mem } = env;
+  const plan = planSystem(readSystem(mem, boot), pieces, boot.files, (file) => mem.read(file.address, file.bytes));
+  const untypeds = new Map<Block, number>();
+  for (const block of plan.order) untypeds.set(block, yield* space.make(block.from, "Untyped", block.bits, 1, "an Untyped"));
+  const untypedOf = (block: Block): number => untypeds.get(block)!;
+  const built = new Map<string, Built>();
+  for (const planned of plan.components) {
+    const carved = { untyped: untypedOf(planned.memory), ram: planned.ram.map((block) => ({ untyped: untypedOf(block), bits: block.bits })) };
+    built.set(planned.component.name, yield* buildComponent({ space, boot, built }, planned, carved));
+  }
+  return [...built.values()];
+}
+
+function* resumeAll(env: Env, built: readonly Built[], tell: Tell): Op<void> {
+  for (const { component, tcb } of built) {
+    yield* must(tcbResume(env.sys, tcb), `start component ${component.name}`);
+    tell({ event: "started", component: component.name });
+  }
+}

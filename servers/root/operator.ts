@@ -1,0 +1,25 @@
+// What the operator is told: a JSON object a line, through the machine's control device, which only the root server has.
+import type { Memory } from "../lib/ts/sdk.ts";
+
+/** Physical address of the control device's page. Bytes stored at offset 0 make a line. */
+export const CONTROL_DEVICE = 0x1000_2000;
+
+export type OperatorEvent =
+  | { readonly event: "started"; readonly component: string }
+  | { readonly event: "exit"; readonly component: string; readonly status: number }
+  | { readonly event: "fault"; readonly component: string; readonly kind: string; readonly pc: number; readonly address?: number; readonly reason: string }
+  | { readonly event: "log"; readonly component: string; readonly text: string }
+  /** `report` is the VMM's own JSON object: state, status, detail. */
+  | { readonly event: "guest"; readonly guest: string; readonly [key: string]: unknown }
+  | { readonly event: "error"; readonly message: string }
+  /** The appliance is over; nothing that happens afterwards changes the status. */
+  | { readonly event: "end"; readonly status: number };
+
+export type Tell = (event: OperatorEvent) => void;
+
+/** @param registers address where the device is mapped */
+export function operatorChannel(mem: Memory, registers: number): Tell {
+  return (event) => {
+    for (const byte of new TextEncoder().encode(`${JSON.stringify(event)}\n`)) mem.store8(registers, byte);
+  };
+}

@@ -1,0 +1,126 @@
+// The root server after the start: components say that they are done, log, report their guest; the kernel reports their faults.
+import { Fault, InitSlot } from "../../caps/abi/numbers.ts";
+import { tcbSuspend } from "../lib/ts/objects.ts";
+import { dispatcher, serve } from "../lib/ts/serve.ts";
+import type { Env, Message, Op } from "../lib/ts/sdk.ts";
+import type { Tell } from "./operator.ts";
+import { Parent } from "./protocol.ts";
+import { KEEPER_BADGE, type Built } from "./build.ts";
+
+/** Status of an appliance whose essential component faulted (EX_SOFTWARE of sysexits.h). */
+export const FAULT_STATUS = 70;
+
+const FAULT_NAMES = new Map<number, string>(Object.entries(Fault).map(([name, label]) => [label, name]));
+const ACCESSES = ["fetch", "load", "store"];
+const CAUSES: Readonly<Record<number, string>> = {
+  0: "instruction address misaligned", 1: "instruction access fault", 2: "illegal instruction, or an exception of a hosted program", 4: "load address misaligned",
+  5: "load access fault", 6: "store address misaligned", 7: "store access fault", 65: "the engine failed",
+};
+const hex = (value: number): string => `0x${value.toString(16)}`;
+
+/** A fault message in words. */
+export function describeFault(message: Pick<Message, "label" | "word">): { kind: string; pc: number; address?: number; reason: string } {
+  const kind = FAULT_NAMES.get(message.label) ?? `fault ${message.label}`;
+  const pc = message.word(0);
+  const [a, b] = [message.word(1), message.word(2)];
+  switch (message.label) {
+    case Fault.VMFault:
+      return { kind, pc, address: a, reason: `${ACCESSES[b] ?? "access"} at ${hex(a)}, which is not mapped for that` };
+    case Fault.UserException:
+      return { kind, pc, address: b, reason: CAUSES[a] ?? `exception ${a}` };
+    case Fault.UnknownSyscall:
+      return { kind, pc, reason: `system call ${a} does not exist` };
+    case Fault.Capability:
+      return { kind, pc, reason: `receive on capability ${a}, which is neither endpoint nor notification` };
+    case Fault.Breakpoint:
+      return { kind, pc, reason: "breakpoint" };
+    case Fault.Timeout:
+      return { kind, pc, reason: `used up its budget (${a} us)` };
+    default:
+      return { kind, pc, reason: "unknown" };
+  }
+}
+
+/** Who still runs, and whether the appliance is over. */
+export class Lives {
+  readonly #running: Set<number>;
+  readonly #tell: Tell;
+  #over = false;
+
+  constructor(numbers: Iterable<number>, tell: Tell) {
+    this.#running = new Set(numbers);
+    this.#tell = tell;
+  }
+
+  /** Component `number` has ended for good: the appliance ends with it if it is essential, or if nobody is left. */
+  ended(number: number, essential: boolean, status: number): void {
+    this.#running.delete(number);
+    if (essential) this.#end(status);
+    else if (this.#running.size === 0) this.#end(0);
+  }
+
+  #end(status: number): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#tell({ event: "end", status });
+  }
+}
+
+/** Serves for ever. Threads that exited or faulted stay stopped; whoever calls them waits until their memory is revoked. */
+export function* serveComponents(env: Env, components: readonly Built[], tell: Tell): Op<void> {
+  const byNumber = new Map(components.map((built) => [built.component.number, built]));
+  const lives = new Lives(byNumber.keys(), tell);
+
+  function* exit(built: Built, status: number): Op<void> {
+    yield* tcbSuspend(env.sys, built.tcb);
+    tell({ event: "exit", component: built.component.name, status });
+    lives.ended(built.component.number, built.component.essential, status);
+  }
+
+  const ofParent = dispatcher(Parent, env, {
+    *exit({ badge, words }) {
+      const built = byNumber.get(badge);
+      if (built === undefined) return { label: Parent.refusals.badRequest };
+      yield* exit(built, words.status % 256);
+      return null;
+    },
+    *log({ badge, bytes }) {
+      tell({ event: "log", component: byNumber.get(badge)?.component.name ?? "?", text: new TextDecoder().decode(bytes) });
+      return {};
+    },
+    *guest({ badge, bytes }) {
+      const guest = byNumber.get(badge)?.component.guest;
+      const report = parseReport(bytes);
+      if (guest === undefined || report === null) return { label: Parent.refusals.badRequest };
+      tell({ ...report, event: "guest", guest });
+      return {};
+    },
+  });
+
+  /** A fault is not answered: the thread stays where it is. A hosted program that returned ends as if it had exited with 0. */
+  function* faulted(built: Built, message: Message): Op<void> {
+    const { component } = built;
+    if (component.program.kind === "hosted" && message.label === Fault.Breakpoint) return yield* exit(built, 0);
+    const fault = describeFault(message);
+    yield* tcbSuspend(env.sys, built.tcb);
+    tell({ event: "fault", component: component.name, ...fault });
+    lives.ended(component.number, component.essential, FAULT_STATUS);
+  }
+
+  yield* serve(env, function* (message) {
+    if (message.badge < KEEPER_BADGE) return yield* ofParent(message);
+    const built = byNumber.get(message.badge - KEEPER_BADGE);
+    if (built !== undefined) yield* faulted(built, message);
+    return null;
+  }, { endpoint: InitSlot.Service, reply: InitSlot.Reply });
+}
+
+/** A VMM's report: a JSON object, whatever else it holds. */
+function parseReport(bytes: Uint8Array): Record<string, unknown> | null {
+  try {
+    const value: unknown = JSON.parse(new TextDecoder().decode(bytes));
+    return typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,204 @@
+// The command line as a user has it: dist/cli.js in a process of its own. `npm run build` (which npm test does) makes it.
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { findPackage } from "../../servers/operator/package.ts";
+
+const CLI = join(findPackage().root, "dist", "cli.js");
+const LIMIT_MS = 60_000;
+let folder = "";
+
+beforeAll(() => {
+  if (!existsSync(CLI)) throw new Error("dist/cli.js is not there: run 'npm run build'");
+  folder = mkdtempSync(join(tmpdir(), "bailiwick-cli-"));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+interface Done {
+  readonly status: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+function bailiwick(args: readonly string[], options: { readonly env?: Record<string, string>; readonly input?: string } = {}): Done {
+  const { status, stdout, stderr, error } = spawnSync(process.execPath, [CLI, ...args], { cwd: folder, encoding: "utf8", timeout: LIMIT_MS, stdio: ["pipe", "pipe", "pipe"], input: options.input ?? "", env: { ...process.env, ...options.env } });
+  if (error !== undefined) throw error;
+  return { status, out: stdout, err: stderr };
+}
+
+/** An appliance of the given files; its manifest's head is filled in. */
+function appliance(name: string, body: string, files: Record<string, string | Uint8Array> = {}, memory = "64MiB"): string {
+  const home = join(folder, name);
+  const all = { ...files, "appliance.yaml": `apiVersion: bailiwick/1\nkind: Appliance\nname: test\nversion: 0.1.0\nplatform: { board: virt-rv64, memory: ${memory} }\n${body}` };
+  for (const [file, content] of Object.entries(all)) {
+    mkdirSync(dirname(join(home, file)), { recursive: true });
+    writeFileSync(join(home, file), content);
+  }
+  return name;
+}
+
+const CONSOLE = "  console: { image: { server: console }, use: { regs: platform.uart0.regs, irq: platform.uart0.irq }, offer: { console: Console } }\n";
+const one = (image: string, more = ""): string => `components:\n${CONSOLE}  main: { image: ${image}, use: { console: console.console }, essential: true${more} }\n`;
+const guest = (image: string, memory = "32MiB"): string => `components:\n${CONSOLE}guests:\n  g: { image: ${image}, memory: ${memory}, console: console.console }\n`;
+const IDLE = "export default function* main() { for (;;) yield; }\n";
+
+describe("bailiwick", () => {
+  it("without a command says how it is used, status 2", () => {
+    const { status, out, err } = bailiwick([]);
+    expect([status, out]).toEqual([2, ""]);
+    expect(err).toMatch(/Usage: bailiwick COMMAND/);
+  });
+
+  it("help goes to standard output, status 0", () => {
+    for (const args of [["help"], ["--help"], ["-h"], ["help", "run"], ["run", "--help"], ["check", "-h"]]) {
+      const { status, out, err } = bailiwick(args);
+      expect([status, err], args.join(" ")).toEqual([0, ""]);
+      expect(out).toMatch(/^Usage: bailiwick/);
+    }
+  });
+
+  it("mistakes on the command line are status 2, with the nearest name", () => {
+    const cases: readonly [args: readonly string[], said: RegExp][] = [
+      [["runn"], /did you mean 'run'/],
+      [["run", "--timeot", "5s"], /did you mean --timeout/],
+      [["run", "--timeout", "5"], /no duration/],
+      [["run", "--timeout"], /--timeout/],
+      [["run", "a", "b"], /'b' is one argument too many/],
+      [["run", "--guest", "g"], /needs --exec/],
+      [["schema", "x"], /no arguments/],
+      [["version", "x"], /no arguments/],
+      [["check", "--verbose"], /no option --verbose/],
+    ];
+    for (const [args, said] of cases) {
+      const { status, out, err } = bailiwick(args);
+      expect([status, out], args.join(" ")).toEqual([2, ""]);
+      expect(err).toMatch(said);
+    }
+  });
+
+  it("version names the kit, the engine and Node", () => {
+    const versions: unknown = JSON.parse(bailiwick(["version", "--json"]).out);
+    const { version } = JSON.parse(readFileSync(join(findPackage().root, "package.json"), "utf8")) as { version: string };
+    expect(versions).toEqual({ bailiwick: version, unicorn: expect.stringMatching(/^2\.1\.\d/), node: process.versions.node });
+  });
+
+  it("schema prints a JSON Schema", () => {
+    expect(JSON.parse(bailiwick(["schema"]).out)).toMatchObject({ $schema: "https://json-schema.org/draft/2020-12/schema", additionalProperties: false });
+  });
+
+  it("ends quietly when the reader of its output has gone", async () => {
+    const child = spawn(process.execPath, [CLI, "schema"], { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
+    child.stdout.destroy();
+    let err = "";
+    child.stderr.on("data", (piece) => (err += String(piece)));
+    const status = await new Promise((done) => child.on("close", done));
+    expect(err).toBe("");
+    expect([0, 141]).toContain(status);
+  });
+});
+
+describe("bailiwick check", () => {
+  it("says what the appliance comes to", () => {
+    const { status, out, err } = bailiwick(["check", appliance("fine", one("{ ts: main.ts }"))]);
+    expect([status, err]).toEqual([0, ""]);
+    expect(out.split("\n").map((line) => line.trim())).toEqual([
+      "test 0.1.0 on virt-rv64, 64 MiB",
+      "console: machine program, 1 MiB, priority 100",
+      "offers console: Console",
+      "uses regs: uart0 (device)",
+      "uses irq: uart0 (irq)",
+      "main: hosted program, 1 MiB, priority 100, essential",
+      "uses console: console",
+      "",
+    ]);
+  });
+
+  it("--json prints the resolved system, the same each time", () => {
+    const name = appliance("json", one("{ ts: main.ts }"));
+    const first = bailiwick(["check", "--json", `${name}/appliance.yaml`]);
+    expect(JSON.parse(first.out)).toMatchObject({ name: "test", components: [{ name: "console", number: 1 }, { name: "main", number: 2 }] });
+    expect(bailiwick(["check", "--json", name]).out).toBe(first.out);
+  });
+
+  it("shows an error with its place, status 1", () => {
+    const { status, out, err } = bailiwick(["check", appliance("wrong", one("{ ts: main.ts }", ", memroy: 1MiB"))]);
+    expect([status, out]).toEqual([1, ""]);
+    expect(err).toMatch(/error\[BW0110\]: unknown key 'memroy'[^]*--> wrong\/appliance\.yaml:8:87[^]*\^{6}[^]*did you mean 'memory'/);
+  });
+
+  it("of what is not there is status 1", () => {
+    expect(bailiwick(["check", "nowhere"])).toMatchObject({ status: 1, err: expect.stringContaining("BW0301") });
+    mkdirSync(join(folder, "empty"));
+    expect(bailiwick(["check", "empty"])).toMatchObject({ status: 1, err: expect.stringContaining("no appliance.yaml") });
+  });
+
+  it("names the kit's control device to nobody", () => {
+    expect(bailiwick(["check", appliance("ctl", "components:\n  a: { image: { ts: a.ts }, use: { c: platform.ctl0.regs }, essential: true }\n")])).toMatchObject({ status: 1, err: expect.stringContaining("no device 'ctl0'") });
+  });
+});
+
+describe("bailiwick run refuses, with a message and status 1,", () => {
+  const refused = (args: readonly string[], env?: Record<string, string>): string => {
+    const { status, out, err } = bailiwick(["run", "--quiet", ...args], env === undefined ? {} : { env });
+    expect([status, out], err).toEqual([1, ""]);
+    expect(err).not.toMatch(/please report|^\s+at /m);
+    return err;
+  };
+
+  it("a source that is not there", () => {
+    expect(refused([appliance("nosource", one("{ c: main.c }"))])).toMatch(/BW0302[^]*main\.c: there is no such file/);
+    expect(refused([appliance("nots", one("{ ts: main.ts }"))])).toMatch(/BW0305[^]*main\.ts: no such file/);
+    expect(refused([appliance("noelf", one("{ elf: main.elf }"))])).toMatch(/BW0302[^]*main\.elf: there is no such file/);
+  });
+
+  it("C that does not compile, with the compiler's own words", () => {
+    expect(refused([appliance("badc", one("{ c: main.c }"), { "main.c": "int main(void) { return nothing; }\n" })])).toMatch(/BW0304[^]*main\.c:1:25: error: [^]*nothing/);
+  });
+
+  it("a machine without a C compiler, with the line that installs one", () => {
+    expect(refused([appliance("nogcc", one("{ c: main.c }"), { "main.c": "int main(void) { return 0; }\n" })], { PATH: "/nonexistent" })).toMatch(/BW0304[^]*apt-get install gcc-riscv64-unknown-elf/);
+  });
+
+  it("a TypeScript program that wants the host", () => {
+    expect(refused([appliance("hostts", one("{ ts: main.ts }"), { "main.ts": 'import { readFileSync } from "node:fs";\nexport default function* main() { return readFileSync; }\n' })])).toMatch(/BW0305[^]*main\.ts:1:\d+: a hosted program has no 'node:fs'/);
+  });
+
+  it("an ELF file of another machine, and what is no ELF file", () => {
+    expect(refused([appliance("x86", one("{ elf: main.elf }"), { "main.elf": readFileSync(process.execPath).subarray(0, 4096) })])).toMatch(/BW0306[^]*main/);
+    expect(refused([appliance("text", one("{ elf: main.elf }"), { "main.elf": "hello" })])).toMatch(/BW0306[^]*ELF/);
+  });
+
+  it("a C program that uses what the manifest does not give it", () => {
+    const source = '#include <bailiwick.h>\nBW_USE(console);\nBW_USE(secret);\nint main(void) { return (int)(bw_use_console.cap + bw_use_secret.cap); }\n';
+    expect(refused([appliance("unwired", one("{ c: main.c }"), { "main.c": source })])).toMatch(/BW0306[^]*'main'[^]*secret[^]*components\.main\.use/);
+  });
+
+  it("a guest kernel that is missing or damaged", () => {
+    expect(refused([appliance("nokernel", guest("{ kernel: Image }"))])).toMatch(/BW0302: the kernel of guest 'g'|BW0302\]: the kernel of guest 'g'[^]*no such file/);
+    expect(refused([appliance("damaged", guest("{ kernel: Image }"), { Image: "x".repeat(5000) })])).toMatch(/BW0307[^]*no riscv Image header/);
+  });
+
+  it("an initial RAM disk larger than the guest's RAM", () => {
+    const kernel = new Uint8Array(4096);
+    new DataView(kernel.buffer).setUint32(0x38, 0x0543_5352, true);
+    expect(refused([appliance("large", guest("{ kernel: Image, initrd: disk }", "16MiB"), { Image: kernel, disk: new Uint8Array(15 << 20) })])).toMatch(/BW0307[^]*initial RAM disk 15 MiB[^]*at least 22 MiB/);
+  });
+
+  it("a boot image that leaves no room for the components", () => {
+    const kernel = new Uint8Array(10 << 20);
+    new DataView(kernel.buffer).setUint32(0x38, 0x0543_5352, true);
+    expect(refused([appliance("tight", guest("{ kernel: Image }", "32MiB"), { Image: kernel, }, "44MiB")])).toMatch(/BW0308[^]*boot image [^]*platform\.memory/);
+  });
+
+  it("--exec without a guest that could run it", () => {
+    expect(refused(["--exec", "true", appliance("noguest", one("{ ts: main.ts }"), { "main.ts": IDLE })])).toMatch(/BW0310[^]*no guest/);
+    const kernel = new Uint8Array(4096);
+    new DataView(kernel.buffer).setUint32(0x38, 0x0543_5352, true);
+    expect(refused(["--exec", "true", appliance("ownguest", guest("{ kernel: Image }"), { Image: kernel })])).toMatch(/BW0310[^]*image of your own/);
+    expect(refused(["--exec", "true", "--guest", "x", "ownguest"])).toMatch(/BW0310[^]*no guest 'x'[^]*one of: g/);
+    const two = `components:\n${CONSOLE}guests:\n  g: { image: bare, memory: 16MiB, console: console.console, essential: true }\n  h: { image: bare, memory: 16MiB, console: console.console }\n`;
+    expect(refused(["--exec", "true", appliance("twoguests", two)])).toMatch(/BW0310[^]*--guest g \| --guest h/);
+  });
+});

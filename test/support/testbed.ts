@@ -1,0 +1,103 @@
+// Programs without a root server: makes threads, address spaces and capabilities directly in a kernel's tables, as the
+// boot does. For tests and benchmarks of the kernel itself.
+import { Reg } from "../../caps/abi/message.ts";
+import { ALL_RIGHTS, Kind, MAP_EXECUTE, Right, type Kind as KindT } from "../../caps/abi/numbers.ts";
+import { derive, install } from "../../core/kernel/capabilities.ts";
+import { placeFrame } from "../../core/kernel/objects/frame.ts";
+import { createObject } from "../../core/kernel/objects/table.ts";
+import { resume, setTcbSlot, setVSpace } from "../../core/kernel/objects/tcb.ts";
+import { PAGE, Pte, setPte, walk } from "../../core/kernel/objects/vspace.ts";
+import type { Machine } from "../../core/kernel/machine.ts";
+import { Kernel, TcbSlot, type Tcb, type VSpace } from "../../core/kernel/state.ts";
+
+export const RADIX = 8;
+export const TEXT = 0x1_0000;
+export const STACK = 0x2_0000;
+export const BUFFER = 0x3_0000;
+
+export interface Program {
+  readonly tcb: Tcb;
+  readonly vspace: VSpace;
+  /** Row of slot 0 of its CNode. */
+  readonly slots: number;
+  /** RAM offset of its IPC buffer. */
+  readonly buffer: number;
+}
+
+export class Testbed {
+  readonly k: Kernel;
+  #next: number;
+  #boot: number;
+
+  constructor(machine: Machine) {
+    this.k = new Kernel(machine);
+    this.#next = machine.ramBase;
+    // Rows for capabilities that nobody's CSpace holds, so that objects stay alive as the boot's do.
+    this.#boot = this.k.slots.allocate(16);
+  }
+
+  /** Makes an object of the boot and a capability to it in a row of the testbed's own; that row. */
+  make(kind: KindT, bits: number): number {
+    const size = 2 ** bits;
+    const base = Math.ceil(this.#next / size) * size;
+    this.#next = base + size;
+    const row = this.#boot++;
+    install(this.k, row, kind, createObject(this.k, kind, base, bits, 0), ALL_RIGHTS, 0);
+    return row;
+  }
+
+  object(row: number): number {
+    return this.k.slots.object[row]!;
+  }
+
+  /** Gives a program a capability derived from the one in `row`. */
+  give(p: Program, slot: number, row: number, rights: number = ALL_RIGHTS, badge = 0): number {
+    derive(this.k, row, p.slots + slot, rights, badge | 0, Math.floor(badge / 2 ** 32));
+    return slot;
+  }
+
+  /** Maps a new frame; its RAM offset. */
+  map(v: VSpace, address: number, rights: number, bits = 12): number {
+    const row = this.make(Kind.Frame, bits);
+    const level = bits === 12 ? 0 : 1;
+    for (let found = walk(this.k, v, address / PAGE, level); found < 0; found = walk(this.k, v, address / PAGE, level)) {
+      const table = this.object(this.make(Kind.PageTable, 12));
+      setPte(this.k, walk(this.k, v, address / PAGE, -found), this.k.objects.base[table]!, Pte.V);
+    }
+    placeFrame(this.k, row, v, address / PAGE, rights);
+    return this.k.objects.base[this.object(row)]! - this.k.machine.ramBase;
+  }
+
+  /** A thread with a CSpace of 256 slots, text, a page of stack and an IPC buffer; not started. */
+  program(label: string, text: Uint8Array, priority: number, time = true): Program {
+    const k = this.k;
+    const cnode = this.make(Kind.CNode, RADIX + 5);
+    k.slots.badgeHi[cnode] = 32 - RADIX;
+    const vspaceRow = this.make(Kind.VSpace, 12);
+    const vspace = k.vspaces[this.object(vspaceRow)]!;
+    const tcb = k.tcbs[this.object(this.make(Kind.TCB, 11))]!;
+    tcb.label = label;
+    tcb.priority = priority;
+    tcb.maxPriority = 255;
+    setTcbSlot(k, tcb, TcbSlot.CSpace, cnode);
+    setVSpace(k, tcb, vspaceRow);
+    k.ram8.set(text, this.map(vspace, TEXT, Right.Read | MAP_EXECUTE));
+    this.map(vspace, STACK - PAGE, Right.Read | Right.Write);
+    const buffer = this.map(vspace, BUFFER, Right.Read | Right.Write);
+    tcb.buffer = buffer;
+    tcb.bufferAddress = BUFFER;
+    k.frames32[tcb.base] = TEXT;
+    k.frames32[tcb.base + 2 * Reg.sp] = STACK;
+    if (time) {
+      const sc = k.schedContexts[this.object(this.make(Kind.SchedContext, 8))]!;
+      Object.assign(sc, { budget: 100_000, period: 100_000, remaining: 100_000, tcb: tcb.id, home: tcb.id });
+      tcb.sc = sc.id;
+      tcb.homeSc = sc.id;
+    }
+    return { tcb, vspace, slots: k.cnodes[this.object(cnode)]!.first, buffer };
+  }
+
+  start(p: Program): void {
+    resume(this.k, p.tcb);
+  }
+}

@@ -1,0 +1,391 @@
+import { describe, expect, it } from "vitest";
+import fc from "fast-check";
+import { Right } from "../../caps/abi/numbers.ts";
+import { AddressMap, BIG_FILE_BYTES, REGION_ALIGN, placeUses, useRecords, type ResolvedSystem } from "../../caps/image/system.ts";
+import { formatDiagnostics, type Diagnostic } from "../../caps/manifest/diagnostic.ts";
+import { nearest } from "../../caps/manifest/nearest.ts";
+import { startOrder } from "../../caps/manifest/order.ts";
+import { parseManifest } from "../../caps/manifest/parse.ts";
+import { resolveManifest, type Resolution } from "../../caps/manifest/resolve.ts";
+import type { Resources } from "../../caps/manifest/resources.ts";
+import { manifestJsonSchema } from "../../caps/manifest/schema.ts";
+import { formatSize, parseDuration, parseSize } from "../../caps/manifest/units.ts";
+
+const MIB = 1024 ** 2;
+
+const RESOURCES: Resources = {
+  boards: new Map([
+    [
+      "virt-rv64",
+      {
+        devices: new Map([
+          ["uart0", { physical: 0x1000_0000, bytes: 4096, irq: 10, dma: false }],
+          ["rng0", { physical: 0x1000_1000, bytes: 4096, irq: 1, dma: true }],
+          ["lamp0", { physical: 0x1000_3000, bytes: 8192, dma: false }],
+        ]),
+        minMemory: 16 * MIB,
+        maxMemory: 4096 * MIB,
+        reserved: 8 * MIB,
+      },
+    ],
+  ]),
+  servers: new Map([
+    ["console", "machine"],
+    ["vmm", "hosted"],
+    ["timer", "hosted"],
+  ]),
+  protocols: new Map([["Console", { sendsCapabilities: true }], ["Timer", { sendsCapabilities: false }]]),
+  guests: new Map([
+    ["linux", { cmdline: "console=hvc0", initrd: true }],
+    ["bare", { cmdline: "", initrd: false }],
+  ]),
+};
+
+const HEAD = `apiVersion: bailiwick/1
+kind: Appliance
+name: test
+version: 0.1.0
+platform: { board: virt-rv64, memory: 64MiB }
+`;
+const CONSOLE = `  console:
+    image: { server: console }
+    use: { regs: platform.uart0.regs, irq: platform.uart0.irq }
+    offer: { console: Console }
+`;
+
+function resolveText(text: string): Resolution {
+  const parsed = parseManifest(text, "a.yaml");
+  if (!parsed.ok) throw new Error(formatDiagnostics(parsed.diagnostics));
+  const resolved = resolveManifest(parsed.value, RESOURCES);
+  if (!resolved.ok) throw new Error(formatDiagnostics(resolved.diagnostics));
+  return resolved.value;
+}
+
+/** Every diagnostic of a manifest that must be refused. */
+function refusals(text: string): readonly Diagnostic[] {
+  const parsed = parseManifest(text, "a.yaml");
+  if (!parsed.ok) return parsed.diagnostics;
+  const resolved = resolveManifest(parsed.value, RESOURCES);
+  if (resolved.ok) throw new Error("the manifest was accepted");
+  return resolved.diagnostics;
+}
+
+const component = (resolution: { system: ResolvedSystem }, name: string) => {
+  const found = resolution.system.components.find((candidate) => candidate.name === name);
+  if (found === undefined) throw new Error(`no component ${name}`);
+  return found;
+};
+
+describe("a right manifest", () => {
+  const text = `${HEAD}components:
+  client:
+    image: { c: [client.c, more.c] }
+    memory: 300KiB
+    stack: 128KiB
+    cpu: { priority: 50, budget: 2ms, period: 20ms }
+    use:
+      out: console.console
+      tick: { from: clock.timer, rights: [send] }
+      lamp: platform.lamp0.regs
+    args: { greeting: [hello, 1, null, true] }
+    essential: true
+${CONSOLE}  clock:
+    image: { ts: clock.ts }
+    use: { out: console.console, entropy: platform.rng0.iospace, ring: platform.rng0.irq }
+    offer: { other: Timer, timer: Timer }
+`;
+  const resolution = resolveText(text);
+
+  it("starts servers before their clients, and numbers components in start order", () => {
+    expect(resolution.system.components.map(({ name, number }) => [name, number])).toEqual([["console", 1], ["clock", 2], ["client", 3]]);
+  });
+
+  it("carries what the manifest says", () => {
+    expect(component(resolution, "client")).toMatchObject({
+      program: { kind: "machine", file: "component/client.elf" },
+      memory: 512 * 1024,
+      stack: 128 * 1024,
+      cpu: { priority: 50, budget: 2000, period: 20_000 },
+      args: { greeting: ["hello", 1, null, true] },
+      essential: true,
+    });
+    expect(resolution.system).toMatchObject({ name: "test", version: "0.1.0", board: "virt-rv64", memory: 64 * MIB });
+    expect(resolution.programs.find(({ component: name }) => name === "client")?.image).toEqual({ kind: "c", files: ["client.c", "more.c"] });
+  });
+
+  it("fills in the defaults", () => {
+    expect(component(resolution, "console")).toMatchObject({ memory: MIB, stack: 64 * 1024, cpu: { priority: 100, budget: 10_000, period: 10_000 }, args: null, essential: false });
+    expect(component(resolution, "clock")).toMatchObject({ program: { kind: "hosted", file: "component/clock.js" }, stack: 0 });
+  });
+
+  it("gives a client one number at a server, and an offer its index", () => {
+    expect(component(resolution, "client").uses[1]).toEqual({ name: "tick", kind: "endpoint", from: "clock", offer: 1, badge: 0x1_0001, rights: Right.Write });
+    const badges = ["client", "clock"].map((name) => component(resolution, name).uses.find(({ name: use }) => use === "out"));
+    expect(badges.map((use) => use?.kind === "endpoint" && use.badge).sort()).toEqual([1, 2]);
+  });
+
+  it("gives the rights that the protocol's requests need when none are named", () => {
+    const use = component(resolution, "client").uses[0];
+    expect(use?.kind === "endpoint" && use.rights).toBe(Right.Write | Right.GrantReply | Right.Grant);
+    const plain = resolveText(`${HEAD}components:\n  s: { image: { ts: s.ts }, offer: { t: Timer } }\n  c: { image: { ts: c.ts }, use: { t: s.t }, essential: true }\n`);
+    const timer = component(plain, "c").uses[0];
+    expect(timer?.kind === "endpoint" && timer.rights).toBe(Right.Write | Right.GrantReply);
+  });
+
+  it("names devices, interrupts and I/O spaces", () => {
+    expect(component(resolution, "console").uses).toEqual([
+      { name: "regs", kind: "device", device: "uart0", physical: 0x1000_0000, address: 0, bytes: 4096 },
+      { name: "irq", kind: "irq", device: "uart0", irq: 10, badge: 2 ** 32 },
+    ]);
+    expect(component(resolution, "clock").uses[1]).toEqual({ name: "entropy", kind: "iospace", device: "rng0" });
+  });
+
+  it("is the same for the same text", () => {
+    expect(JSON.stringify(resolveText(text))).toBe(JSON.stringify(resolution));
+  });
+
+  it("becomes plain JSON", () => {
+    expect(JSON.parse(JSON.stringify(resolution.system))).toEqual(resolution.system);
+  });
+
+  it("is carried to 62 components that use each other in a chain, last first", () => {
+    const links = Array.from({ length: 61 }, (_, i) => `  c${i}: { image: { ts: a.ts }, memory: 64KiB, use: { next: c${i + 1}.x }, offer: { x: Timer }${i === 0 ? ", essential: true" : ""} }`);
+    const { system } = resolveText(`${HEAD}components:\n${links.join("\n")}\n  c61: { image: { ts: a.ts }, offer: { x: Timer } }\n`);
+    expect(system.components.map(({ name }) => name)).toEqual(Array.from({ length: 62 }, (_, i) => `c${61 - i}`));
+  });
+});
+
+describe("guests", () => {
+  const text = `${HEAD.replace("64MiB", "256MiB")}components:
+${CONSOLE}guests:
+  debian: { image: linux, memory: 128MiB, console: console.console, cpu: { priority: 20 } }
+`;
+  it("become VMM components with the guest's parts", () => {
+    const resolution = resolveText(text);
+    const vmm = component(resolution, "debian");
+    expect(vmm).toMatchObject({ program: { kind: "hosted", file: "server/vmm.js" }, guest: "debian", essential: true, cpu: { priority: 20 }, args: { name: "debian", ramBytes: 128 * MIB, cmdline: "console=hvc0" } });
+    expect(vmm.uses.map(({ name, kind }) => `${name}:${kind}`)).toEqual(["vcpu:vcpu", "ram:ram", "kernel:file", "initrd:file", "console:endpoint"]);
+    expect(resolution.guests).toEqual([{ guest: "debian", image: { kind: "shipped", name: "linux" }, kernel: "guest/linux.kernel", initrd: "guest/linux.initrd", ramBytes: 128 * MIB }]);
+    expect(resolution.programs.map(({ file }) => file)).toContain("server/vmm.js");
+  });
+
+  it("of the same image share its files and the VMM's text", () => {
+    const resolution = resolveText(`${HEAD.replace("64MiB", "256MiB")}components:\n${CONSOLE}guests:\n  one: { image: bare, memory: 32MiB, console: console.console, essential: true }\n  two: { image: bare, memory: 32MiB, console: console.console }\n`);
+    expect(new Set(resolution.guests.map(({ kernel }) => kernel))).toEqual(new Set(["guest/bare.kernel"]));
+    expect(resolution.programs.filter(({ file }) => file === "server/vmm.js")).toHaveLength(1);
+    expect(component(resolution, "two").essential).toBe(false);
+  });
+
+  it("of the user's own files have them named", () => {
+    const resolution = resolveText(`${HEAD.replace("64MiB", "256MiB")}components:\n${CONSOLE}guests:\n  own: { image: { kernel: Image, initrd: root.cpio }, memory: 32MiB, console: console.console, cmdline: "a b" }\n`);
+    expect(resolution.guests[0]).toMatchObject({ kernel: "guest/own.own.kernel", initrd: "guest/own.own.initrd" });
+    expect(component(resolution, "own").args).toMatchObject({ cmdline: "a b" });
+  });
+});
+
+describe("placing", () => {
+  const system = resolveText(`${HEAD.replace("64MiB", "256MiB")}components:\n${CONSOLE}guests:\n  g: { image: linux, memory: 128MiB, console: console.console }\n`).system;
+  const sizes = new Map([["guest/linux.kernel", 30 * MIB + 5], ["guest/linux.initrd", BIG_FILE_BYTES - 1]]);
+
+  it("puts guest RAM and big files high, small things low, each on 2 MiB and none over another", () => {
+    const placed = placeUses(system, (file) => sizes.get(file));
+    for (const { uses } of placed.components) {
+      const ranges = uses.flatMap((use) => ("address" in use ? [[use.address, use.address + use.bytes] as const] : [])).sort(([a], [b]) => a - b);
+      for (const [i, [from]] of ranges.entries()) {
+        expect(from % REGION_ALIGN).toBe(0);
+        expect(from).toBeGreaterThanOrEqual(ranges[i - 1]?.[1] ?? 0);
+      }
+    }
+    const records = useRecords(component({ system: placed }, "g").uses);
+    expect(records["ram"]).toEqual({ cap: 0, address: AddressMap.BIG_REGIONS, bytes: 128 * MIB, badge: 0 });
+    expect(records["kernel"]).toEqual({ cap: 0, address: AddressMap.BIG_REGIONS + 128 * MIB, bytes: 30 * MIB + 5, badge: 0 });
+    expect(records["initrd"]).toEqual({ cap: 0, address: AddressMap.REGIONS, bytes: BIG_FILE_BYTES - 1, badge: 0 });
+    expect(records["vcpu"]).toEqual({ cap: 16, address: 0, bytes: 0, badge: 0 });
+    expect(records["console"]).toMatchObject({ cap: 20, badge: 1 });
+    expect(useRecords(component({ system: placed }, "console").uses)["irq"]).toEqual({ cap: 17, address: 0, bytes: 0, badge: 2 ** 32 });
+  });
+});
+
+describe("a wrong manifest is refused, with the place and a fix", () => {
+  const ESSENTIAL = "\n    essential: true\n";
+  const cases: readonly [what: string, code: string, text: string, place: string, said: RegExp][] = [
+    ["that is not YAML", "BW0101", `${HEAD}components: [}`, "6:", /YAML/],
+    ["with an unknown tag", "BW0101", `${HEAD}components: !!js/function x`, "6:", /tag/i],
+    ["of two documents", "BW0101", `${HEAD}---\n${HEAD}`, "6:1", /document/],
+    ["that is empty", "BW0111", "# nothing\n", "1:1", /empty/],
+    ["that is a text", "BW0112", "hello", "1:1", /map/],
+    ["with a key twice", "BW0102", `${HEAD}name: again\n`, "6:1", /above/],
+    ["with a misspelt key", "BW0110", `${HEAD}components:\n  a:\n    image: { ts: a.ts }\n    memroy: 1MiB\n`, "9:5", /did you mean 'memory'/],
+    ["with a misspelt key in a guest's image", "BW0110", `${HEAD}guests:\n  g: { image: { kernal: x }, memory: 16MiB, console: a.b }\n`, "7:17", /did you mean 'kernel'/],
+    ["without a key it needs", "BW0111", `${HEAD}components:\n  a: { memory: 1MiB }\n`, "7:3", /components\.a\.image is missing/],
+    ["without its name", "BW0111", HEAD.replace("name: test\n", ""), "1:1", /name is missing/],
+    ["of another version", "BW0112", HEAD.replace("bailiwick/1", "bailiwick/2"), "1:13", /must be bailiwick\/1/],
+    ["with a number for a version", "BW0112", HEAD.replace("0.1.0", "0.1"), "4:10", /quotes|dots/],
+    ["with a size without unit", "BW0112", `${HEAD}components:\n  a: { image: { ts: a.ts }, memory: 1048576 }\n`, "7:37", /unit/],
+    ["with a decimal unit", "BW0112", `${HEAD}components:\n  a: { image: { ts: a.ts }, memory: 1MB }\n`, "7:37", /KiB/],
+    ["with too little memory", "BW0112", `${HEAD}components:\n  a: { image: { ts: a.ts }, memory: 4KiB }\n`, "7:37", /64KiB/],
+    ["with a budget beyond its period", "BW0112", `${HEAD}components:\n  a: { image: { ts: a.ts }, cpu: { budget: 20ms } }\n`, "7:44", /no longer than the period/],
+    ["with a priority of 255", "BW0112", `${HEAD}components:\n  a: { image: { ts: a.ts }, cpu: { priority: 255 } }\n`, "7:46", /at most 254/],
+    ["with two images", "BW0112", `${HEAD}components:\n  a: { image: { ts: a.ts, c: a.c } }\n`, "7:15", /exactly one/],
+    ["with a stack of a page and a half", "BW0112", `${HEAD}components:\n  a: { image: { c: a.c }, stack: 6KiB }\n`, "7:34", /multiple of 4KiB/],
+    ["with a stack for a hosted program", "BW0112", `${HEAD}components:\n  a:\n    image: { ts: a.ts }\n    stack: 64KiB${ESSENTIAL}`, "9:12", /machine programs/],
+    ["with a guest's RAM of 17 MiB", "BW0112", `${HEAD}components:\n${CONSOLE}guests:\n  g: { image: bare, memory: 17MiB, console: console.console }\n`, "12:29", /multiple of 2MiB/],
+    ["with NaN in args", "BW0112", `${HEAD}components:\n  a: { image: { ts: a.ts }, args: [.nan] }\n`, "7:36", /./],
+    ["with a capital in a name", "BW0113", `${HEAD}components:\n  Abc: { image: { ts: a.ts } }\n`, "7:3", /small letter/],
+    ["with a name of 24 letters", "BW0113", `${HEAD}components:\n  ${"a".repeat(24)}: { image: { ts: a.ts } }\n`, "7:3", /at most 23/],
+    ["with a use that is no identifier", "BW0113", `${HEAD}components:\n  a: { image: { ts: a.ts }, use: { a-b: c.d } }\n`, "7:36", /identifier/],
+    ["with __proto__ for a name", "BW0113", `${HEAD}components:\n  __proto__: { image: { ts: a.ts } }\n`, "7:3", /never/],
+    ["with __proto__ in args", "BW0113", `${HEAD}components:\n  a: { image: { ts: a.ts }, args: { x: { __proto__: 1 } } }\n`, "7:42", /never/],
+    ["with a reserved name", "BW0113", `${HEAD}components:\n  platform:\n    image: { ts: a.ts }${ESSENTIAL}`, "7:3", /reserved/],
+    ["with a name for a component and a guest", "BW0113", `${HEAD.replace("64MiB", "128MiB")}components:\n${CONSOLE}guests:\n  console: { image: bare, memory: 16MiB, console: console.console }\n`, "12:3", /already/],
+    ["on an unknown board", "BW0201", `${HEAD.replace("virt-rv64", "virt-rv46")}components:\n  a:\n    image: { ts: a.ts }${ESSENTIAL}`, "5:20", /did you mean 'virt-rv64'/],
+    ["with an unknown server", "BW0201", `${HEAD}components:\n  a:\n    image: { server: consol }${ESSENTIAL}`, "8:22", /did you mean 'console'/],
+    ["with an unknown guest", "BW0201", `${HEAD}components:\n${CONSOLE}guests:\n  g: { image: lunix, memory: 16MiB, console: console.console }\n`, "12:15", /did you mean 'linux'/],
+    ["that uses an unknown component", "BW0201", `${HEAD}components:\n${CONSOLE}  a:\n    image: { ts: a.ts }\n    use: { out: consloe.console }${ESSENTIAL}`, "13:17", /did you mean 'console'/],
+    ["that uses an unknown offer", "BW0201", `${HEAD}components:\n${CONSOLE}  a:\n    image: { ts: a.ts }\n    use: { out: { from: console.consol } }${ESSENTIAL}`, "13:25", /did you mean 'console'/],
+    ["that uses one who offers nothing", "BW0201", `${HEAD}components:\n  b: { image: { ts: b.ts } }\n  a:\n    image: { ts: a.ts }\n    use: { out: b.x }${ESSENTIAL}`, "10:17", /offers nothing/],
+    ["that uses the prototype of all objects", "BW0201", `${HEAD}components:\n  a:\n    image: { ts: a.ts }\n    use: { out: constructor.prototype }${ESSENTIAL}`, "9:17", /no component 'constructor'/],
+    ["that uses an unknown device", "BW0201", `${HEAD}components:\n  a:\n    image: { ts: a.ts }\n    use: { x: platform.uart1.regs }${ESSENTIAL}`, "9:15", /did you mean 'uart0'/],
+    ["that uses a part a device has not", "BW0201", `${HEAD}components:\n  a:\n    image: { ts: a.ts }\n    use: { x: platform.uart0.iospace }${ESSENTIAL}`, "9:15", /regs, irq/],
+    ["that uses what has no dot", "BW0112", `${HEAD}components:\n${CONSOLE}  a:\n    image: { ts: a.ts }\n    use: { out: console }${ESSENTIAL}`, "13:17", /COMPONENT\.OFFER/],
+    ["that uses a device twice", "BW0202", `${HEAD}components:\n${CONSOLE}  a:\n    image: { ts: a.ts }\n    use: { x: platform.uart0.regs }${ESSENTIAL}`, "13:15", /'console' has it/],
+    ["that asks for rights to a device", "BW0203", `${HEAD}components:\n  a:\n    image: { ts: a.ts }\n    use: { x: { from: platform.lamp0.regs, rights: [call] } }${ESSENTIAL}`, "9:52", /leave it out/],
+    ["that asks for more than is offered", "BW0203", `${HEAD}components:\n  b: { image: { ts: b.ts }, offer: { t: { protocol: Timer, rights: [call] } } }\n  a:\n    image: { ts: a.ts }\n    use: { t: { from: b.t, rights: [call, grant] } }${ESSENTIAL}`, "10:36", /without grant/],
+    ["in a circle", "BW0204", `${HEAD}components:\n  a:\n    image: { ts: a.ts }\n    use: { x: b.y }\n    offer: { x: Timer }${ESSENTIAL}  b: { image: { ts: b.ts }, use: { x: c.y }, offer: { y: Timer } }\n  c: { image: { ts: b.ts }, use: { x: a.x }, offer: { y: Timer } }\n`, "9:15", /a -> b -> c -> a/],
+    ["that uses itself", "BW0204", `${HEAD}components:\n  a:\n    image: { ts: a.ts }\n    use: { x: a.x }\n    offer: { x: Timer }${ESSENTIAL}`, "9:15", /a -> a/],
+    ["whose parts do not fit", "BW0205", `${HEAD}components:\n  a:\n    image: { ts: a.ts }\n    memory: 33MiB${ESSENTIAL}`, "5:39", /64 MiB \+ kernel and root 8 MiB = 72 MiB/],
+    ["whose guest does not fit", "BW0205", `${HEAD}components:\n${CONSOLE}guests:\n  g: { image: bare, memory: 64MiB, console: console.console }\n`, "5:39", /guests' RAM 64 MiB/],
+    ["with too much memory for its board", "BW0205", `${HEAD.replace("64MiB", "64GiB")}components:\n  a:\n    image: { ts: a.ts }${ESSENTIAL}`, "5:39", /16 MiB to 4 GiB/],
+    ["with nothing in it", "BW0206", HEAD, "1:1", /no component/],
+    ["with nothing essential", "BW0206", `${HEAD}components:\n${CONSOLE}`, "6:1", /essential: true/],
+    ["with two guests of which none is essential", "BW0206", `${HEAD.replace("64MiB", "128MiB")}components:\n${CONSOLE}guests:\n  g: { image: bare, memory: 16MiB, console: console.console }\n  h: { image: bare, memory: 16MiB, console: console.console }\n`, "6:1", /essential: true/],
+    ["with a guest's console that is none", "BW0207", `${HEAD}components:\n  t: { image: { server: timer }, offer: { t: Timer } }\nguests:\n  g: { image: bare, memory: 16MiB, console: t.t }\n`, "9:45", /is Timer, must be Console/],
+    ["with 113 uses", "BW0208", `${HEAD}components:\n${CONSOLE}  a:\n    image: { ts: a.ts }\n    essential: true\n    use:\n${Array.from({ length: 113 }, (_, i) => `      u${i}: console.console\n`).join("")}`, "14:5", /at most 112/],
+  ];
+
+  for (const [what, code, text, place, said] of cases) {
+    it(what, () => {
+      const all = refusals(text);
+      const found = all.find((diagnostic) => diagnostic.code === code);
+      const shown = formatDiagnostics(all);
+      expect(found, shown).toBeDefined();
+      expect(`${found?.span.line}:${found?.span.column}`, shown).toMatch(new RegExp(`^${place}`));
+      expect(`${found?.message}\n${found?.cause}\n${found?.fix}`).toMatch(said);
+      // Its own line stands above the caret, and one mistake is reported as one.
+      expect(text.split("\n")[(found?.span.line ?? 0) - 1] ?? "").toContain(found?.span.text.trim());
+      expect(all, shown).toHaveLength(1);
+    });
+  }
+
+  it("with every mistake at once, in the order of the file", () => {
+    const all = refusals(`${HEAD}components:\n  a: { image: { ts: a.ts }, memory: 1 }\n  b: { imaeg: { ts: a.ts } }\n`);
+    expect(new Set(all.map(({ code }) => code))).toEqual(new Set(["BW0112", "BW0110"]));
+    expect(formatDiagnostics(all).match(/a\.yaml:(\d+)/g)).toEqual(["a.yaml:7", "a.yaml:8"]);
+  });
+
+  it("in the style: code, place, line, caret, cause, fix", () => {
+    const all = refusals(`${HEAD}components:\n${CONSOLE}  a:\n    image: { ts: a.ts }\n    use: { out: consloe.console }\n    essential: true\n`);
+    expect(formatDiagnostics(all)).toBe(
+      [
+        "error[BW0201]: there is no component 'consloe'",
+        "  --> a.yaml:13:17",
+        "   |",
+        "13 |     use: { out: consloe.console }",
+        "   |                 ^^^^^^^^^^^^^^^ no such component",
+        "   = fix: did you mean 'console'?",
+      ].join("\n"),
+    );
+  });
+});
+
+describe("a hostile manifest", () => {
+  it("of aliases that multiply is refused", () => {
+    const bomb = ["a: &a [x,x,x,x,x,x,x,x,x]", ..."bcdefghij".split("").map((name, i) => `${name}: &${name} [${`*${"abcdefghij"[i]},`.repeat(9)}]`)].join("\n");
+    expect(refusals(bomb).map(({ code }) => code)).toEqual(["BW0103"]);
+  });
+
+  it("of 2 MiB is refused", () => {
+    expect(refusals(`# ${"x".repeat(2 * MIB)}`).map(({ code }) => code)).toEqual(["BW0103"]);
+  });
+
+  it("nested 200,000 deep is refused", () => {
+    expect(refusals(`${HEAD}components: ${"[".repeat(200_000)}`)[0]?.code).toMatch(/^BW010[13]$/);
+    expect(refusals(`${HEAD}components:\n  a: { image: { ts: a.ts }, args: ${"[".repeat(3000)}${"]".repeat(3000)} }\n`)[0]?.code).toMatch(/^BW0/);
+  });
+
+  it("cannot drive the terminal that shows its errors", () => {
+    const shown = formatDiagnostics(refusals(`${HEAD}"\\e[31mname": \u001b[2J\u0007\u202e\n`));
+    expect(shown).not.toMatch(/[^\P{Cc}\n]|\u202e/u);
+  });
+
+  it("never makes the parser or the resolver throw", () => {
+    const scrap = fc.constantFrom(...(HEAD + CONSOLE).split(/(?<=[\s:{},])/), "\n", "  ", "*a", "&a ", "!!x ", "? ", "- ", "|", "'", '"', "{", "}", "[", "]", "\0", "\ud800", "components:\n", "guests:\n");
+    fc.assert(
+      fc.property(fc.array(scrap, { maxLength: 80 }), fc.boolean(), (parts, head) => {
+        const parsed = parseManifest((head ? HEAD : "") + parts.join(""), "a.yaml");
+        const result = parsed.ok ? resolveManifest(parsed.value, RESOURCES) : parsed;
+        if (result.ok) return true;
+        return result.diagnostics.length > 0 && result.diagnostics.every(({ span }) => span.line >= 1 && span.column >= 1) && formatDiagnostics(result.diagnostics) !== "";
+      }),
+      { numRuns: 2000 },
+    );
+  });
+});
+
+describe("start order", () => {
+  it("has each name once, after all that it uses, whenever there is no circle", () => {
+    const graph = fc.integer({ min: 1, max: 30 }).chain((n) => fc.array(fc.tuple(fc.nat(n - 1), fc.nat(n - 1)), { maxLength: 80 }).map((pairs) => ({ n, pairs })));
+    fc.assert(
+      fc.property(graph, ({ n, pairs }) => {
+        // Only edges from a higher to a lower number: no circle.
+        const uses = new Map(Array.from({ length: n }, (_, i) => [`n${i}`, pairs.filter(([a, b]) => a === i && b < i).map(([, b]) => `n${b}`)] as const));
+        const found = startOrder(uses);
+        if (!found.ok) return false;
+        const at = new Map(found.order.map((name, i) => [name, i]));
+        return found.order.length === n && [...uses].every(([name, used]) => used.every((other) => (at.get(other) ?? n) < (at.get(name) ?? 0)));
+      }),
+    );
+  });
+
+  it("names a circle by its members, from one back to itself", () => {
+    expect(startOrder(new Map([["a", ["b"]], ["b", ["c"]], ["c", ["b"]]]))).toEqual({ ok: false, cycle: ["b", "c", "b"] });
+  });
+
+  it("is found for a chain of 100,000", () => {
+    const uses = new Map(Array.from({ length: 100_000 }, (_, i) => [`n${i}`, [`n${i + 1}`]] as const));
+    expect(startOrder(uses).ok).toBe(true);
+  });
+});
+
+describe("sizes, durations and names", () => {
+  it("are read with their unit only", () => {
+    expect([parseSize("512MiB"), parseSize("1GiB"), parseSize("64KiB")]).toEqual([512 * MIB, 1024 * MIB, 65536]);
+    for (const text of ["", "512", "MiB", "0MiB", "-1MiB", "1.5MiB", "1 MiB", "1mib", "01MiB", "9999999GiB"]) expect(parseSize(text), text).toBeUndefined();
+    expect([parseDuration("10ms"), parseDuration("500us"), parseDuration("2s")]).toEqual([10_000, 500, 2_000_000]);
+    for (const text of ["", "10", "0s", "1m", "-5ms"]) expect(parseDuration(text), text).toBeUndefined();
+  });
+
+  it("stay exact numbers", () => {
+    expect(Number.isSafeInteger(parseSize("999999GiB"))).toBe(true);
+    expect(Number.isSafeInteger(parseDuration("999999999s"))).toBe(true);
+  });
+
+  it("are shown in the largest unit", () => {
+    expect([formatSize(512), formatSize(2048), formatSize(3 * MIB), formatSize(1.5 * MIB)]).toEqual(["512 bytes", "2 KiB", "3 MiB", "1.5 MiB"]);
+  });
+
+  it("are suggested when near, and only then", () => {
+    expect(nearest("consloe", ["client", "console"])).toBe("console");
+    expect(nearest("Console", ["client", "console"])).toBe("console");
+    expect(nearest("x", ["client", "console"])).toBeUndefined();
+  });
+});
+
+describe("the JSON Schema", () => {
+  it("asks for what the manifest needs, and refuses unknown keys at every level", () => {
+    const schema = manifestJsonSchema() as { required: string[]; additionalProperties: boolean; properties: { components: { additionalProperties: { additionalProperties: boolean; required: string[] } } } };
+    expect(schema.required).toEqual(["apiVersion", "kind", "name", "version", "platform"]);
+    expect(schema.additionalProperties).toBe(false);
+    expect(schema.properties.components.additionalProperties).toMatchObject({ additionalProperties: false, required: ["image"] });
+  });
+});

@@ -1,0 +1,100 @@
+// What a guest is told of its machine. Sources: Linux's Documentation/devicetree/bindings (riscv/cpus.yaml, riscv/extensions.yaml,
+// interrupt-controller/sifive,plic-1.0.0.yaml, serial/8250.yaml, virtio/mmio.yaml), Devicetree Specification v0.4 3.5-3.8.
+import { cells64, type DeviceNode, type PropertyValue } from "./fdt.ts";
+import { PLIC_SOURCES } from "./plic.ts";
+import { GuestMap, TIMEBASE } from "./spec.ts";
+
+export interface TreeOptions {
+  readonly name: string;
+  readonly ramBytes: number;
+  readonly cmdline: string;
+  /** Guest-physical place of the initramfs. */
+  readonly initrd?: { readonly address: number; readonly bytes: number };
+  /** Virtio slots that hold a device. */
+  readonly virtioSlots: readonly number[];
+  /** Seeds the guest's random number generator and, with the second, its kernel's place. */
+  readonly seeds?: { readonly rng: Uint8Array; readonly kaslr: Uint8Array };
+}
+
+const PHANDLE_INTC = 1;
+const PHANDLE_PLIC = 2;
+/** Supervisor external interrupt, in a hart's own controller. */
+const SUPERVISOR_EXTERNAL = 9;
+const UART_CLOCK_HZ = 3_686_400;
+const EXTENSIONS = ["i", "m", "a", "f", "d", "c", "zicntr", "zicsr", "zifencei"] as const;
+
+const hex = (value: number): string => value.toString(16);
+const reg = (base: number, bytes: number): PropertyValue => [...cells64(base), ...cells64(bytes)];
+const UART_PATH = `/soc/serial@${hex(GuestMap.UART.base)}`;
+
+export function guestTree(options: TreeOptions): DeviceNode {
+  return {
+    name: "",
+    properties: { "#address-cells": 2, "#size-cells": 2, compatible: ["bailiwick,guest", "riscv-virtio"], model: `bailiwick,guest ${options.name}` },
+    children: [
+      { name: "aliases", properties: { serial0: UART_PATH } },
+      { name: "chosen", properties: chosen(options) },
+      { name: `memory@${hex(GuestMap.RAM.base)}`, properties: { device_type: "memory", reg: reg(GuestMap.RAM.base, options.ramBytes) } },
+      cpus(),
+      {
+        name: "soc",
+        properties: { "#address-cells": 2, "#size-cells": 2, compatible: "simple-bus", "interrupt-parent": PHANDLE_PLIC, ranges: true },
+        children: [plic(), uart(), ...options.virtioSlots.map(virtio)],
+      },
+    ],
+  };
+}
+
+function chosen({ cmdline, initrd, seeds }: TreeOptions): Record<string, PropertyValue> {
+  return {
+    bootargs: cmdline,
+    "stdout-path": UART_PATH,
+    ...(initrd === undefined ? {} : { "linux,initrd-start": cells64(initrd.address), "linux,initrd-end": cells64(initrd.address + initrd.bytes) }),
+    ...(seeds === undefined ? {} : { "rng-seed": seeds.rng, "kaslr-seed": seeds.kaslr }),
+  };
+}
+
+function cpus(): DeviceNode {
+  const cpu: DeviceNode = {
+    name: "cpu@0",
+    properties: {
+      device_type: "cpu",
+      reg: 0,
+      status: "okay",
+      compatible: "riscv",
+      // The two ways of saying it: the old one, and the one that replaces it.
+      "riscv,isa": "rv64imafdc_zicntr_zicsr_zifencei",
+      "riscv,isa-base": "rv64i",
+      "riscv,isa-extensions": EXTENSIONS,
+      "mmu-type": "riscv,sv39",
+    },
+    children: [{ name: "interrupt-controller", properties: { "#interrupt-cells": 1, "#address-cells": 0, "interrupt-controller": true, compatible: "riscv,cpu-intc", phandle: PHANDLE_INTC } }],
+  };
+  return { name: "cpus", properties: { "#address-cells": 1, "#size-cells": 0, "timebase-frequency": TIMEBASE }, children: [cpu] };
+}
+
+const plic = (): DeviceNode => ({
+  name: `interrupt-controller@${hex(GuestMap.PLIC.base)}`,
+  properties: {
+    compatible: ["sifive,plic-1.0.0", "riscv,plic0"],
+    reg: reg(GuestMap.PLIC.base, GuestMap.PLIC.bytes),
+    "#interrupt-cells": 1,
+    "#address-cells": 0,
+    "interrupt-controller": true,
+    // One context: so context 0 is supervisor mode.
+    "interrupts-extended": [PHANDLE_INTC, SUPERVISOR_EXTERNAL],
+    "riscv,ndev": PLIC_SOURCES,
+    phandle: PHANDLE_PLIC,
+  },
+});
+
+const uart = (): DeviceNode => ({
+  name: `serial@${hex(GuestMap.UART.base)}`,
+  properties: { compatible: "ns16550a", reg: reg(GuestMap.UART.base, 0x100), interrupts: GuestMap.UART.irq, "clock-frequency": UART_CLOCK_HZ },
+});
+
+function virtio(slot: number): DeviceNode {
+  const { base, stride, firstIrq } = GuestMap.VIRTIO;
+  const at = base + slot * stride;
+  return { name: `virtio_mmio@${hex(at)}`, properties: { compatible: "virtio,mmio", reg: reg(at, stride), interrupts: firstIrq + slot } };
+}

@@ -1,0 +1,131 @@
+// The guest's machine: its devices at their places on the bus, their interrupt lines, where their input and output goes.
+import type { DmaPort } from "../core/devices/device.ts";
+import { Uart16550 } from "../core/devices/uart16550.ts";
+import { VirtioConsole } from "../core/devices/virtio/console.ts";
+import { VirtioMmio, type VirtioModel } from "../core/devices/virtio/mmio.ts";
+import { VirtioRng } from "../core/devices/virtio/rng.ts";
+import { Bus, type Region } from "./bus.ts";
+import type { GuestConsole } from "./console.ts";
+import { ControlChannel } from "./control.ts";
+import type { SeededEntropy } from "./entropy.ts";
+import { GuestInput, namedConsole, type InputTarget } from "./input.ts";
+import { GuestPlic } from "./plic.ts";
+import type { SbiConsole } from "./sbi.ts";
+import { GuestMap, VirtioSlot } from "./spec.ts";
+
+/** Bit of VCPURun's line word: supervisor external interrupt. */
+const SEIP = 1 << 9;
+const NEWLINE = 0x0a;
+
+export interface MachineOptions {
+  readonly memory: DmaPort;
+  readonly console: GuestConsole;
+  /** The kernel's command line, which may name the console. */
+  readonly cmdline: string;
+  /** None: there is no rng device. */
+  readonly entropy: SeededEntropy | null;
+  /** A line for the operator. */
+  readonly complain: (line: string) => void;
+}
+
+export class GuestMachine {
+  readonly bus: Bus;
+  readonly plic = new GuestPlic();
+  readonly uart: Uart16550;
+  readonly virtioConsole: VirtioConsole;
+  readonly control = new ControlChannel();
+  readonly input: GuestInput;
+  /** Virtio slots in use. */
+  readonly virtioSlots: readonly number[];
+  /** What the firmware's console calls work on. */
+  readonly firmware: SbiConsole;
+  readonly #console: GuestConsole;
+  readonly #uartRegion: Region;
+  /** Output must be sent before the guest goes on: it may not come back soon. */
+  #urgent = false;
+  /** The guest looks for input by calling its firmware. */
+  #asksFirmware = false;
+
+  constructor({ memory, console, cmdline, entropy, complain }: MachineOptions) {
+    this.#console = console;
+    const named = namedConsole(cmdline);
+    this.input = new GuestInput(() => this.#listener(named));
+    const room = (): void => this.input.deliver();
+    const ready = (): boolean => console.ready();
+
+    this.uart = new Uart16550((level) => this.plic.setLine(GuestMap.UART.irq, level), {
+      ready,
+      room,
+      output: (byte) => {
+        console.put(byte);
+        // A driver that sends by interrupt will be interrupted, and so come back here, after what it writes now. One that polls may write its
+        // last byte and run on without us for ever: nothing of its output may wait.
+        if (byte === NEWLINE || !this.uart.sendsByInterrupt || !this.plic.delivers(GuestMap.UART.irq)) this.#urgent = true;
+      },
+    });
+    this.virtioConsole = new VirtioConsole({ ready, room, output: (bytes) => this.#send(bytes) });
+    const control = new VirtioConsole({
+      ready: () => true,
+      room: () => undefined,
+      output: (bytes) => this.control.feed(bytes),
+    });
+    this.firmware = {
+      write: (bytes) => this.#send(bytes),
+      read: (most) => {
+        this.#asksFirmware = true;
+        return this.input.take(most);
+      },
+    };
+
+    const slots: [slot: number, model: VirtioModel, name: string][] = [
+      [VirtioSlot.console, this.virtioConsole, "console"],
+      [VirtioSlot.control, control, "control console"],
+      ...(entropy === null ? [] : [[VirtioSlot.rng, new VirtioRng(entropy), "rng"] as [number, VirtioModel, string]]),
+    ];
+    this.virtioSlots = slots.map(([slot]) => slot);
+    this.#uartRegion = { name: "serial port", ...GuestMap.UART, device: this.uart };
+    this.bus = new Bus([
+      { name: "interrupt controller", ...GuestMap.PLIC, device: this.plic },
+      this.#uartRegion,
+      ...slots.map(([slot, model, name]) => {
+        const { base, stride, firstIrq } = GuestMap.VIRTIO;
+        const irq = (level: boolean): void => this.plic.setLine(firstIrq + slot, level);
+        const report = (reason: string): void => complain(`${name}: ${reason}`);
+        return { name: `virtio slot ${slot} (${name})`, base: base + slot * stride, bytes: stride, device: new VirtioMmio(model, { irq, dma: memory, report }) };
+      }),
+    ]);
+  }
+
+  /** The hart's interrupt lines, for VCPURun. */
+  get lines(): number {
+    return this.plic.pending ? SEIP : 0;
+  }
+
+  /** Whether collected output must be sent now, after an exit for an access at `address` (or anything else, -1). */
+  outputDue(address: number): boolean {
+    if (this.#console.pending === 0) return false;
+    const { base, bytes } = this.#uartRegion;
+    return this.#urgent || !this.#console.ready() || address < base || address >= base + bytes;
+  }
+
+  /** Output was sent: devices that waited for room go on. */
+  drained(): void {
+    this.#urgent = false;
+    this.uart.drained();
+    this.virtioConsole.drained();
+  }
+
+  #send(bytes: Uint8Array): void {
+    this.#console.append(bytes);
+    this.#urgent = true;
+  }
+
+  /** Input goes where the guest looks for it; before it looks anywhere, the input waits. */
+  #listener(named: "uart" | "hvc" | null): InputTarget | null {
+    if (named !== "uart") {
+      if (this.#asksFirmware) return null;
+      if (this.virtioConsole.live) return this.virtioConsole;
+    }
+    return this.uart.listening ? this.uart : null;
+  }
+}

@@ -1,0 +1,167 @@
+// The VMM: hosts one guest machine. A hosted program with the authority of its guest and no more: the guest's VCPU and RAM, the kernel's files to
+// read, a console. Every exit of the guest comes here, is answered by a device model or the firmware's table of calls, and the guest goes on.
+//
+// Invariants
+//   V1  Nothing a guest does makes the VMM fault: what makes no sense reads as 0, is refused, or ends this guest with a named reason.
+//   V2  Each load and each call of the guest is answered once, by the completion of the next VCPURun; a store needs no answer.
+//   V3  Console output reaches the server before the guest can wait for anything without coming back here (machine.ts, outputDue).
+import { Exit, Invocation } from "../caps/abi/numbers.ts";
+import type { Env, Message, Op, Word } from "../servers/lib/ts/sdk.ts";
+import { GuestConsole } from "./console.ts";
+import { guestTree } from "./devicetree.ts";
+import { SEED_BYTES, SeededEntropy } from "./entropy.ts";
+import { writeDeviceTree } from "./fdt.ts";
+import { checkKernel, IMAGE_HEAD_BYTES } from "./image.ts";
+import { initrdLength, place, planLayout, type LoadedFile } from "./loader.ts";
+import { GuestMachine } from "./machine.ts";
+import { GuestMemory } from "./memory.ts";
+import { Reporter } from "./report.ts";
+import { handleSbi, type SbiCall } from "./sbi.ts";
+import { EndingStatus, type EndingKind, type GuestArgs } from "./spec.ts";
+import { attachInput, createVcpu, setStart, softwareInterrupt } from "./vcpu.ts";
+
+/** Completion codes of VCPURun. */
+const Completion = { NONE: 0, MMIO: 1, SBI: 2 } as const;
+const REPORT_LINES = 20;
+
+interface Ending {
+  readonly kind: EndingKind;
+  readonly detail?: string;
+}
+
+export default function* main(env: Env): Op<void> {
+  const reporter = new Reporter(env.sys);
+  const args = toArgs(env.args);
+  if (typeof args === "string") return yield* end(reporter, null, { kind: "unbootable", detail: args }, null);
+  const console = new GuestConsole(env.sys, env.use["console"]?.cap ?? 0, reporter.complain);
+  const entropy = args.seed === undefined ? null : new SeededEntropy(Uint8Array.from(args.seed));
+  const machine = new GuestMachine({
+    memory: new GuestMemory(env.mem, env.use["ram"]?.address ?? 0, args.ramBytes),
+    console,
+    cmdline: args.cmdline,
+    entropy,
+    complain: reporter.complain,
+  });
+  const refusal = yield* boot(env, args, machine, entropy);
+  if (refusal !== null) return yield* end(reporter, null, { kind: "unbootable", detail: refusal }, null);
+  yield* attachInput(env.sys, console);
+  yield* reporter.state({ state: "running" });
+  const ending = yield* run(env, args, machine, console, reporter);
+  yield* console.flush();
+  yield* end(reporter, console, ending, machine.control.status);
+}
+
+/** What env.args says, or what is wrong with it. */
+function toArgs(raw: unknown): GuestArgs | string {
+  const { name, ramBytes, cmdline, seed } = (typeof raw === "object" && raw !== null ? raw : {}) as Record<string, unknown>;
+  if (typeof name !== "string" || typeof cmdline !== "string" || typeof ramBytes !== "number" || !(Number.isSafeInteger(ramBytes) && ramBytes > 0)) return "args need name, ramBytes and cmdline";
+  if (seed === undefined || seed === null) return { name, ramBytes, cmdline };
+  const isByte = (value: unknown): value is number => typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= 255;
+  if (!Array.isArray(seed) || seed.length !== SEED_BYTES || !seed.every(isByte)) return `args.seed is not ${SEED_BYTES} bytes`;
+  return { name, ramBytes, cmdline, seed };
+}
+
+/** Loads the guest and sets its hart to the kernel's entry. What prevents it, or null. */
+function* boot(env: Env, args: GuestArgs, machine: GuestMachine, entropy: SeededEntropy | null): Op<string | null> {
+  const { ram, kernel, vcpu } = env.use;
+  if (vcpu === undefined || ram === undefined || ram.bytes < args.ramBytes) return "no VCPU, or less RAM than args.ramBytes";
+  if (kernel === undefined || kernel.bytes === 0) return "there is no kernel image";
+  const image = checkKernel(env.mem.read(kernel.address, Math.min(kernel.bytes, IMAGE_HEAD_BYTES)), kernel.bytes);
+  if (!image.ok) return image.reason;
+  const parts = [env.use["initrd"], env.use["initrdExtra"]].filter((part): part is NonNullable<typeof part> => part !== undefined && part.bytes > 0);
+  const initrdBytes = initrdLength(parts);
+
+  const seeds = entropy === null ? {} : { seeds: { rng: entropy.take(SEED_BYTES), kaslr: entropy.take(8) } };
+  const treeFor = (initrd: number): Uint8Array =>
+    writeDeviceTree(guestTree({ ...args, virtioSlots: machine.virtioSlots, ...(initrdBytes > 0 ? { initrd: { address: initrd, bytes: initrdBytes } } : {}), ...seeds }));
+  // An address takes the same room whatever it is, so the tree's length is known before its contents.
+  const layout = planLayout(args.ramBytes, image, initrdBytes, treeFor(0).length);
+  if (!layout.ok) return layout.reason;
+  place(env.mem, ram.address, layout, kernel satisfies LoadedFile, parts, treeFor(layout.initrd));
+
+  const problem = yield* createVcpu(env.sys, vcpu.cap);
+  return problem ?? (yield* setStart(env.sys, vcpu.cap, layout.kernel, layout.tree));
+}
+
+/** Runs the guest until it ends. */
+function* run(env: Env, args: GuestArgs, machine: GuestMachine, console: GuestConsole, reporter: Reporter): Op<Ending> {
+  const { sys } = env;
+  const vcpu = env.use["vcpu"]!.cap;
+  const { bus, input } = machine;
+  const memory = new GuestMemory(env.mem, env.use["ram"]!.address, args.ramBytes);
+  // One array for all runs: completion, its two values, interrupt lines.
+  const words: Word[] = [Completion.NONE, 0, 0, 0];
+
+  for (;;) {
+    words[3] = machine.lines;
+    const exit = yield* sys.call(vcpu, Invocation.VCPURun, words);
+    let address = -1;
+    words[0] = Completion.NONE;
+    if (exit.error) return { kind: "broken", detail: `the kernel refuses to run it: error ${exit.label}` };
+    switch (exit.label) {
+      case Exit.MMIO:
+        address = exit.word(0);
+        if (exit.hi(2) === 0) {
+          words[0] = Completion.MMIO;
+          words[1] = bus.read(address, exit.lo(2));
+        } else {
+          bus.write(address, exit.lo(2), exit.lo(1), exit.hi(1));
+        }
+        break;
+      case Exit.SBI: {
+        const call: SbiCall = { extension: exit.word(0), fn: exit.word(1), a0: exit.word(2), a1: exit.word(3), a2: exit.word(4) };
+        const outcome = handleSbi(call, memory, machine.firmware);
+        if (outcome.kind === "reset") return ended(outcome.type, outcome.failure || console.tail.panicked, machine.control.status);
+        words[0] = Completion.SBI;
+        words[1] = outcome.kind === "return" ? outcome.error : outcome.kind === "legacy" ? outcome.value : 0;
+        words[2] = outcome.kind === "return" ? outcome.value : outcome.kind === "legacy" ? exit.big(3) : 0;
+        if (outcome.kind === "interrupt") yield* softwareInterrupt(sys, vcpu);
+        break;
+      }
+      case Exit.Notified:
+        yield* console.fetch(input);
+        break;
+      case Exit.Stuck:
+        return { kind: "stuck", detail: "it waits for an interrupt that nothing can raise" };
+      case Exit.Broken:
+        return { kind: "broken", detail: brokenDetail(exit) };
+      default:
+        return { kind: "broken", detail: `unknown exit ${exit.label}` };
+    }
+    while (machine.outputDue(address)) {
+      yield* console.flush();
+      machine.drained();
+    }
+    if (input.waiting > 0) {
+      input.deliver();
+      if (console.wantsFetch(input)) yield* console.fetch(input);
+    }
+    for (let news = machine.control.next(); news !== null; news = machine.control.next()) yield* reporter.state(news);
+    if (reporter.pending) yield* reporter.send();
+  }
+}
+
+/** The guest asked its firmware to end. What its init said counts, unless its kernel failed. */
+function ended(type: "shutdown" | "reboot", failed: boolean, status: number | null): Ending {
+  if (failed && status === null) return { kind: "panic", detail: `its kernel panicked, then asked for a ${type}` };
+  return type === "reboot" && status === null ? { kind: "reboot", detail: "it asked for a reset" } : { kind: "poweroff" };
+}
+
+function brokenDetail(exit: Message): string {
+  const error = exit.word(1);
+  const why = error === 0 ? "it has no handler for an exception of its own" : `engine error ${error}, address 0x${exit.big(0).toString(16)}`;
+  return `at pc 0x${exit.big(2).toString(16)}: ${why}`;
+}
+
+/** Says how it ended, and exits. Does not come back. */
+function* end(reporter: Reporter, console: GuestConsole | null, ending: Ending, exitStatus: number | null): Op<void> {
+  const status = ending.kind === "poweroff" ? (exitStatus ?? EndingStatus.poweroff) : EndingStatus[ending.kind];
+  yield* reporter.send();
+  yield* reporter.state({
+    state: ending.kind,
+    status,
+    ...(ending.detail === undefined ? {} : { detail: ending.detail }),
+    ...(console === null || ending.kind === "poweroff" ? {} : { console: console.tail.lines(REPORT_LINES) }),
+  });
+  yield* reporter.exit(status);
+}

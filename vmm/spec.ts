@@ -1,0 +1,56 @@
+// What the VMM and those who describe its guests agree on: the guest's memory map, what a VMM is told, how a guest can end.
+// guests/ and the operator may import this file.
+
+/** Guest-physical addresses and interrupt numbers: the layout of QEMU's `virt` board, which every rv64 system knows. */
+export const GuestMap = {
+  PLIC: { base: 0x0c00_0000, bytes: 0x60_0000 },
+  UART: { base: 0x1000_0000, bytes: 0x1000, irq: 10 },
+  /** Slot n is at base + n * stride and has interrupt firstIrq + n. */
+  VIRTIO: { base: 0x1000_1000, stride: 0x1000, slots: 8, firstIrq: 1 },
+  RAM: { base: 0x8000_0000 },
+} as const;
+
+/** What stands in the virtio slots. A Linux guest calls the two consoles hvc0 and hvc1, in this order. */
+export const VirtioSlot = { console: 0, control: 1, rng: 2 } as const;
+
+/** Ticks of the guest's clock a second. */
+export const TIMEBASE = 10_000_000;
+
+/** What a VMM finds in env.args. */
+export interface GuestArgs {
+  readonly name: string;
+  /** A multiple of 2 MiB. */
+  readonly ramBytes: number;
+  /** The kernel's command line. */
+  readonly cmdline: string;
+  /** 32 bytes, 0..255 each. All randomness that the guest gets comes from them; without them it has no rng device and no seed. */
+  readonly seed?: readonly number[];
+}
+
+/** How a guest ended, and the exit status of its VMM then. An `exit` has the status that the guest's init gave (0..255). */
+export const EndingStatus = {
+  poweroff: 0,
+  /** It could not be started: no kernel, a damaged one, too little memory. */
+  unbootable: 80,
+  /** It asked for a reset that was no panic. */
+  reboot: 81,
+  /** It reset or powered off after its kernel panicked. */
+  panic: 82,
+  /** It waits for an interrupt that nothing can raise. */
+  stuck: 83,
+  /** It broke its machine: an access or an instruction that the engine cannot go on from. */
+  broken: 84,
+} as const;
+export type EndingKind = keyof typeof EndingStatus;
+
+/** What the root server is told of a guest (`Parent.guest`), as JSON. */
+export interface GuestReport {
+  /** `running`: started. `ready`: user space is up. `exit`: the guest's init said so; it powers off next. The others are endings. */
+  readonly state: "running" | "ready" | "exit" | EndingKind;
+  /** With `exit` and with endings. */
+  readonly status?: number;
+  /** One line that says more. */
+  readonly detail?: string;
+  /** With endings other than poweroff: the last lines of the guest's console, as many of the last 20 as one message holds. */
+  readonly console?: readonly string[];
+}
