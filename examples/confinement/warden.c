@@ -23,17 +23,27 @@ static struct client *client_of(const struct bw_request *r) {
     return number >= 1 && number <= CLIENTS ? &clients[number - 1] : NULL;
 }
 
-/* A fault: pc, then what is peculiar to its kind. Label 0 and a word as the answer: go on there. Any other label: stay stopped. */
-static uint32_t on_fault(struct bw_request *r) {
+/* A fault: pc, then what is peculiar to its kind. Label 0 as the answer: go on, at the word that is with it when there is one. Any other: stay stopped. */
+static uint32_t note(struct bw_request *r) {
     struct client *c = client_of(r);
     if (c == NULL || c->landing == 0) return WARDEN_E_BAD_REQUEST;
     c->fault = r->label;
     c->detail = r->w[1];
     c->access = r->w[2];
-    r->w[0] = c->landing;
+    return 0;
+}
+
+/* An instruction that cannot be done again would fault again. */
+static uint32_t on_instruction(struct bw_request *r) {
+    const uint32_t label = note(r);
+    if (label != 0) return label;
+    r->w[0] = client_of(r)->landing;
     r->answer_length = 1;
     return 0;
 }
+
+/* The pc stands after the system call: on from there. */
+static uint32_t on_call(struct bw_request *r) { return note(r); }
 
 static uint32_t do_guard(struct bw_request *r) {
     struct client *c = client_of(r);
@@ -65,11 +75,11 @@ static uint32_t do_inspect(struct bw_request *r) {
 
 int main(void) {
     static const struct bw_method methods[] = {
-        {.label = BW_FAULT_CAPABILITY, .words = 1, .handle = on_fault},
-        {.label = BW_FAULT_UNKNOWN_SYSCALL, .words = 1, .handle = on_fault},
-        {.label = BW_FAULT_USER_EXCEPTION, .words = 1, .handle = on_fault},
-        {.label = BW_FAULT_VM_FAULT, .words = 1, .handle = on_fault},
-        {.label = BW_FAULT_BREAKPOINT, .words = 1, .handle = on_fault},
+        {.label = BW_FAULT_CAPABILITY, .words = 1, .handle = on_call},
+        {.label = BW_FAULT_UNKNOWN_SYSCALL, .words = 1, .handle = on_call},
+        {.label = BW_FAULT_USER_EXCEPTION, .words = 1, .handle = on_instruction},
+        {.label = BW_FAULT_VM_FAULT, .words = 1, .handle = on_instruction},
+        {.label = BW_FAULT_BREAKPOINT, .words = 1, .handle = on_instruction},
         {.label = WARDEN_GUARD, .words = 1, .handle = do_guard},
         {.label = WARDEN_LAST_FAULT, .words = 0, .handle = do_last_fault},
         {.label = WARDEN_INSPECT, .words = 1, .handle = do_inspect},

@@ -78,8 +78,8 @@ export function findGuests(kit: Package): GuestShelf {
             if (!initrd.ok) throw failure(FailureCode.damagedFile, "Debian's initial RAM disk cannot be composed", { cause: initrd.error });
             return { kernel: kernel.value, initrd: initrd.value };
           },
-          // The output of the command is all that may be seen: not even errors of the kernel, which the guest keeps in its log.
-          exec: (command) => ({ cmdline: `quiet loglevel=0 ${LINUX_CONTROL}`, archive: execArchive(command), reportsReady: true }),
+          // Of the kernel only what it says when it dies: by that the VMM knows a panic from a reset.
+          exec: (command) => ({ cmdline: `quiet loglevel=1 ${LINUX_CONTROL}`, archive: execArchive(command), reportsReady: true }),
         },
       ],
     ]),

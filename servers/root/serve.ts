@@ -84,11 +84,11 @@ export function* serveComponents(env: Env, components: readonly Built[], tell: T
       yield* exit(built, words.status % 256);
       return null;
     },
-    *log({ badge, bytes }) {
+    log({ badge, bytes }) {
       tell({ event: "log", component: byNumber.get(badge)?.component.name ?? "?", text: new TextDecoder().decode(bytes) });
       return {};
     },
-    *guest({ badge, bytes }) {
+    guest({ badge, bytes }) {
       const guest = byNumber.get(badge)?.component.guest;
       const report = parseReport(bytes);
       if (guest === undefined || report === null) return { label: Parent.refusals.badRequest };

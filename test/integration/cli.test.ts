@@ -202,3 +202,97 @@ describe("bailiwick run refuses, with a message and status 1,", () => {
     expect(refused(["--exec", "true", appliance("twoguests", two)])).toMatch(/BW0310[^]*--guest g \| --guest h/);
   });
 });
+
+describe("bailiwick run", () => {
+  const PRINT = '#include <bailiwick.h>\nBW_USE(console);\nint main(void) { bw_console_open(bw_use_console.cap); ';
+  const forever = (): string => appliance("forever", one("{ c: main.c }"), { "main.c": `${PRINT}bw_printf("begun\\n"); for (;;) bw_yield(); }\n` });
+
+  it("gives what the programs print, and the essential one's status", () => {
+    const { status, out, err } = bailiwick(["run", "-q", appliance("prints", one("{ c: main.c }"), { "main.c": `${PRINT}for (int i = 0; i < 2000; i++) bw_printf("line %d\\n", i); return 7; }\n` })]);
+    expect(out).toBe(Array.from({ length: 2000 }, (_, i) => `line ${i}\n`).join(""));
+    expect([status, err]).toEqual([7, "bailiwick: main ended with status 7\n"]);
+  });
+
+  it("says what a program did that faulted, status 70", () => {
+    const { status, err } = bailiwick(["run", "-q", appliance("faults", one("{ c: main.c }"), { "main.c": "int main(void) { return *(volatile int *)8; }\n" })]);
+    expect(status).toBe(70);
+    expect(err).toMatch(/main faulted: .*0x8/);
+  });
+
+  it("with --json gives events and output as JSON lines", () => {
+    const { status, out, err } = bailiwick(["run", "--json", "prints"]);
+    const events = out.trimEnd().split("\n").map((line) => JSON.parse(line) as { event: string; text?: string });
+    expect([status, err]).toEqual([7, ""]);
+    expect(events.filter(({ event }) => event !== "console")).toEqual([
+      { event: "started", component: "console" },
+      { event: "started", component: "main" },
+      { event: "exit", component: "main", status: 7 },
+      { event: "end", status: 7 },
+    ]);
+    expect(events.map(({ text }) => text ?? "").join("")).toMatch(/^line 0\n[^]*line 1999\n$/);
+  });
+
+  it("--timeout ends it with status 124 and the console's last lines", () => {
+    const { status, out, err } = bailiwick(["run", "-q", "--timeout", "700ms", forever()]);
+    expect([status, out]).toEqual([124, "begun\n"]);
+    expect(err).toBe("bailiwick: stopped: --timeout of 0.7 s is over\n  | begun\n");
+  });
+
+  it("signals end it with 128 and their number", async () => {
+    const name = forever();
+    for (const [signal, expected] of [["SIGINT", 130], ["SIGTERM", 143], ["SIGHUP", 129]] as const) {
+      const child = spawn(process.execPath, [CLI, "run", "-q", name], { cwd: folder, stdio: ["ignore", "pipe", "ignore"] });
+      child.stdout.once("data", () => child.kill(signal));
+      expect(await new Promise((done) => child.on("close", done)), signal).toBe(expected);
+    }
+  });
+
+  it("ends when the reader of its output has gone", async () => {
+    const child = spawn(process.execPath, [CLI, "run", "-q", appliance("chatty", one("{ c: main.c }"), { "main.c": `${PRINT}for (;;) bw_printf("more\\n"); }\n` })], { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
+    child.stdout.once("data", () => child.stdout.destroy());
+    let err = "";
+    child.stderr.on("data", (piece) => (err += String(piece)));
+    expect(await new Promise((done) => child.on("close", done))).toBe(141);
+    expect(err).toBe("");
+  });
+
+  it("--deterministic gives the same run twice, the same seed for its guests", () => {
+    const name = appliance("clock", one("{ c: main.c }"), { "main.c": `${PRINT}for (int i = 0; i < 200; i++) { bw_printf("%d\\n", i); bw_yield(); } return 0; }\n` });
+    const runs = [1, 2].map(() => bailiwick(["run", "--json", "--deterministic", name]));
+    expect(runs[0]?.status).toBe(0);
+    expect(runs[0]?.out).toBe(runs[1]?.out);
+  });
+
+  describe("on a terminal", () => {
+    /** Runs a line of shell on a pseudo-terminal, and types when the screen shows something. Resolves to the screen and the status. */
+    const onTerminal = (line: string, typing: readonly [seen: string, keys: string][]): Promise<{ screen: string; status: unknown }> => {
+      const child = spawn("script", ["-qec", line, "/dev/null"], { cwd: folder, stdio: ["pipe", "pipe", "inherit"] });
+      let screen = "";
+      const rest = [...typing];
+      child.stdout.on("data", (piece) => {
+        screen += String(piece);
+        while (rest[0] !== undefined && screen.includes(rest[0][0])) child.stdin.write(rest.shift()?.[1] ?? "");
+      });
+      return new Promise((done) => child.on("close", (status) => done({ screen, status })));
+    };
+    const run = `'${process.execPath}' '${CLI}' run -q`;
+
+    it("Ctrl-] ? helps, Ctrl-] q leaves, and the terminal is as it was", async () => {
+      const { screen, status } = await onTerminal(`stty -g; ${run} ${forever()}; echo status $?; stty -g`, [["begun", "\x1d?"], ["this help", "\x1dq"]]);
+      const modes = screen.match(/^[0-9a-f]+(:[0-9a-f]+){10,}/gm) ?? [];
+      expect([status, modes.length], screen).toEqual([0, 2]);
+      expect(modes[1]).toBe(modes[0]);
+      expect(screen).toContain("status 0");
+      expect(screen).toMatch(/Ctrl-\] then q stops the machine/);
+    });
+
+    it("Ctrl-C is the machine's, and a signal restores the terminal", async () => {
+      const echo = `#include <bailiwick.h>\n#include <bailiwick/console.h>\nBW_USE(console);\nint main(void) { bw_console_open(bw_use_console.cap); bw_printf("begun\\n"); for (;;) bw_yield(); }\n`;
+      const { screen } = await onTerminal(`stty -g; ${run} ${appliance("raw", one("{ c: main.c }"), { "main.c": echo })} & sleep 3; kill -0 $! && echo alive; kill -TERM $!; wait $!; echo status $?; stty -g`, [["begun", "\x03"]]);
+      const modes = screen.match(/^[0-9a-f]+(:[0-9a-f]+){10,}/gm) ?? [];
+      expect(screen).toContain("alive");
+      expect(screen).toContain("status 143");
+      expect(modes[1]).toBe(modes[0]);
+    });
+  });
+});

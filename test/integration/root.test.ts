@@ -137,7 +137,7 @@ describe("wiring", () => {
     ["stores to its text", "lui t0, 0x10\nsd zero, 0(t0)", { kind: "VMFault", address: 0x1_0000, reason: expect.stringContaining("store") }],
     ["jumps into its stack", "jr sp", { kind: "VMFault", address: AddressMap.STACK_TOP, reason: expect.stringContaining("fetch") }],
     ["reads below its stack", "ld a0, -8(sp)\nlui t0, 2\nsub sp, sp, t0\nld a0, -8(sp)", { kind: "VMFault", address: AddressMap.STACK_TOP - 8200 }],
-    ["executes an illegal instruction", ".word 0", { kind: "UserException", pc: 0x1_0000 }],
+    ["executes an illegal instruction", ".word 0xffffffff", { kind: "UserException", pc: 0x1_0000 }],
     ["stops at ebreak", "ebreak", { kind: "Breakpoint", pc: 0x1_0000 }],
     ["makes an unknown system call", "li a7, 99\necall", { kind: "UnknownSyscall", reason: "system call 99 does not exist" }],
   ])("a machine program that %s faults, named", async (_, code, expected) => {

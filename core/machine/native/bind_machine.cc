@@ -144,7 +144,7 @@ napi_value mapDevice(napi_env env, napi_callback_info info) {
     napi_value read = a.function("read"), write = a.function("write");
     if (!a.ok || !idle(a, b->machine, "mapDevice()")) return nullptr;
     auto callbacks = std::unique_ptr<DeviceCallbacks>(DeviceCallbacks::make(env, read, write));
-    auto device = std::make_unique<Device>(Device{nullptr, base, bytes, callbacks.get(), DeviceCallbacks::onRead, DeviceCallbacks::onWrite});
+    auto device = std::make_unique<Device>(Device{base, bytes, callbacks.get(), DeviceCallbacks::onRead, DeviceCallbacks::onWrite});
     if (!raise(env, b->machine.mapDevice(std::move(device)))) b->callbacks.push_back(std::move(callbacks));
     return nullptr;
 }

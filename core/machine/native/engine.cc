@@ -77,9 +77,13 @@ void Engine::close() {
     windows.clear();
 }
 
+Failure checkPages(u64 base, u64 bytes) {
+    const bool whole = bytes > 0 && (base | bytes) % PAGE == 0 && base < PHYSICAL_END && bytes <= PHYSICAL_END - base;
+    return whole ? "" : "a window must be whole pages below 2^48";
+}
+
 Failure Engine::checkRange(u64 base, u64 bytes) const {
-    if (bytes == 0 || (base | bytes) % PAGE || base >= PHYSICAL_END || bytes > PHYSICAL_END - base)
-        return "a window must be whole pages below 2^48";
+    if (Failure f = checkPages(base, bytes); !f.empty()) return f;
     for (const Window &w : windows)
         if (base < w.end() && w.base < base + bytes) return "a window overlaps another";
     return {};

@@ -27,6 +27,7 @@ using Failure = std::string;
 
 constexpr u64 PAGE = 4096;
 constexpr u64 PHYSICAL_END = 1ull << 48; /* windows lie below; the engine's own scratch page lies above */
+Failure checkPages(u64 base, u64 bytes); /* a window must be whole pages below PHYSICAL_END */
 enum Privilege : u64 { USER = 0, SUPERVISOR = 1, MACHINE = 3 };
 
 namespace status { /* mstatus and sstatus */

@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 #include <time.h>
 #include <algorithm>
+#include "access.h"
 #include "vcpu.h"
 #include "walk.h"
 
@@ -110,8 +111,6 @@ Failure Machine::openHart(Hart &hart) {
     Engine &e = hart.engine;
     if (Failure f = e.open(MACHINE_CODE_BYTES); !f.empty()) return f;
     if (Failure f = e.mapMemory(RAM_BASE, ram->size, ram->bytes); !f.empty()) return f;
-    for (auto &d : devices)
-        if (Failure f = e.mapDevice(d->base, d->bytes, onRead, onWrite, d.get()); !f.empty()) return f;
     if (Failure f = e.hookTraps(onTrap, &hart); !f.empty()) return f;
     if (Failure f = e.protect(); !f.empty()) return f;
     if (Failure f = e.hookBlocks(onBlock, this); !f.empty()) return f;
@@ -173,34 +172,35 @@ void Machine::invalidate(u64 physical, u64 bytes) {
 }
 
 Failure Machine::mapDevice(std::unique_ptr<Device> device) {
-    device->machine = this;
-    if (device->base < RAM_BASE + ram->size && RAM_BASE < device->base + device->bytes) return "a device window overlaps RAM";
-    for (auto &hart : harts) {
-        if (Failure f = hart->engine.mapDevice(device->base, device->bytes, onRead, onWrite, device.get()); !f.empty()) return f;
-        if (Failure f = hart->engine.protect(); !f.empty()) return f;
-    }
+    if (Failure f = checkPages(device->base, device->bytes); !f.empty()) return f;
+    auto overlaps = [&](u64 base, u64 bytes) { return device->base < base + bytes && base < device->base + device->bytes; };
+    if (overlaps(RAM_BASE, ram->size)) return "a device window overlaps RAM";
+    for (auto &d : devices)
+        if (overlaps(d->base, d->bytes)) return "a device window overlaps another";
     devices.push_back(std::move(device));
     return {};
 }
 
-u64 Machine::onRead(uc_engine *uc, u64 offset, unsigned size, void *user) {
-    auto *device = static_cast<Device *>(user);
-    Machine *m = device->machine;
-    u64 value = 0;
-    if (m->why != Stop::None) return 0; /* the rest of an access that is being abandoned */
-    if (device->read(device->host, static_cast<u32>(offset), size, &value)) return m->budget(), value;
-    m->why = Stop::Broken;
-    uc_emu_stop(uc);
-    return 0;
-}
-
-void Machine::onWrite(uc_engine *uc, u64 offset, unsigned size, u64 value, void *user) {
-    auto *device = static_cast<Device *>(user);
-    Machine *m = device->machine;
-    if (m->why != Stop::None) return;
-    if (device->write(device->host, static_cast<u32>(offset), size, value)) return m->budget();
-    m->why = Stop::Broken;
-    uc_emu_stop(uc);
+/* The access at pc, if it is one to a device. */
+Machine::Answered Machine::accessDevice(Hart &hart, u64 pc, u32 instruction) {
+    const Layout &l = Engine::layout();
+    Engine &e = hart.engine;
+    const Access a = decodeAccess(instruction, [&](unsigned i) { return e.x(i); });
+    if (a.size == 0) return Answered::No;
+    const std::optional<u64> at = translate(e.get(l.satp), a.address, [this](u64 p, u64 n) { return memoryAt(p, n); });
+    if (!at) return Answered::No;
+    for (auto &d : devices) {
+        const u64 offset = *at - d->base;
+        if (offset >= d->bytes) continue;
+        u64 value = 0;
+        const bool ok = a.write ? d->write(d->host, static_cast<u32>(offset), a.size, a.stored(e.x(a.reg))) : d->read(d->host, static_cast<u32>(offset), a.size, &value);
+        if (!ok) return Answered::Failed;
+        if (!a.write) e.setX(a.reg, a.loaded(value));
+        e.set(l.pc, pc + a.length);
+        budget();
+        return Answered::Yes;
+    }
+    return Answered::No;
 }
 
 /* ---- threads ---- */
@@ -267,6 +267,17 @@ void Machine::trapped(Hart &hart, u32 cause) {
     } else if (cause != 8) {
         pc -= 4, tval = e.get(l.badaddr);
     }
+    if (cause == 5 || cause == 7) {
+        const u32 instruction = instructionAt(e.get(l.satp), pc, [this](u64 at, u64 bytes) { return memoryAt(at, bytes); });
+        const Answered answered = accessDevice(hart, pc, instruction);
+        if (answered == Answered::Yes) return e.restore();
+        if (answered == Answered::Failed) { /* the device's callback threw: the access has not happened */
+            storeThread(hart, pc, CAUSE_PREEMPTED, 0);
+            why = Stop::Left;
+            return e.stop();
+        }
+        if (isStoreLike(instruction)) cause = 7;
+    }
     storeThread(hart, pc, cause, tval);
     if (!choose(ask(cause))) {
         why = Stop::Left;
@@ -303,7 +314,6 @@ Failure Machine::run(u32 first, TrapHandler trapHandler, void *host) {
         if (why == Stop::Switch) continue;
         if (why == Stop::Left) break;
         const u64 cause = afterStop(*hart, error);
-        if (why == Stop::Broken) break; /* a device's callback threw: the access has not happened */
         going = choose(ask(static_cast<u32>(cause)));
     }
     active = false, why = Stop::None;

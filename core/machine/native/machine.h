@@ -4,6 +4,7 @@
  *  - A hart is an engine in user mode with one address space. A space is on at most one hart, a hart holds at most one space.
  *  - A thread's frame is the truth whenever the thread is not on a hart; a hart's registers never outlive the thread in a
  *    way that another thread could see: x1..x31, f0..f31 and fcsr are all replaced, always.
+ *  - A device access is carried out between two instructions (access.h): done and stepped over, or not at all.
  *  - Preemption happens at block boundaries only, inside the block hook: the one asynchronous stop that is exact.
  *  - One thread of the host drives everything; run() is not entered twice, a VCPU may run from inside a trap.
  */
@@ -49,7 +50,6 @@ using TrapHandler = int32_t (*)(void *host, u32 frame, u32 cause);
 
 /* A device window of the machine. `host` answers accesses; false means that it failed and run() must end. */
 struct Device {
-    Machine *machine;
     u64 base, bytes;
     void *host;
     bool (*read)(void *host, u32 offset, u32 size, u64 *value);
@@ -147,8 +147,8 @@ private:
     void trapped(Hart &, u32 cause);
     u64 afterStop(Hart &, uc_err);
     static void onTrap(uc_engine *, u32 cause, void *hart);
-    static u64 onRead(uc_engine *, u64 offset, unsigned size, void *device);
-    static void onWrite(uc_engine *, u64 offset, unsigned size, u64 value, void *device);
+    enum class Answered { No, Yes, Failed };
+    Answered accessDevice(Hart &, u64 pc, u32 instruction);
 };
 
 } // namespace bailiwick

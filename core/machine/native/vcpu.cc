@@ -1,4 +1,3 @@
-// SEE core/machine/native/FOUNDERS-NOTE.txt (from the founder, 19:27): VCPU MMIO exits must change.
 /* Virtual CPUs: vcpu.h says what holds. */
 #include "vcpu.h"
 #include <math.h>
@@ -12,7 +11,7 @@ namespace {
 constexpr u64 SSIP = 1 << 1, STIP = 1 << 5, SEIP = 1 << 9, LINES = SSIP | STIP | SEIP;
 constexpr u64 GUEST_TRAPS = 0xb1ff; /* what firmware delegates: all but calls from S and M mode */
 constexpr u64 SSTATUS_WRITABLE = status::SIE | status::SPIE | status::SPP | status::FS | status::SUM | status::MXR;
-constexpr u64 BREAKPOINT = 3, USER_CALL = 8;
+constexpr u32 ILLEGAL = 2, BREAKPOINT = 3, LOAD_ACCESS = 5, STORE_ACCESS = 7, USER_CALL = 8;
 constexpr u64 SBI_TIME = 0x54494d45, SBI_IPI = 0x735049, SBI_RFENCE = 0x52464e43, SBI_LEGACY_TIMER = 0;
 constexpr int64_t SBI_INVALID_PARAM = -3;
 
@@ -38,13 +37,16 @@ Failure Vcpu::open() {
 
 /* ---- guest-physical memory ---- */
 
+Failure Vcpu::overlap(u64 base, u64 bytes) const {
+    if (Failure f = checkPages(base, bytes); !f.empty()) return f;
+    auto meets = [&](auto &w) { return base < w.base + w.bytes && w.base < base + bytes; };
+    const bool any = std::any_of(ram.begin(), ram.end(), meets) || std::any_of(deviceWindows.begin(), deviceWindows.end(), meets);
+    return any ? "the window overlaps another" : "";
+}
+
 Failure Vcpu::mapRam(u64 base, u64 ramOffset, u64 bytes) {
-    if (bytes == 0 || (base | ramOffset | bytes) % PAGE || base >= PHYSICAL_END || bytes > PHYSICAL_END - base) return "a window must be whole pages below 2^48";
-    if (ramOffset >= machine.ram->size || bytes > machine.ram->size - ramOffset) return "the window lies outside the machine's RAM";
-    for (const RamWindow &w : ram)
-        if (base < w.base + w.bytes && w.base < base + bytes) return "the window overlaps another";
-    for (const auto &d : deviceWindows)
-        if (base < d->base + d->bytes && d->base < base + bytes) return "the window overlaps another";
+    if (Failure f = overlap(base, bytes); !f.empty()) return f;
+    if (ramOffset % PAGE || ramOffset >= machine.ram->size || bytes > machine.ram->size - ramOffset) return "the window must show whole pages of the machine's RAM";
     windowsChanged = true;
     for (RamWindow &w : ram) /* few regions: frames that continue each other become one, while the engine does not know them */
         if (!w.mapped && w.base + w.bytes == base && w.ramOffset + w.bytes == ramOffset) return w.bytes += bytes, Failure{};
@@ -75,19 +77,15 @@ Failure Vcpu::unmapRam(u64 base, u64 bytes) {
 }
 
 Failure Vcpu::mapDevice(u64 base, u64 bytes) {
-    for (const RamWindow &w : ram)
-        if (base < w.base + w.bytes && w.base < base + bytes) return "the window overlaps another";
-    auto window = std::make_unique<DeviceWindow>(DeviceWindow{base, bytes, this});
-    if (Failure f = engine.mapDevice(base, bytes, onRead, onWrite, window.get()); !f.empty()) return f;
-    deviceWindows.push_back(std::move(window)), windowsChanged = true;
+    if (Failure f = overlap(base, bytes); !f.empty()) return f;
+    deviceWindows.push_back({base, bytes});
     return {};
 }
 
 Failure Vcpu::unmapDevice(u64 base, u64 bytes) {
-    auto w = std::find_if(deviceWindows.begin(), deviceWindows.end(), [&](auto &c) { return c->base == base && c->bytes == bytes; });
+    auto w = std::find_if(deviceWindows.begin(), deviceWindows.end(), [&](auto &c) { return c.base == base && c.bytes == bytes; });
     if (w == deviceWindows.end()) return "no such device window is mapped";
-    if (Failure f = engine.unmap(base, bytes); !f.empty()) return f;
-    deviceWindows.erase(w), windowsChanged = true;
+    deviceWindows.erase(w);
     return {};
 }
 
@@ -121,7 +119,7 @@ void Vcpu::invalidate(u64 ramOffset, u64 bytes) {
 bool Vcpu::timerExpired() const { return machine.clock() + record.offset >= record.timecmp; }
 
 double Vcpu::timerDue() const {
-    if (answering() || engine.get(Engine::layout().mip) & STIP) return INFINITY;
+    if (engine.get(Engine::layout().mip) & STIP) return INFINITY;
     return record.timecmp - record.offset;
 }
 
@@ -129,14 +127,10 @@ double Vcpu::timerDue() const {
  * the context. */
 void Vcpu::raise(u64 mip) { engine.writeCsr(UC_RISCV_REG_MIP, mip); }
 
-u64 Vcpu::wantedLines() const {
-    return (engine.get(Engine::layout().mip) & SSIP) | (record.lines & (SEIP | SSIP)) | (timerExpired() ? STIP : 0);
-}
-
 void Vcpu::applyLines() {
-    const u64 now = engine.get(Engine::layout().mip) & LINES, wanted = wantedLines();
+    const u64 now = engine.get(Engine::layout().mip) & LINES;
+    const u64 wanted = (now & SSIP) | (record.lines & (SEIP | SSIP)) | (timerExpired() ? STIP : 0);
     record.lines &= ~SSIP; /* an edge: the guest itself clears the bit */
-    changedLines = false;
     if (wanted & ~now) raise(wanted);
     else if (wanted != now) engine.set(Engine::layout().mip, wanted);
 }
@@ -201,7 +195,6 @@ void Vcpu::onTrap(uc_engine *, u32 cause, void *user) {
 void Vcpu::trapped(u32 cause) {
     const Layout &l = Engine::layout();
     const u64 pc = engine.get(l.pc) - 4; /* the engine has added 4, whatever trapped */
-    answers.clear(), consumed = 0;
     if (cause == USER_CALL && engine.get(l.priv) == SUPERVISOR) {
         if (firmware()) return;
         for (unsigned i = 0; i < 8; i++) record.a[i] = engine.x(10 + i);
@@ -209,9 +202,13 @@ void Vcpu::trapped(u32 cause) {
         return leave(Exit::Sbi);
     }
     if (cause == USER_CALL) return deliver(cause, pc, 0);
-    if (cause != 2) return deliver(cause, pc, engine.get(l.badaddr));
+    if (cause != ILLEGAL && cause != LOAD_ACCESS && cause != STORE_ACCESS) return deliver(cause, pc, engine.get(l.badaddr));
     const u32 instruction = instructionAt(engine.get(l.satp), pc, [this](u64 at, u64 bytes) { return memoryAt(at, bytes); });
-    if (!emulateTime(instruction, pc)) deliver(cause, pc, instruction);
+    if (cause != ILLEGAL) {
+        if (!exitForDevice(instruction, pc)) deliver(isStoreLike(instruction) ? STORE_ACCESS : cause, pc, engine.get(l.badaddr));
+    } else if (!emulateTime(instruction, pc)) {
+        deliver(cause, pc, instruction);
+    }
 }
 
 /* ---- exits ---- */
@@ -224,46 +221,28 @@ void Vcpu::leave(Exit reason) {
     engine.stop();
 }
 
-u64 Vcpu::access(u64 address, unsigned size, bool write, u64 data) {
-    if (machine.why != Stop::None) return 0; /* the rest of an access that is being abandoned */
-    if (answering()) {
-        const Part &part = answers[consumed];
-        if (part.address == address && part.size == size && part.write == write) {
-            if (++consumed == answers.size() && wantedLines() != (engine.get(Engine::layout().mip) & LINES)) changedLines = true, machine.hurry();
-            return part.data;
-        }
-        answers.clear(), consumed = 0; /* not the access that was answered: the guest's memory changed under it */
-    }
-    record.address = address, record.size = size, record.isWrite = write, record.data = write ? data : 0, record.completed = 0;
-    pending = Pending::Mmio;
+/* The access at pc, if it is one to a device: out to the VMM, with pc at it. */
+bool Vcpu::exitForDevice(u32 instruction, u64 pc) {
+    const Layout &l = Engine::layout();
+    const Access a = decodeAccess(instruction, [this](unsigned i) { return engine.x(i); });
+    if (a.size == 0) return false;
+    const std::optional<u64> at = translate(engine.get(l.satp), a.address, [this](u64 p, u64 n) { return memoryAt(p, n); });
+    if (!at || std::none_of(deviceWindows.begin(), deviceWindows.end(), [&](auto &w) { return *at - w.base < w.bytes; })) return false;
+    record.address = *at, record.size = a.size, record.isWrite = a.write, record.completed = 0;
+    record.data = a.write ? a.stored(engine.x(a.reg)) : 0;
+    engine.set(l.pc, pc);
+    pending = Pending::Mmio, pendingAccess = a;
     leave(Exit::Mmio);
-    return 0;
+    return true;
 }
 
-u64 Vcpu::onRead(uc_engine *, u64 offset, unsigned size, void *user) {
-    auto *window = static_cast<DeviceWindow *>(user);
-    return window->vcpu->access(window->base + offset, size, false, 0);
-}
-
-void Vcpu::onWrite(uc_engine *, u64 offset, unsigned size, u64 value, void *user) {
-    auto *window = static_cast<DeviceWindow *>(user);
-    window->vcpu->access(window->base + offset, size, true, size < 8 ? value & ((1ull << 8 * size) - 1) : value);
-}
-
-/* After a stop for MMIO. The earlier parts stay only if this access belongs to the same execution of the same instruction. */
-void Vcpu::leaveMmio() {
-    const u64 pc = engine.get(Engine::layout().pc);
-    if (pc != answersPc || machine.blocksRun() - blocksAtStart > 1) answers.clear();
-    answersPc = pc, consumed = 0;
-}
-
-/* What the VMM left in the record for the exit before. */
+/* What the VMM left in the record for the exit before. A read without an answer is not stepped over: it exits again. */
 void Vcpu::completePending() {
     if (pending == Pending::Sbi) {
         engine.setX(10, record.a[0]), engine.setX(11, record.a[1]);
-    } else if (pending == Pending::Mmio && (record.isWrite || record.completed)) {
-        if (answers.size() == MOST_PARTS) answers.clear();
-        answers.push_back({record.address, record.size, record.isWrite, record.isWrite ? 0 : record.data});
+    } else if (pending == Pending::Mmio && (pendingAccess.write || record.completed)) {
+        if (!pendingAccess.write) engine.setX(pendingAccess.reg, pendingAccess.loaded(record.data));
+        engine.set(Engine::layout().pc, engine.get(Engine::layout().pc) + pendingAccess.length);
     }
     record.completed = 0;
     pending = Pending::None;
@@ -277,18 +256,12 @@ Failure Vcpu::run() {
     completePending();
     machine.guest = this;
     record.exits++, record.reason = 0;
-    consumed = 0;
     while (record.reason == 0) {
-        if (!answering()) applyLines();
+        applyLines();
         machine.budget();
-        machine.why = Stop::None, blocksAtStart = machine.blocksRun();
+        machine.why = Stop::None;
         const uc_err error = engine.resume();
         engine.save();
-        if (machine.why == Stop::Mmio) {
-            leaveMmio();
-            break;
-        }
-        if (!answering()) answers.clear(), consumed = 0;
         if (machine.why == Stop::Preempted) {
             leave(Exit::Preempted);
         } else if (machine.why == Stop::None && error == UC_ERR_OK) { /* wfi, pc after it */
@@ -345,7 +318,7 @@ Failure Vcpu::writeRegisters() {
     engine.writeCsr(UC_RISCV_REG_SCOUNTEREN, record.scounteren & 7);
     raise((engine.get(l.mip) & LINES & ~SSIP) | (record.sip & SSIP));
     engine.flushTlb();
-    answers.clear(), consumed = 0, pending = Pending::None;
+    pending = Pending::None;
     return {};
 }
 

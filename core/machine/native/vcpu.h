@@ -1,17 +1,14 @@
-// SEE core/machine/native/FOUNDERS-NOTE.txt (from the founder, 19:27): VCPU MMIO exits must change.
 /* A virtual CPU: one hart in supervisor mode that runs a guest operating system, and what a hypervisor extension and the
  * firmware below a guest do in hardware: the guest's own traps, rdtime, the timer, interrupt lines, the SBI calls that
  * concern only the hart. Everything else leaves run() with a filled record.
  *
  * Invariants
- *  - An MMIO access leaves run() once for each of its parts (the engine splits 8 bytes into 4 and 4, an atomic into a read and
- *    a write) and takes effect once: the engine stops before the access, repeats it on the next run(), and is answered from
- *    `answers`, the parts that the VMM has completed already.
- *  - Between an exit and the repetition no interrupt is delivered: lines stay as they are until the answers are consumed.
+ *  - An MMIO access leaves run() once and takes effect once: pc stays at it until the VMM has answered (access.h).
  *  - mip of the hart = the guest's own SSIP, STIP when guest time has reached timecmp, SEIP as the VMM's line says.
  * Sources: RISC-V Privileged Architecture 1.12, chapter 4; RISC-V SBI 2.0, chapters 5 to 8.
  */
 #pragma once
+#include "access.h"
 #include "machine.h"
 
 namespace bailiwick {
@@ -48,9 +45,9 @@ public:
     Failure readRegisters();
     Failure writeRegisters();
 
-    /* Machine time at which STIP has to rise; infinity when it is up already, not armed, or held back. */
+    /* Machine time at which STIP has to rise; infinity when it is up already or not armed. */
     double timerDue() const;
-    bool wantsStop(double now) const { return changedLines || now >= timerDue(); }
+    bool wantsStop(double now) const { return now >= timerDue(); }
 
 private:
     struct RamWindow {
@@ -59,43 +56,31 @@ private:
     };
     struct DeviceWindow {
         u64 base, bytes;
-        Vcpu *vcpu;
     };
-    struct Part { /* of an MMIO access, completed by the VMM */
-        u64 address, size, write, data;
-    };
-    static constexpr size_t MOST_PARTS = 16;
 
     Machine &machine;
     Record &record;
     Engine engine;
     std::vector<RamWindow> ram;
-    std::vector<std::unique_ptr<DeviceWindow>> deviceWindows;
+    std::vector<DeviceWindow> deviceWindows;
     bool windowsChanged = true;
     enum class Pending { None, Mmio, Sbi } pending = Pending::None;
-    std::vector<Part> answers;
-    size_t consumed = 0;
-    u64 answersPc = 0, blocksAtStart = 0;
-    bool changedLines = false; /* lines were held back and may be applied at the next block */
+    Access pendingAccess;
 
     Failure applyWindows();
     const unsigned char *memoryAt(u64 guestPhysical, u64 bytes) const;
-    bool answering() const { return consumed < answers.size(); }
     bool timerExpired() const;
     void completePending();
-    u64 wantedLines() const;
     void applyLines();
     void raise(u64 mip);
     void leave(Exit);
-    void leaveMmio();
     void trapped(u32 cause);
     void deliver(u64 cause, u64 epc, u64 tval);
     bool emulateTime(u32 instruction, u64 pc);
     bool firmware();
-    u64 access(u64 address, unsigned size, bool write, u64 data);
+    bool exitForDevice(u32 instruction, u64 pc);
+    Failure overlap(u64 base, u64 bytes) const;
     static void onTrap(uc_engine *, u32 cause, void *vcpu);
-    static u64 onRead(uc_engine *, u64 offset, unsigned size, void *window);
-    static void onWrite(uc_engine *, u64 offset, unsigned size, u64 value, void *window);
 };
 
 } // namespace bailiwick

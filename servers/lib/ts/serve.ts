@@ -24,8 +24,8 @@ export interface Response {
   readonly caps?: readonly number[];
 }
 
-/** null: not answered. The caller gets `Broken` at the next receive unless the handler has stopped it or moved the reply object away. */
-export type Handler<M extends Method = Method> = (request: Request<M>) => Op<Response | null>;
+/** A handler that makes system calls is a generator; one that does not may just return. null: not answered. The caller gets `Broken` at the next receive unless the handler has stopped it or moved the reply object away. */
+export type Handler<M extends Method = Method> = (request: Request<M>) => Op<Response | null> | Response | null;
 export type Handlers<P extends Protocol> = { readonly [K in keyof P["methods"]]: Handler<P["methods"][K]> };
 
 /** A message to its response. */
@@ -48,7 +48,8 @@ export function dispatcher<const P extends Protocol>(protocol: P, env: Pick<Env,
     let bytes: Uint8Array | null = new Uint8Array(0);
     if (method.bytes === "in") bytes = unpackBytes(message, env.mem, sent, message.word(sent - 1));
     if (bytes === null) return refused;
-    return yield* handler({ badge: message.badge, words, bytes, caps: message.caps });
+    const answer = handler({ badge: message.badge, words, bytes, caps: message.caps });
+    return answer !== null && "next" in answer ? yield* answer : answer;
   };
 }
 

@@ -1,0 +1,323 @@
+// The VMM on the bare engine: plays the kernel, the console server and the root server for one VMM, with nothing between it and the addon.
+// For tests of the VMM with real guests, and as the bare loop that the `hosting` benchmark compares with: same engine, same device models, no kernel.
+import { Exit, InitSlot, Invocation, VcpuRegister } from "../../caps/abi/numbers.ts";
+import { createMachine, EXIT, VCPU_RECORD, VCPU_RECORD_BYTES, type NativeMachine } from "../../core/machine/unicorn.ts";
+import { Console } from "../../servers/console/protocol.ts";
+import type { Env, Memory, Message, Op, Sys, Use, Word } from "../../servers/lib/ts/sdk.ts";
+import { Parent } from "../../servers/root/protocol.ts";
+import main from "../../vmm/main.ts";
+import type { GuestReport } from "../../vmm/spec.ts";
+
+export interface BareGuest {
+  readonly ramBytes: number;
+  readonly cmdline: string;
+  readonly kernel: Uint8Array;
+  readonly initrd?: Uint8Array;
+  readonly initrdExtra?: Uint8Array;
+  readonly seed?: readonly number[];
+  /** Host milliseconds after which the run is given up: it throws. */
+  readonly limit?: number;
+  /** Called with all output so far, each time some arrives: bytes to type. */
+  readonly answer?: (output: string) => string | null;
+  readonly onOutput?: (bytes: Uint8Array) => void;
+}
+
+export interface BareRun {
+  readonly output: string;
+  readonly reports: readonly GuestReport[];
+  readonly log: readonly string[];
+  /** What the VMM exited with. */
+  readonly status: number;
+  readonly milliseconds: number;
+  readonly exits: number;
+}
+
+const MIB = 1024 * 1024;
+const VCPU = 16;
+const CONSOLE = 17;
+const RAM_AT = 0x10_0000_0000;
+const FILES_AT = 0x20_0000_0000;
+
+/** A message as the kernel would answer it. */
+class Answer implements Message {
+  readonly badge = 0;
+  readonly info: number;
+  readonly caps = 0;
+  readonly label: number;
+  readonly error: boolean;
+  readonly length: number;
+  readonly #words: readonly bigint[];
+  constructor(label: number, words: readonly Word[] = [], error = false) {
+    this.label = label;
+    this.error = error;
+    this.length = words.length;
+    this.info = (error ? 0x8000_0000 : 0) | (label << 12) | words.length;
+    this.#words = words.map((word) => BigInt.asUintN(64, BigInt(word)));
+  }
+  big(i: number): bigint {
+    return this.#words[i] ?? 0n;
+  }
+  word(i: number): number {
+    return Number(this.big(i));
+  }
+  lo(i: number): number {
+    return Number(BigInt.asIntN(32, this.big(i)));
+  }
+  hi(i: number): number {
+    return Number(BigInt.asIntN(32, this.big(i) >> 32n));
+  }
+}
+
+/** VCPURun's answers without a bigint: they are made 100,000 times. */
+class ExitAnswer extends Answer {
+  readonly #halves: Int32Array;
+  constructor(label: number, halves: Int32Array) {
+    super(label);
+    this.#halves = halves;
+  }
+  override lo(i: number): number {
+    return this.#halves[2 * i] ?? 0;
+  }
+  override hi(i: number): number {
+    return this.#halves[2 * i + 1] ?? 0;
+  }
+  override word(i: number): number {
+    return (this.lo(i) >>> 0) + (this.hi(i) >>> 0) * 2 ** 32;
+  }
+  override big(i: number): bigint {
+    return (BigInt(this.hi(i) >>> 0) << 32n) | BigInt(this.lo(i) >>> 0);
+  }
+}
+
+/** Address ranges backed by host memory. Throws for what is outside, as a VM fault of the VMM would end it. */
+function memoryOf(areas: readonly { readonly address: number; readonly bytes: Uint8Array }[]): Memory {
+  const mapped = areas.map(({ address, bytes }) => ({ address, bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength) }));
+  const at = (address: number, size: number): { view: DataView; bytes: Uint8Array; offset: number } => {
+    for (const { address: base, bytes, view } of mapped) {
+      if (address >= base && address + size <= base + bytes.length) return { view, bytes, offset: address - base };
+    }
+    throw new RangeError(`the VMM touched 0x${address.toString(16)}, ${size} bytes`);
+  };
+  const load = <T>(get: (view: DataView, offset: number) => T, size: number) => (address: number): T => {
+    const { view, offset } = at(address, size);
+    return get(view, offset);
+  };
+  const store = <T>(set: (view: DataView, offset: number, value: T) => void, size: number) => (address: number, value: T): void => {
+    const { view, offset } = at(address, size);
+    set(view, offset, value);
+  };
+  const read = (address: number, bytes: number): Uint8Array => {
+    const area = at(address, bytes);
+    return area.bytes.slice(area.offset, area.offset + bytes);
+  };
+  const write = (address: number, bytes: Uint8Array): void => {
+    const area = at(address, bytes.length);
+    area.bytes.set(bytes, area.offset);
+  };
+  return {
+    load8: load((view, offset) => view.getUint8(offset), 1),
+    load16: load((view, offset) => view.getUint16(offset, true), 2),
+    load32: load((view, offset) => view.getUint32(offset, true), 4),
+    load64: load((view, offset) => view.getBigUint64(offset, true), 8),
+    store8: store((view, offset, value: number) => view.setUint8(offset, value), 1),
+    store16: store((view, offset, value: number) => view.setUint16(offset, value, true), 2),
+    store32: store((view, offset, value: number) => view.setUint32(offset, value, true), 4),
+    store64: store((view, offset, value: bigint) => view.setBigUint64(offset, value, true), 8),
+    read,
+    write,
+    copy: (to, from, bytes) => write(to, read(from, bytes)),
+    fill: (address, bytes, value) => write(address, new Uint8Array(bytes).fill(value)),
+  };
+}
+
+/** The bytes behind a message's first word. */
+function counted(words: readonly Word[]): Uint8Array {
+  const bytes = new Uint8Array(8 * (words.length - 1));
+  const view = new DataView(bytes.buffer);
+  words.slice(1).forEach((word, i) => view.setBigUint64(8 * i, BigInt.asUintN(64, BigInt(word)), true));
+  return bytes.subarray(0, Number(words[0] ?? 0));
+}
+
+/** Sleeps without spinning; nothing else goes on in this thread meanwhile. */
+const sleep = (milliseconds: number): void => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
+
+/** Runs a guest to its end. */
+export function runBare(guest: BareGuest): BareRun {
+  const native = createMachine({ ramBytes: guest.ramBytes, maxThreads: 1, maxSpaces: 1, maxEngines: 1, maxVcpus: 1, clock: "host" });
+  try {
+    return drive(guest, native);
+  } finally {
+    native.close();
+  }
+}
+
+function drive(guest: BareGuest, native: NativeMachine): BareRun {
+  const started = performance.now();
+  const vcpu = native.createVcpu();
+  native.mapVcpuRam(vcpu, 0x8000_0000, 0, guest.ramBytes);
+  const record = new Int32Array(native.vcpus, vcpu * VCPU_RECORD_BYTES, VCPU_RECORD_BYTES / 4);
+  const times = new Float64Array(native.vcpus, vcpu * VCPU_RECORD_BYTES, VCPU_RECORD_BYTES / 8);
+  const ram = new Uint8Array(native.ram, 0, guest.ramBytes);
+
+  const areas = [{ address: RAM_AT, bytes: ram }];
+  const use: Record<string, Use> = {
+    vcpu: { cap: VCPU, address: 0, bytes: 0, badge: 0 },
+    console: { cap: CONSOLE, address: 0, bytes: 0, badge: 0 },
+    ram: { cap: 0, address: RAM_AT, bytes: guest.ramBytes, badge: 0 },
+  };
+  let next = FILES_AT;
+  for (const [name, bytes] of [["kernel", guest.kernel], ["initrd", guest.initrd], ["initrdExtra", guest.initrdExtra]] as const) {
+    if (bytes === undefined) continue;
+    areas.push({ address: next, bytes });
+    use[name] = { cap: 0, address: next, bytes: bytes.length, badge: 0 };
+    next += Math.ceil((bytes.length + 1) / (2 * MIB)) * 2 * MIB;
+  }
+
+  const decoder = new TextDecoder("latin1");
+  const reports: GuestReport[] = [];
+  const log: string[] = [];
+  let output = "";
+  let typed: number[] = [];
+  let notified = false;
+  let status: number | null = null;
+  let exits = 0;
+  const counts = new Map<string, number>();
+
+  const registers = (first: number): number => 2 * (VCPU_RECORD.pc + first);
+
+  function runVcpu(words: readonly Word[]): Message {
+    const [completion, w1, w2, lines] = [Number(words[0]), words[1] ?? 0, words[2] ?? 0, Number(words[3])];
+    const put = (word: number, value: Word): void => {
+      const whole = BigInt.asIntN(64, BigInt(value));
+      record[2 * word] = Number(BigInt.asIntN(32, whole));
+      record[2 * word + 1] = Number(whole >> 32n);
+    };
+    if (completion === 1) {
+      if (typeof w1 === "number" && w1 === w1 >>> 0) {
+        record[2 * VCPU_RECORD.data] = w1;
+        record[2 * VCPU_RECORD.data + 1] = 0;
+      } else put(VCPU_RECORD.data, w1);
+      record[2 * VCPU_RECORD.completed] = 1;
+    } else if (completion === 2) {
+      put(VCPU_RECORD.a, w1);
+      put(VCPU_RECORD.a + 1, w2);
+    }
+    record[2 * VCPU_RECORD.lines] = lines;
+    for (;;) {
+      if (guest.limit !== undefined && performance.now() - started > guest.limit) throw new Error(`the guest ran for more than ${guest.limit} ms; its output:\n${output}`);
+      if (notified) {
+        notified = false;
+        return new Answer(Exit.Notified, [1]);
+      }
+      const q0 = performance.now(); const why = native.runVcpu(vcpu); counts.set("run us", (counts.get("run us") ?? 0) + 1000 * (performance.now() - q0));
+      switch (why) {
+        case EXIT.mmio: {
+          exits++; { const k = (record[2]!>>>0).toString(16)+(record[6]!?"w":"r"); counts.set(k,(counts.get(k)??0)+1); }
+          const word = (n: number): [number, number] => [record[2 * n]!, record[2 * n + 1]!];
+          const [address, size] = [word(VCPU_RECORD.address), word(VCPU_RECORD.size)];
+          return new ExitAnswer(Exit.MMIO, Int32Array.of(...address, ...word(VCPU_RECORD.data), size[0], record[2 * VCPU_RECORD.isWrite]!));
+        }
+        case EXIT.sbi: {
+          exits++; { const k = "sbi "+record[34]!.toString(16)+" "+record[32]!; counts.set(k,(counts.get(k)??0)+1); }
+          const order = [7, 6, 0, 1, 2, 3, 4, 5].flatMap((a) => [record[2 * (VCPU_RECORD.a + a)]!, record[2 * (VCPU_RECORD.a + a) + 1]!]);
+          return new ExitAnswer(Exit.SBI, Int32Array.from(order));
+        }
+        case EXIT.wfi: {
+          const left = times[VCPU_RECORD.timecmp]! - times[VCPU_RECORD.offset]! - native.clock();
+          if (left === Infinity) return new Answer(Exit.Stuck);
+          if (left > 0) { const t0 = performance.now(); sleep(Math.min(left / 10_000, 50)); counts.set("slept us", (counts.get("slept us") ?? 0) + Math.round(1000 * (performance.now() - t0))); counts.set("wfi", (counts.get("wfi") ?? 0) + 1);}
+          break;
+        }
+        case EXIT.broken:
+          return new Answer(Exit.Broken, [record[2 * VCPU_RECORD.address]! >>> 0, record[2 * VCPU_RECORD.data]!, record[2 * VCPU_RECORD.pc]! >>> 0]);
+        default: // preempted
+      }
+    }
+  }
+
+  function onConsole(label: number, words: readonly Word[]): Message {
+    if (label === Console.methods.write.label) {
+      const bytes = counted(words);
+      output += decoder.decode(bytes);
+      guest.onOutput?.(bytes);
+      const answer = guest.answer?.(output) ?? null;
+      if (answer !== null) {
+        typed.push(...new TextEncoder().encode(answer));
+        notified = true;
+      }
+      return new Answer(0, [bytes.length]);
+    }
+    if (label === Console.methods.read.label) {
+      const taken = Uint8Array.from(typed.slice(0, Number(words[0])));
+      typed = typed.slice(taken.length);
+      const packed = new BigUint64Array(Math.ceil(taken.length / 8));
+      new Uint8Array(packed.buffer).set(taken);
+      return new Answer(0, [taken.length, ...packed]);
+    }
+    return new Answer(label === Console.methods.attach.label ? 0 : Console.refusals.badRequest);
+  }
+
+  function onParent(label: number, words: readonly Word[]): Message {
+    if (label === Parent.methods.exit.label) status = Number(words[0]);
+    else if (label === Parent.methods.guest.label) reports.push(JSON.parse(decoder.decode(counted(words))) as GuestReport);
+    else log.push(decoder.decode(counted(words)));
+    return new Answer(0);
+  }
+
+  function invoke(cap: number, label: number, words: readonly Word[]): Message {
+    if (cap === CONSOLE) return onConsole(label, words);
+    if (cap === InitSlot.Parent) return onParent(label, words);
+    if (cap !== VCPU) return new Answer(0);
+    switch (label) {
+      case Invocation.VCPURun:
+        return runVcpu(words);
+      case Invocation.VCPUMapDevice:
+        native.mapVcpuDevice(vcpu, Number(words[0]), Number(words[1]));
+        return new Answer(0);
+      case Invocation.VCPUWriteRegisters:
+        native.readVcpu(vcpu);
+        words.slice(1).forEach((word, i) => {
+          record[registers(Number(words[0]) + i)] = Number(BigInt.asIntN(32, BigInt(word)));
+          record[registers(Number(words[0]) + i) + 1] = Number(BigInt.asIntN(32, BigInt(word) >> 32n));
+        });
+        native.writeVcpu(vcpu);
+        return new Answer(0);
+      case Invocation.VCPUReadRegisters: {
+        native.readVcpu(vcpu);
+        const at = registers(VcpuRegister.sip);
+        return new Answer(0, [record[at]! >>> 0]);
+      }
+      default:
+        return new Answer(3, [], true);
+    }
+  }
+
+  const unused = (): never => {
+    throw new Error("a VMM makes no such system call");
+  };
+  const sys: Sys = {
+    *call(cap, label, words = []): Op<Message> {
+      yield;
+      return invoke(cap, label, words);
+    },
+    send: unused,
+    nbsend: unused,
+    recv: unused,
+    nbrecv: unused,
+    replyRecv: unused,
+    signal: unused,
+    wait: unused,
+    poll: unused,
+    *yield() {
+      yield;
+    },
+    receiveSlots: unused,
+  };
+  const args = { name: "bare", ramBytes: guest.ramBytes, cmdline: guest.cmdline, ...(guest.seed === undefined ? {} : { seed: guest.seed }) };
+  const env: Env = { sys, mem: memoryOf(areas), name: "vmm", use, offers: [], args, start: { address: 0, bytes: 0 } };
+  const program = main(env);
+  while (status === null && program.next().done !== true);
+  if (status === null) throw new Error("the VMM returned without an exit");
+  console.log([...counts].sort((a,b)=>b[1]-a[1]).slice(0,14));
+  return { output, reports, log, status, milliseconds: performance.now() - started, exits };
+}
