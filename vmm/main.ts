@@ -111,7 +111,7 @@ function* run(env: Env, args: GuestArgs, machine: GuestMachine, console: GuestCo
       case Exit.SBI: {
         const call: SbiCall = { extension: exit.word(0), fn: exit.word(1), a0: exit.word(2), a1: exit.word(3), a2: exit.word(4) };
         const outcome = handleSbi(call, memory, machine.firmware);
-        if (outcome.kind === "reset") return ended(outcome.type, outcome.failure || console.tail.panicked, machine.control.status);
+        if (outcome.kind === "reset") return ended(outcome.type, console.tail.panic ?? (outcome.failure ? "it reported a failure" : null), machine.control.status);
         words[0] = Completion.SBI;
         words[1] = outcome.kind === "return" ? outcome.error : outcome.kind === "legacy" ? outcome.value : 0;
         words[2] = outcome.kind === "return" ? outcome.value : outcome.kind === "legacy" ? exit.big(3) : 0;
@@ -141,10 +141,11 @@ function* run(env: Env, args: GuestArgs, machine: GuestMachine, console: GuestCo
   }
 }
 
-/** The guest asked its firmware to end. What its init said counts, unless its kernel failed. */
-function ended(type: "shutdown" | "reboot", failed: boolean, status: number | null): Ending {
-  if (failed && status === null) return { kind: "panic", detail: `its kernel panicked, then asked for a ${type}` };
-  return type === "reboot" && status === null ? { kind: "reboot", detail: "it asked for a reset" } : { kind: "poweroff" };
+/** The guest asked its firmware to end. What its init said counts, unless its kernel failed before init could say anything. */
+function ended(type: "shutdown" | "reboot", failure: string | null, status: number | null): Ending {
+  if (status !== null) return { kind: "poweroff" };
+  if (failure !== null) return { kind: "panic", detail: failure };
+  return type === "reboot" ? { kind: "reboot", detail: "it asked for a reset" } : { kind: "poweroff" };
 }
 
 function brokenDetail(exit: Message): string {

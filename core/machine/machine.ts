@@ -98,7 +98,11 @@ export function openMachine(options: MachineOptions): BoardMachine {
     run: (frame, trap) => native.run(frame, trap),
     bindSpace: native.bindSpace, dropSpace: native.dropSpace, flushSpace: native.flushSpace, invalidate: native.invalidate,
     hosted: {
-      load: (frame, text) => engine().load(frame, decoder.decode(text)),
+      load: (frame, text) => {
+        const problem = engine().load(frame, decoder.decode(text));
+        if (problem !== null) options.onProgramError(frame, problem);
+        return problem;
+      },
       step: (frame) => {
         const cause = engine().step(frame);
         if (cause === 2) options.onProgramError(frame, engine().lastError(frame));

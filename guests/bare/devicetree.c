@@ -80,7 +80,7 @@ static void finish(const struct node *n, struct machine *m) {
         m->plic = address;
         m->plic_context = n->context;
     } else if (compatible(n, "virtio,mmio")) {
-        entropy_found(address);
+        virtio_found(address);
     }
 }
 

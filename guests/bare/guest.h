@@ -77,9 +77,38 @@ struct trapped took_trap(void);
 /* paging.c: Sv39. False, with a line of text, when something is not as it must be. */
 bool paging_test(void);
 
-/* entropy.c: a virtio entropy device. Fills `bytes`; false when the machine has none or it does not answer. */
+/* virtio.c: a virtio device with one queue in use, polled. Set `registers` and `queue`; the rest is the driver's. */
+enum { VIRTIO_QUEUE_SIZE = 2 };
+struct virtio_descriptor {
+    uint64_t address;
+    uint32_t length;
+    uint16_t flags, next;
+};
+struct virtio {
+    volatile uint32_t *registers;
+    uint32_t queue;
+    bool ready;
+    struct virtio_descriptor descriptors[VIRTIO_QUEUE_SIZE] __attribute__((aligned(16)));
+    volatile struct {
+        uint16_t flags, index, ring[VIRTIO_QUEUE_SIZE];
+    } available __attribute__((aligned(2)));
+    volatile struct {
+        uint16_t flags, index;
+        struct {
+            uint32_t id, length;
+        } ring[VIRTIO_QUEUE_SIZE];
+    } used __attribute__((aligned(4)));
+};
+/* The number of the device in this slot, 0 for none that this driver knows how to talk to. */
+uint32_t virtio_device(uint64_t address);
+/* Gives the device the bytes, to read or to write, and waits. `written`: how many it wrote. False: no device, or it does not answer in a second. */
+bool virtio_transfer(struct virtio *v, void *bytes, uint32_t count, bool device_writes, uint32_t *written);
+
+/* peripherals.c: what is done with them. */
+void virtio_found(uint64_t address);
 bool entropy_read(uint8_t *bytes, uint32_t count);
-void entropy_found(uint64_t registers);
+/* Tells the VMM how the commands ended; nothing happens where no one listens. */
+void control_exit(bool right);
 
 /* commands.c: the commands. */
 /* Runs one line; false when there is no such command or it failed. */

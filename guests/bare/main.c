@@ -62,8 +62,8 @@ void guest_main(uint64_t hart, uint64_t tree) {
     trap_init(machine.timebase);
     if (exec != NULL) {
         const bool right = run(exec + sizeof key - 1);
-        interrupts_off();
-        sbi_reset(RESET_SHUTDOWN, right ? REASON_NONE : REASON_FAILURE);
+        control_exit(right);
+        (void)command("poweroff");
     }
     const uint64_t version = sbi_spec_version();
     print("bare guest on hart %lu, SBI %lu.%lu, %lu MiB; help lists the commands\n", hart, version >> 24, version & 0xffffff, machine.ram_bytes >> 20);

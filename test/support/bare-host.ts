@@ -39,7 +39,7 @@ const RAM_AT = 0x10_0000_0000;
 const FILES_AT = 0x20_0000_0000;
 
 /** A message as the kernel would answer it. */
-class Answer implements Message {
+export class Answer implements Message {
   readonly badge = 0;
   readonly info: number;
   readonly caps = 0;

@@ -108,7 +108,6 @@ export class FakeMachine implements HostedMachine {
     return new DataView(this.ram).getBigInt64(this.bufferedAt(index), true);
   }
 
-  /** The text that the program sent with its last call: a message of one string, packed in words from the second on. For asserting from inside. */
   step(frame = 0): number {
     return this.engine.step(frame);
   }

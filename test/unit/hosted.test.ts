@@ -220,7 +220,7 @@ describe("memory", () => {
          return out;`,
         machine,
       ),
-    ).toEqual([0xff, 0x2345, 0x45, 0x23, 0xffff_fffe, 0x23ff_ffff & 0 | 0 || expect.any(Number), "18446744073709551613", 0xabcd, 0x89ab_cdef, String(0x89ab_cdef), "9223372036854775808", 0x8000_0000]);
+    ).toEqual([0xff, 0x2345, 0x45, 0x23, 0xffff_fffe, 0x00ff_ffff, "18446744073709551613", 0xabcd, 0x89ab_cdef, String(0x89ab_cdef), "9223372036854775808", 0x8000_0000]);
     expect(new Uint8Array(machine.ram)[second]).toBe(0xff);
   });
 
@@ -231,8 +231,8 @@ describe("memory", () => {
         const out = [same(m.read(a, 9000), bytes)];
         m.copy(a + 13, a, 9000); out.push(same(m.read(a + 13, 9000), bytes)); m.copy(a, a + 13, 9000); out.push(same(m.read(a, 9000), bytes));
         m.copy(a + 5000, a, 4000); out.push(same(m.read(a + 5000, 4000), bytes.slice(0, 4000)));
-        m.fill(a + 1, 8000, 0x15a); const f = m.read(a, 8002); out.push(f[0], f[1], f[8000], f[8001] === bytes[8001] || f[8001]); return out;`),
-    ).toEqual([true, true, true, true, 0, 0x5a, 0x5a, expect.anything()]);
+        const after = m.load8(a + 8001); m.fill(a + 1, 8000, 0x15a); const f = m.read(a, 8002); out.push(f[0], f[1], f[8000], f[8001] === after); return out;`),
+    ).toEqual([true, true, true, true, 0, 0x5a, 0x5a, true]);
   });
 
   test("what was read is a copy", () => {

@@ -111,7 +111,6 @@ struct Machine {
     }
     u64 blocksRun() const { return granted - static_cast<u64>(left); }
     void budget(); /* after anything that may have moved a deadline, or kicked */
-    void hurry() { grant(0); }
     void publish();
 
     u32 guests = 0; /* VCPUs that exist */

@@ -254,6 +254,7 @@ Failure Vcpu::run() {
     const Layout &l = Engine::layout();
     const Stop outer = machine.why;
     completePending();
+    engine.set(l.reservation, ~0ull); /* others may have written meanwhile */
     machine.guest = this;
     record.exits++, record.reason = 0;
     while (record.reason == 0) {
