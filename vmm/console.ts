@@ -3,19 +3,26 @@
 // A console that is gone or refuses us does not stop the guest: its output is dropped, and the operator is told once.
 import { ErrorCode } from "../caps/abi/numbers.ts";
 import { Console } from "../servers/console/protocol.ts";
-import type { Op, Sys } from "../servers/lib/ts/sdk.ts";
-import { MAX_BYTES, packCounted, unpackCounted } from "./bytes.ts";
+import { client, type Client } from "../servers/lib/ts/client.ts";
+import type { Env, Op } from "../servers/lib/ts/sdk.ts";
 import type { GuestInput } from "./input.ts";
 import { ConsoleTail } from "./tail.ts";
 
 /** Above this the devices wait: `ready` is false. One piece more always fits. */
 const READY_BELOW = 4096;
 const BUFFER_BYTES = 2 * READY_BELOW;
+/** Most bytes of one read or write. */
+const MESSAGE_BYTES = 944;
+
+interface Refusal {
+  readonly refusal: string;
+  readonly label: number;
+}
 
 export class GuestConsole {
   readonly tail = new ConsoleTail();
-  readonly #sys: Sys;
-  readonly #cap: number;
+  readonly #env: Env;
+  readonly #server: Client<typeof Console>;
   readonly #log: (line: string) => void;
   readonly #buffer = new Uint8Array(BUFFER_BYTES);
   #length = 0;
@@ -24,9 +31,9 @@ export class GuestConsole {
   #moreInput = false;
 
   /** @param cap the Console capability, 0 for none: then output is dropped without a word. */
-  constructor(sys: Sys, cap: number, log: (line: string) => void) {
-    this.#sys = sys;
-    this.#cap = cap;
+  constructor(env: Env, cap: number, log: (line: string) => void) {
+    this.#env = env;
+    this.#server = client(Console, env.sys, env.mem, cap);
     this.#log = log;
     this.#gone = cap === 0;
   }
@@ -56,17 +63,16 @@ export class GuestConsole {
   *flush(): Op<void> {
     let sent = 0;
     while (sent < this.#length && !this.#gone) {
-      const piece = this.#buffer.subarray(sent, Math.min(this.#length, sent + MAX_BYTES));
-      const answer = yield* this.#sys.call(this.#cap, Console.methods.write.label, packCounted(piece, piece.length));
-      const full = !answer.error && answer.label === Console.refusals.full;
-      if (answer.error || (answer.label !== 0 && !full)) {
-        this.#fail(answer.error ? `error ${answer.label}` : `refusal ${answer.label}`);
+      const piece = this.#buffer.subarray(sent, Math.min(this.#length, sent + MESSAGE_BYTES));
+      const answer = yield* this.#server.write(piece);
+      if (!answer.ok && answer.refusal !== "full") {
+        this.#fail(answer);
         break;
       }
-      const accepted = full ? 0 : Math.min(answer.word(0), piece.length);
+      const accepted = answer.ok ? Math.min(answer.accepted, piece.length) : 0;
       sent += accepted;
       // Others' writes fill the server's queue: it has its own time to empty it.
-      if (accepted === 0) yield* this.#sys.yield();
+      if (accepted === 0) yield* this.#env.sys.yield();
     }
     this.#length = 0;
   }
@@ -74,23 +80,21 @@ export class GuestConsole {
   /** Asks the server to signal the notification in slot `signal` when input waits. False: this guest gets no input. */
   *attach(signal: number): Op<boolean> {
     if (this.#gone) return false;
-    const answer = yield* this.#sys.call(this.#cap, Console.methods.attach.label, [], [signal]);
-    if (!answer.error && answer.label === 0) return true;
-    this.#log(answer.error ? `no console input: error ${answer.label}` : answer.label === Console.refusals.full ? "no console input: another client has it" : `no console input: refusal ${answer.label}`);
-    return false;
+    const answer = yield* this.#server.attach(signal);
+    if (!answer.ok) this.#log(`no console input: ${answer.refusal === "full" ? "another client has it" : said(answer)}`);
+    return answer.ok;
   }
 
   /** Takes the input that waits, as far as there is room. */
   *fetch(input: GuestInput): Op<void> {
     while (!this.#gone) {
-      const most = Math.min(input.room, MAX_BYTES);
+      const most = Math.min(input.room, MESSAGE_BYTES);
       this.#moreInput = most === 0;
       if (most === 0) return;
-      const answer = yield* this.#sys.call(this.#cap, Console.methods.read.label, [most]);
-      if (answer.error || answer.label !== 0) return this.#fail(answer.error ? `error ${answer.label}` : `refusal ${answer.label}`);
-      const bytes = unpackCounted(answer);
-      if (bytes.length === 0) return;
-      input.add(bytes.length > most ? bytes.subarray(0, most) : bytes);
+      const answer = yield* this.#server.read(most);
+      if (!answer.ok) return this.#fail(answer);
+      if (answer.bytes.length === 0) return;
+      input.add(answer.bytes.subarray(0, most));
     }
   }
 
@@ -99,8 +103,11 @@ export class GuestConsole {
     return this.#moreInput && input.room > 0;
   }
 
-  #fail(why: string): void {
+  #fail(refusal: Refusal): void {
     this.#gone = true;
-    this.#log(why === `error ${ErrorCode.Broken}` || why === `error ${ErrorCode.InvalidCapability}` ? "the console is gone: the guest's output is dropped" : `the console does not take the guest's output: ${why}`);
+    const dead = refusal.refusal === "error" && (refusal.label === ErrorCode.Broken || refusal.label === ErrorCode.InvalidCapability);
+    this.#log(dead ? "the console is gone: the guest's output is dropped" : `the console does not serve the guest, its output is dropped: ${said(refusal)}`);
   }
 }
+
+const said = ({ refusal, label }: Refusal): string => (refusal === "error" ? `error ${label}` : refusal);

@@ -30,10 +30,10 @@ interface Ending {
 }
 
 export default function* main(env: Env): Op<void> {
-  const reporter = new Reporter(env.sys);
+  const reporter = new Reporter(env);
   const args = toArgs(env.args);
   if (typeof args === "string") return yield* end(reporter, null, { kind: "unbootable", detail: args }, null);
-  const console = new GuestConsole(env.sys, env.use["console"]?.cap ?? 0, reporter.complain);
+  const console = new GuestConsole(env, env.use["console"]?.cap ?? 0, reporter.complain);
   const entropy = args.seed === undefined ? null : new SeededEntropy(Uint8Array.from(args.seed));
   const machine = new GuestMachine({
     memory: new GuestMemory(env.mem, env.use["ram"]?.address ?? 0, args.ramBytes),

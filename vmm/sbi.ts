@@ -23,7 +23,7 @@ const SPEC_VERSION = 0x0200_0000;
 /** Not one of the registered implementation IDs; "BLWK". */
 const IMPLEMENTATION = 0x424c_574b;
 const IMPLEMENTATION_VERSION = 1;
-const PRESENT: readonly number[] = [0, Sbi.LEGACY_PUTCHAR, Sbi.LEGACY_GETCHAR, Sbi.LEGACY_SHUTDOWN, Sbi.BASE, Sbi.TIME, Sbi.IPI, Sbi.RFENCE, Sbi.HSM, Sbi.SRST, Sbi.DBCN];
+const PRESENT: ReadonlySet<number> = new Set<number>([0, Sbi.LEGACY_PUTCHAR, Sbi.LEGACY_GETCHAR, Sbi.LEGACY_SHUTDOWN, Sbi.BASE, Sbi.TIME, Sbi.IPI, Sbi.RFENCE, Sbi.HSM, Sbi.SRST, Sbi.DBCN]);
 /** All ones, as a number: rounded. As a mask base it means all harts. */
 const ALL = 2 ** 64;
 const HART = 0;
@@ -100,7 +100,7 @@ function base({ fn, a0 }: SbiCall): SbiOutcome {
     case 2:
       return done(IMPLEMENTATION_VERSION);
     case 3:
-      return done(PRESENT.includes(a0) ? 1 : 0);
+      return done(PRESENT.has(a0) ? 1 : 0);
     case 4: // mvendorid, marchid, mimpid: 0, not a commercial implementation
     case 5:
     case 6:

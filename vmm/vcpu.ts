@@ -1,14 +1,13 @@
 // Invocations of the VCPU that are made once or seldom: its device windows, its start, and the wiring of console input to the thread that runs it.
 import { InitSlot, Invocation, Right, VcpuRegister } from "../caps/abi/numbers.ts";
-import type { Op, Sys, Word } from "../servers/lib/ts/sdk.ts";
+import { cnodeMint, tcbBindNotification, vcpuMapDevice } from "../servers/lib/ts/objects.ts";
+import type { Message, Op, Sys, Word } from "../servers/lib/ts/sdk.ts";
 import type { GuestConsole } from "./console.ts";
 import { GuestMap } from "./spec.ts";
 
-/** CPtrs are 32 bits, all of them resolved. */
-const DEPTH = 32;
 const TWO32 = 2 ** 32;
-const pair = (lo: number, hi: number): number => lo + hi * TWO32;
-
+/** CPtrs are 32 bits, all of them resolved. */
+const own = (index: number): { readonly cnode: number; readonly index: number; readonly depth: number } => ({ cnode: InitSlot.CNode, index, depth: 32 });
 /** A slot of the upper half of the CSpace, which is the program's own. */
 const SIGNAL_SLOT = 128;
 /** Any bit will do: all that is ever signalled is "look for input". */
@@ -26,7 +25,7 @@ export function* createVcpu(sys: Sys, vcpu: number): Op<string | null> {
     [UART.base, VIRTIO.base + VIRTIO.slots * VIRTIO.stride - UART.base],
   ] as const;
   for (const [base, bytes] of windows) {
-    const problem = yield* invoke(sys, vcpu, Invocation.VCPUMapDevice, [base, bytes], "a device window is refused");
+    const problem = problemOf(yield* vcpuMapDevice(sys, vcpu, base, bytes), "a device window is refused");
     if (problem !== null) return problem;
   }
   return null;
@@ -34,15 +33,13 @@ export function* createVcpu(sys: Sys, vcpu: number): Op<string | null> {
 
 /** The hart begins in supervisor mode without address translation, as a new VCPU does: at `entry`, a0 = hart, a1 = device tree. */
 export function* setStart(sys: Sys, vcpu: number, entry: number, tree: number): Op<string | null> {
-  return (
-    (yield* invoke(sys, vcpu, Invocation.VCPUWriteRegisters, [VcpuRegister.pc, entry], "the entry point is refused")) ??
-    (yield* invoke(sys, vcpu, Invocation.VCPUWriteRegisters, [A0, HART, tree], "the start registers are refused"))
-  );
+  const write = (first: number, ...values: Word[]): Op<Message> => sys.call(vcpu, Invocation.VCPUWriteRegisters, [first, ...values]);
+  return problemOf(yield* write(VcpuRegister.pc, entry), "the entry point is refused") ?? problemOf(yield* write(A0, HART, tree), "the start registers are refused");
 }
 
 /** Makes the hart's software interrupt pending; the guest clears it. */
 export function* softwareInterrupt(sys: Sys, vcpu: number): Op<void> {
-  const answer = yield* sys.call(vcpu, Invocation.VCPUReadRegisters, [pair(VcpuRegister.sip, 1)]);
+  const answer = yield* sys.call(vcpu, Invocation.VCPUReadRegisters, [VcpuRegister.sip + 1 * TWO32]);
   if (!answer.error) yield* sys.call(vcpu, Invocation.VCPUWriteRegisters, [VcpuRegister.sip, answer.lo(0) | SUPERVISOR_SOFTWARE]);
 }
 
@@ -51,12 +48,9 @@ export function* softwareInterrupt(sys: Sys, vcpu: number): Op<void> {
  * the kernel can then tell a guest that waits for ever (Exit.Stuck) from one that waits for a key.
  */
 export function* attachInput(sys: Sys, console: GuestConsole): Op<void> {
-  const minted = yield* sys.call(InitSlot.CNode, Invocation.CNodeMint, [pair(SIGNAL_SLOT, DEPTH), pair(InitSlot.Notification, DEPTH | (Right.Write << 8)), InitSlot.CNode, SIGNAL_BADGE]);
+  const minted = yield* cnodeMint(sys, own(SIGNAL_SLOT), own(InitSlot.Notification), Right.Write, SIGNAL_BADGE);
   const attached = !minted.error && (yield* console.attach(SIGNAL_SLOT));
-  if (!attached) yield* sys.call(InitSlot.TCB, Invocation.TCBBindNotification, [0]);
+  if (!attached) yield* tcbBindNotification(sys, InitSlot.TCB, 0);
 }
 
-function* invoke(sys: Sys, cap: number, label: number, words: readonly Word[], problem: string): Op<string | null> {
-  const answer = yield* sys.call(cap, label, words);
-  return answer.error ? `${problem}: error ${answer.label}` : null;
-}
+const problemOf = (answer: Message, problem: string): string | null => (answer.error ? `${problem}: error ${answer.label}` : null);

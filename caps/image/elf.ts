@@ -233,7 +233,8 @@ export function patchUses(bytes: Uint8Array, wired: Readonly<Record<string, UseR
   const byName = new Map(Object.entries(wired));
   const missing = entries.value.filter(({ name }) => !byName.has(name)).map(({ name }) => name);
   if (missing.length > 0) return err("unwired", `the program uses ${missing.join(", ")}, which the manifest does not give it`);
-  const patched = bytes.slice();
+  // A Buffer's own slice would be a view of the same memory.
+  const patched = new Uint8Array(bytes);
   const view = new DataView(patched.buffer);
   for (const { name, at } of entries.value) {
     const record = byName.get(name)!;

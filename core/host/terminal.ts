@@ -8,8 +8,9 @@ import type { ConsoleBackend } from "./backend.ts";
 
 /** Ctrl-] : telnet's, which no shell binds. */
 export const ESCAPE = 0x1d;
-/** What ends input from a keyboard (Ctrl-D). */
+/** What ends input from a keyboard (Ctrl-D): so does the end of a script on a pipe, and the shell that reads it ends, too. */
 export const END_OF_INPUT = 0x04;
+const END_REPEAT_MS = 500;
 /** Input kept while nobody listens; then the stream is paused. */
 const MAX_PENDING = 64 * 1024;
 
@@ -94,6 +95,7 @@ export function openTerminal({ output, input, onQuit, onGone, notice }: Terminal
   let full = false;
   let gone = false;
   let closed = false;
+  let ended: NodeJS.Timeout | undefined;
   const raw = input?.isTTY === true && input.setRawMode !== undefined;
   const keys = createEscapeKeys();
 
@@ -130,8 +132,15 @@ export function openTerminal({ output, input, onQuit, onGone, notice }: Terminal
       if (asked.includes("help")) notice(HELP);
       if (asked.includes("quit")) onQuit();
     });
-    // A script on a pipe ends like a person at a keyboard: the shell that reads it ends, too.
-    if (!raw) input.on("end", () => deliver(Uint8Array.of(END_OF_INPUT)));
+    // A pipe at its end is at its end for every reader, and a terminal tells one reader only: so it is told again and again.
+    if (!raw) {
+      input.on("end", () => {
+        const end = (): void => deliver(Uint8Array.of(END_OF_INPUT));
+        end();
+        ended = setInterval(() => listeners.length > 0 && end(), END_REPEAT_MS);
+        ended.unref();
+      });
+    }
     input.on("error", () => {});
     input.resume();
   }
@@ -155,6 +164,7 @@ export function openTerminal({ output, input, onQuit, onGone, notice }: Terminal
     close() {
       if (closed) return;
       closed = true;
+      clearInterval(ended);
       if (raw) input?.setRawMode?.(false);
       input?.pause();
       input?.unref?.();

@@ -143,7 +143,10 @@ function buildDevices(options: MachineOptions, line: (name: BoardDeviceName) => 
   };
   const output = new OutputBuffer(console);
   const uart = new Uart16550(line("uart0"), { ready: () => output.ready(), output: (byte) => output.push(byte), room: feed });
-  console.onDrained(() => uart.drained());
+  console.onDrained(() => {
+    output.flush();
+    uart.drained();
+  });
   console.onInput((bytes) => {
     waiting.push(bytes);
     feed();
@@ -167,17 +170,17 @@ class OutputBuffer {
   }
 
   ready(): boolean {
-    return this.#count < this.#bytes.length || this.#flush();
+    return this.#count < this.#bytes.length || this.flush();
   }
 
   push(byte: number): void {
-    if (this.#count === 0) setImmediate(() => this.#flush());
+    if (this.#count === 0) setImmediate(() => this.flush());
     this.#bytes[this.#count++] = byte;
-    if (this.#count === this.#bytes.length) this.#flush();
+    if (this.#count === this.#bytes.length) this.flush();
   }
 
   /** False when the host takes nothing now. */
-  #flush(): boolean {
+  flush(): boolean {
     if (!this.#console.ready()) return false;
     if (this.#count > 0) this.#console.write(this.#bytes.subarray(0, this.#count));
     this.#count = 0;

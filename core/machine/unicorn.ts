@@ -62,12 +62,12 @@ export const VCPU_RECORD = {
   reason: 0,
   /** Guest-physical address of an MMIO access; the pc of a broken guest. */
   address: 1,
-  /** 1, 2 or 4: the engine splits an access of 8 bytes in two. */
+  /** 1, 2, 4 or 8; the address is a multiple of it. */
   size: 2,
   isWrite: 3,
   /** The value written; for a read JavaScript puts the value here. Of a broken guest the engine's error, 0 if the guest's own. */
   data: 4,
-  /** JavaScript sets 1 when `data` holds the value that was read; a read without it exits again. Writes need nothing. */
+  /** JavaScript sets 1 when `data` holds the value that was read; a read without it exits again. A write is done once runVcpu is called again. */
   completed: 5,
   /** Bit 9 is the level of SEIP; bit 1 sets SSIP once and is cleared by the addon. Applied on entry. */
   lines: 6,
@@ -125,7 +125,7 @@ export interface MachineOptions {
   readonly clock: "host" | "blocks";
 }
 
-/** A device window answers a read with a number (or a BigInt) of `size` bytes. Accesses have 1, 2 or 4 bytes. */
+/** A device window answers a read with a number (or a BigInt) of `size` bytes: 1, 2, 4 or 8, naturally aligned. */
 export type DeviceRead = (offset: number, size: number) => number | bigint;
 /** `lo` and `hi` are the 32-bit halves of the value; `hi` is 0 for what is not 8 bytes wide. */
 export type DeviceWrite = (offset: number, size: number, lo: number, hi: number) => void;
@@ -148,7 +148,8 @@ export interface NativeMachine {
   invalidate(phys: number, bytes: number): void;
   /**
    * A device window, outside RAM, in whole pages; not while running. The callbacks run inside the access; when one throws,
-   * run() ends with that error, the access undone. At most 8 separate runs of windows, RAM included: place them side by side.
+   * run() ends with that error and the access has not happened. Integer loads and stores only: an atomic, floating-point or
+   * misaligned access to a device is an access fault.
    */
   mapDevice(phys: number, bytes: number, read: DeviceRead, write: DeviceWrite): void;
   /**
@@ -162,11 +163,14 @@ export interface NativeMachine {
   advanceClock(ticks: number): void;
   createVcpu(): number;
   destroyVcpu(vcpu: number): void;
-  /** Shows machine RAM (by its offset in `ram`) at a guest-physical address. Whole pages that overlap nothing. */
+  /**
+   * Shows machine RAM (by its offset in `ram`) at a guest-physical address. Whole pages that overlap nothing. Frames mapped
+   * one after the other become one window; more than 8 separate runs make runVcpu throw.
+   */
   mapVcpuRam(vcpu: number, guestPhys: number, ramOffset: number, bytes: number): void;
   /** Any range that is mapped throughout. */
   unmapVcpuRam(vcpu: number, guestPhys: number, bytes: number): void;
-  /** Accesses here leave runVcpu as EXIT.mmio. */
+  /** Accesses here leave runVcpu as EXIT.mmio; as for mapDevice, integer loads and stores only. */
   mapVcpuDevice(vcpu: number, guestPhys: number, bytes: number): void;
   unmapVcpuDevice(vcpu: number, guestPhys: number, bytes: number): void;
   /** Runs the guest until it exits; the record says why. Also allowed inside onTrap. */
@@ -192,6 +196,7 @@ export interface EngineStop {
 export interface NativeEngine {
   /** Maps part of a buffer made by hostMemory. Addresses are below 2^48; whole pages that overlap nothing. */
   mapMemory(phys: number, buffer: ArrayBuffer, offset: number, bytes: number): void;
+  /** A window by the engine's own means: 8 bytes arrive as 4 and 4. When a callback throws, registers and pc are lost on 2.1.1. */
   mapDevice(phys: number, bytes: number, read: DeviceRead, write: DeviceWrite): void;
   unmap(phys: number, bytes: number): void;
   /** See ENGINE_REGISTER. */

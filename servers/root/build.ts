@@ -31,6 +31,8 @@ export interface Built {
   readonly component: ResolvedComponent;
   readonly tcb: number;
   readonly endpoint: number;
+  /** The Untypeds that everything of it was made from. */
+  readonly untypeds: readonly number[];
 }
 
 export interface Builder {
@@ -94,7 +96,7 @@ export function* buildComponent(builder: Builder, planned: PlannedComponent, car
     yield* must(hostedControlBind(sys, InitSlot.HostedControl, tcb, start.text, start.textBytes), says(`load the text (${component.program.file})`));
     yield* must(tcbWriteRegisters(sys, tcb, Reg.a0, [AddressMap.ENVIRONMENT, start.environmentBytes]), says("set the arguments"));
   }
-  return { component, tcb, endpoint };
+  return { component, tcb, endpoint, untypeds: [carved.untyped, ...carved.ram.map((block) => block.untyped)] };
 }
 
 /** Page tables, fresh frames and shared files into the VSpace. The slot of the IPC buffer's frame. */

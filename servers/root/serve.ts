@@ -1,6 +1,6 @@
 // The root server after the start: components say that they are done, log, report their guest; the kernel reports their faults.
 import { Fault, InitSlot } from "../../caps/abi/numbers.ts";
-import { tcbSuspend } from "../lib/ts/objects.ts";
+import { cnodeRevoke } from "../lib/ts/objects.ts";
 import { dispatcher, serve } from "../lib/ts/serve.ts";
 import type { Env, Message, Op } from "../lib/ts/sdk.ts";
 import type { Tell } from "./operator.ts";
@@ -11,6 +11,7 @@ import { KEEPER_BADGE, type Built } from "./build.ts";
 export const FAULT_STATUS = 70;
 
 const FAULT_NAMES = new Map<number, string>(Object.entries(Fault).map(([name, label]) => [label, name]));
+const CPTR_BITS = 32;
 const ACCESSES = ["fetch", "load", "store"];
 const CAUSES: Readonly<Record<number, string>> = {
   0: "instruction address misaligned", 1: "instruction access fault", 2: "illegal instruction, or an exception of a hosted program", 4: "load address misaligned",
@@ -66,13 +67,18 @@ export class Lives {
   }
 }
 
-/** Serves for ever. Threads that exited or faulted stay stopped; whoever calls them waits until their memory is revoked. */
+/** Serves for ever. A component that exited or faulted is taken away whole: who waits for it learns that it is gone, and its memory is free again. */
 export function* serveComponents(env: Env, components: readonly Built[], tell: Tell): Op<void> {
   const byNumber = new Map(components.map((built) => [built.component.number, built]));
   const lives = new Lives(byNumber.keys(), tell);
 
+  /** Revokes the component's memory (ROOT-1): its threads, endpoints and reply objects end, so callers get Broken. */
+  function* bury(built: Built): Op<void> {
+    for (const untyped of built.untypeds) yield* cnodeRevoke(env.sys, { cnode: InitSlot.CNode, index: untyped, depth: CPTR_BITS });
+  }
+
   function* exit(built: Built, status: number): Op<void> {
-    yield* tcbSuspend(env.sys, built.tcb);
+    yield* bury(built);
     tell({ event: "exit", component: built.component.name, status });
     lives.ended(built.component.number, built.component.essential, status);
   }
@@ -97,12 +103,12 @@ export function* serveComponents(env: Env, components: readonly Built[], tell: T
     },
   });
 
-  /** A fault is not answered: the thread stays where it is. A hosted program that returned ends as if it had exited with 0. */
+  /** A fault is not answered. A hosted program that returned ends as if it had exited with 0. */
   function* faulted(built: Built, message: Message): Op<void> {
     const { component } = built;
     if (component.program.kind === "hosted" && message.label === Fault.Breakpoint) return yield* exit(built, 0);
     const fault = describeFault(message);
-    yield* tcbSuspend(env.sys, built.tcb);
+    yield* bury(built);
     tell({ event: "fault", component: component.name, ...fault });
     lives.ended(component.number, component.essential, FAULT_STATUS);
   }

@@ -1,5 +1,5 @@
 /** A machine with hand-made address spaces and threads, for the conformance suite: no kernel, only page tables and frames. */
-import { createMachine, FRAME, FRAME_BYTES, RAM_BASE, VCPU_RECORD_BYTES, type MachineOptions, type NativeMachine } from "../../core/machine/unicorn.ts";
+import { CAUSE, CONTROL, createMachine, FRAME, FRAME_BYTES, RAM_BASE, VCPU_RECORD_BYTES, type MachineOptions, type NativeMachine } from "../../core/machine/unicorn.ts";
 import { assemble, type Assembled } from "../support/assemble.ts";
 
 export const PAGE = 4096;
@@ -117,4 +117,20 @@ export function withRig<T>(body: (rig: Rig) => T, options: Partial<MachineOption
   } finally {
     rig.machine.close();
   }
+}
+
+/** Runs threads in turn, each for so many ticks of the block clock, until all have called; counts preemptions. */
+export function roundRobin(rig: Rig, threads: number[], ticks: number): number {
+  const alive = [...threads];
+  let preemptions = 0;
+  rig.control[CONTROL.deadline] = rig.machine.clock() + ticks;
+  rig.machine.run(alive[0] ?? 0, (frame, cause) => {
+    if (cause === CAUSE.preempted) preemptions++;
+    else if (cause === CAUSE.call) alive.splice(alive.indexOf(frame), 1);
+    else throw new Error(`cause ${cause} at ${rig.get(frame, FRAME.pc).toString(16)}`);
+    rig.control[CONTROL.deadline] = rig.machine.clock() + ticks;
+    if (alive.length === 0) return -1;
+    return alive[(alive.indexOf(frame) + 1) % alive.length] ?? -1;
+  });
+  return preemptions;
 }

@@ -3,10 +3,11 @@
 import { Exit, InitSlot, Invocation, VcpuRegister } from "../../caps/abi/numbers.ts";
 import { createMachine, EXIT, VCPU_RECORD, VCPU_RECORD_BYTES, type NativeMachine } from "../../core/machine/unicorn.ts";
 import { Console } from "../../servers/console/protocol.ts";
-import type { Env, Memory, Message, Op, Sys, Use, Word } from "../../servers/lib/ts/sdk.ts";
+import type { Env, Message, Op, Sys, Use, Word } from "../../servers/lib/ts/sdk.ts";
 import { Parent } from "../../servers/root/protocol.ts";
 import main from "../../vmm/main.ts";
 import type { GuestReport } from "../../vmm/spec.ts";
+import { Answer, counted, countedAnswer, memoryOf, type Area } from "./messages.ts";
 
 export interface BareGuest {
   readonly ramBytes: number;
@@ -38,36 +39,6 @@ const CONSOLE = 17;
 const RAM_AT = 0x10_0000_0000;
 const FILES_AT = 0x20_0000_0000;
 
-/** A message as the kernel would answer it. */
-export class Answer implements Message {
-  readonly badge = 0;
-  readonly info: number;
-  readonly caps = 0;
-  readonly label: number;
-  readonly error: boolean;
-  readonly length: number;
-  readonly #words: readonly bigint[];
-  constructor(label: number, words: readonly Word[] = [], error = false) {
-    this.label = label;
-    this.error = error;
-    this.length = words.length;
-    this.info = (error ? 0x8000_0000 : 0) | (label << 12) | words.length;
-    this.#words = words.map((word) => BigInt.asUintN(64, BigInt(word)));
-  }
-  big(i: number): bigint {
-    return this.#words[i] ?? 0n;
-  }
-  word(i: number): number {
-    return Number(this.big(i));
-  }
-  lo(i: number): number {
-    return Number(BigInt.asIntN(32, this.big(i)));
-  }
-  hi(i: number): number {
-    return Number(BigInt.asIntN(32, this.big(i) >> 32n));
-  }
-}
-
 /** VCPURun's answers without a bigint: they are made 100,000 times. */
 class ExitAnswer extends Answer {
   readonly #halves: Int32Array;
@@ -87,55 +58,6 @@ class ExitAnswer extends Answer {
   override big(i: number): bigint {
     return (BigInt(this.hi(i) >>> 0) << 32n) | BigInt(this.lo(i) >>> 0);
   }
-}
-
-/** Address ranges backed by host memory. Throws for what is outside, as a VM fault of the VMM would end it. */
-function memoryOf(areas: readonly { readonly address: number; readonly bytes: Uint8Array }[]): Memory {
-  const mapped = areas.map(({ address, bytes }) => ({ address, bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength) }));
-  const at = (address: number, size: number): { view: DataView; bytes: Uint8Array; offset: number } => {
-    for (const { address: base, bytes, view } of mapped) {
-      if (address >= base && address + size <= base + bytes.length) return { view, bytes, offset: address - base };
-    }
-    throw new RangeError(`the VMM touched 0x${address.toString(16)}, ${size} bytes`);
-  };
-  const load = <T>(get: (view: DataView, offset: number) => T, size: number) => (address: number): T => {
-    const { view, offset } = at(address, size);
-    return get(view, offset);
-  };
-  const store = <T>(set: (view: DataView, offset: number, value: T) => void, size: number) => (address: number, value: T): void => {
-    const { view, offset } = at(address, size);
-    set(view, offset, value);
-  };
-  const read = (address: number, bytes: number): Uint8Array => {
-    const area = at(address, bytes);
-    return area.bytes.slice(area.offset, area.offset + bytes);
-  };
-  const write = (address: number, bytes: Uint8Array): void => {
-    const area = at(address, bytes.length);
-    area.bytes.set(bytes, area.offset);
-  };
-  return {
-    load8: load((view, offset) => view.getUint8(offset), 1),
-    load16: load((view, offset) => view.getUint16(offset, true), 2),
-    load32: load((view, offset) => view.getUint32(offset, true), 4),
-    load64: load((view, offset) => view.getBigUint64(offset, true), 8),
-    store8: store((view, offset, value: number) => view.setUint8(offset, value), 1),
-    store16: store((view, offset, value: number) => view.setUint16(offset, value, true), 2),
-    store32: store((view, offset, value: number) => view.setUint32(offset, value, true), 4),
-    store64: store((view, offset, value: bigint) => view.setBigUint64(offset, value, true), 8),
-    read,
-    write,
-    copy: (to, from, bytes) => write(to, read(from, bytes)),
-    fill: (address, bytes, value) => write(address, new Uint8Array(bytes).fill(value)),
-  };
-}
-
-/** The bytes behind a message's first word. */
-function counted(words: readonly Word[]): Uint8Array {
-  const bytes = new Uint8Array(8 * (words.length - 1));
-  const view = new DataView(bytes.buffer);
-  words.slice(1).forEach((word, i) => view.setBigUint64(8 * i, BigInt.asUintN(64, BigInt(word)), true));
-  return bytes.subarray(0, Number(words[0] ?? 0));
 }
 
 /** Sleeps without spinning; nothing else goes on in this thread meanwhile. */
@@ -159,7 +81,7 @@ function drive(guest: BareGuest, native: NativeMachine): BareRun {
   const times = new Float64Array(native.vcpus, vcpu * VCPU_RECORD_BYTES, VCPU_RECORD_BYTES / 8);
   const ram = new Uint8Array(native.ram, 0, guest.ramBytes);
 
-  const areas = [{ address: RAM_AT, bytes: ram }];
+  const areas: Area[] = [{ address: RAM_AT, bytes: ram }];
   const use: Record<string, Use> = {
     vcpu: { cap: VCPU, address: 0, bytes: 0, badge: 0 },
     console: { cap: CONSOLE, address: 0, bytes: 0, badge: 0 },
@@ -184,7 +106,7 @@ function drive(guest: BareGuest, native: NativeMachine): BareRun {
 
   const registers = (first: number): number => 2 * (VCPU_RECORD.pc + first);
 
-  function runVcpu(words: readonly Word[]): Message {
+  function runVcpu(words: readonly Word[]): Answer {
     const [completion, w1, w2, lines] = [Number(words[0]), words[1] ?? 0, words[2] ?? 0, Number(words[3])];
     const put = (word: number, value: Word): void => {
       const whole = BigInt.asIntN(64, BigInt(value));
@@ -233,7 +155,7 @@ function drive(guest: BareGuest, native: NativeMachine): BareRun {
     }
   }
 
-  function onConsole(label: number, words: readonly Word[]): Message {
+  function onConsole(label: number, words: readonly Word[]): Answer {
     if (label === Console.methods.write.label) {
       const bytes = counted(words);
       output += decoder.decode(bytes);
@@ -248,21 +170,19 @@ function drive(guest: BareGuest, native: NativeMachine): BareRun {
     if (label === Console.methods.read.label) {
       const taken = Uint8Array.from(typed.slice(0, Number(words[0])));
       typed = typed.slice(taken.length);
-      const packed = new BigUint64Array(Math.ceil(taken.length / 8));
-      new Uint8Array(packed.buffer).set(taken);
-      return new Answer(0, [taken.length, ...packed]);
+      return countedAnswer(taken);
     }
     return new Answer(label === Console.methods.attach.label ? 0 : Console.refusals.badRequest);
   }
 
-  function onParent(label: number, words: readonly Word[]): Message {
+  function onParent(label: number, words: readonly Word[]): Answer {
     if (label === Parent.methods.exit.label) status = Number(words[0]);
     else if (label === Parent.methods.guest.label) reports.push(JSON.parse(decoder.decode(counted(words))) as GuestReport);
     else log.push(decoder.decode(counted(words)));
     return new Answer(0);
   }
 
-  function invoke(cap: number, label: number, words: readonly Word[]): Message {
+  function invoke(cap: number, label: number, words: readonly Word[]): Answer {
     if (cap === CONSOLE) return onConsole(label, words);
     if (cap === InitSlot.Parent) return onParent(label, words);
     if (cap !== VCPU) return new Answer(0);
@@ -290,13 +210,14 @@ function drive(guest: BareGuest, native: NativeMachine): BareRun {
     }
   }
 
+  const mem = memoryOf(areas);
   const unused = (): never => {
     throw new Error("a VMM makes no such system call");
   };
   const sys: Sys = {
     *call(cap, label, words = []): Op<Message> {
       yield;
-      return invoke(cap, label, words);
+      return invoke(cap, label, words).deliver(mem);
     },
     send: unused,
     nbsend: unused,
@@ -312,7 +233,7 @@ function drive(guest: BareGuest, native: NativeMachine): BareRun {
     receiveSlots: unused,
   };
   const args = { name: "bare", ramBytes: guest.ramBytes, cmdline: guest.cmdline, ...(guest.seed === undefined ? {} : { seed: guest.seed }) };
-  const env: Env = { sys, mem: memoryOf(areas), name: "vmm", use, offers: [], args, start: { address: 0, bytes: 0 } };
+  const env: Env = { sys, mem, name: "vmm", use, offers: [], args, start: { address: 0, bytes: 0 } };
   const program = main(env);
   while (status === null && program.next().done !== true);
   if (status === null) throw new Error("the VMM returned without an exit");

@@ -22,6 +22,8 @@ export interface Program {
   readonly slots: number;
   /** RAM offset of its IPC buffer. */
   readonly buffer: number;
+  /** Rows of the testbed's own capabilities to its objects; sc is 0 for a program without time. */
+  readonly rows: { readonly cnode: number; readonly vspace: number; readonly tcb: number; readonly sc: number };
 }
 
 export class Testbed {
@@ -29,11 +31,12 @@ export class Testbed {
   #next: number;
   #boot: number;
 
-  constructor(machine: Machine) {
+  /** @param rowBits log2 of how many objects it can make */
+  constructor(machine: Machine, rowBits = 16) {
     this.k = new Kernel(machine);
     this.#next = machine.ramBase;
     // Rows for capabilities that nobody's CSpace holds, so that objects stay alive as the boot's do.
-    this.#boot = this.k.slots.allocate(16);
+    this.#boot = this.k.slots.allocate(rowBits);
   }
 
   /** Makes an object of the boot and a capability to it in a row of the testbed's own; that row. */
@@ -75,7 +78,8 @@ export class Testbed {
     k.slots.badgeHi[cnode] = 32 - RADIX;
     const vspaceRow = this.make(Kind.VSpace, 12);
     const vspace = k.vspaces[this.object(vspaceRow)]!;
-    const tcb = k.tcbs[this.object(this.make(Kind.TCB, 11))]!;
+    const tcbRow = this.make(Kind.TCB, 11);
+    const tcb = k.tcbs[this.object(tcbRow)]!;
     tcb.label = label;
     tcb.priority = priority;
     tcb.maxPriority = 255;
@@ -88,13 +92,14 @@ export class Testbed {
     tcb.bufferAddress = BUFFER;
     k.frames32[tcb.base] = TEXT;
     k.frames32[tcb.base + 2 * Reg.sp] = STACK;
+    const scRow = time ? this.make(Kind.SchedContext, 8) : 0;
     if (time) {
-      const sc = k.schedContexts[this.object(this.make(Kind.SchedContext, 8))]!;
+      const sc = k.schedContexts[this.object(scRow)]!;
       Object.assign(sc, { budget: 100_000, period: 100_000, remaining: 100_000, tcb: tcb.id, home: tcb.id });
       tcb.sc = sc.id;
       tcb.homeSc = sc.id;
     }
-    return { tcb, vspace, slots: k.cnodes[this.object(cnode)]!.first, buffer };
+    return { tcb, vspace, slots: k.cnodes[this.object(cnode)]!.first, buffer, rows: { cnode, vspace: vspaceRow, tcb: tcbRow, sc: scRow } };
   }
 
   start(p: Program): void {

@@ -1,5 +1,5 @@
 import { EventEmitter } from "node:events";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { createEscapeKeys, END_OF_INPUT, ESCAPE, openCapture, openTerminal, watchOutput, type InputStream, type OutputStream } from "../../core/host/terminal.ts";
 
 const bytes = (text: string): Uint8Array => Buffer.from(text, "latin1");
@@ -144,12 +144,21 @@ describe("input from a pipe", () => {
     expect(received).toEqual(["\x1dq"]);
     expect([seen.quit, input.modes]).toEqual([0, []]);
   });
-  it("ends like a keyboard's", () => {
-    const { input, received, listen } = open(false);
-    listen();
+  it("ends like a keyboard's, for every reader that comes, until it is closed", () => {
+    vi.useFakeTimers();
+    const { input, received, listen, terminal } = open(false);
+    const end = String.fromCharCode(END_OF_INPUT);
     input.type("exit\n");
     input.emit("end");
-    expect(received.join("")).toBe(`exit\n${String.fromCharCode(END_OF_INPUT)}`);
+    vi.advanceTimersByTime(5000);
+    listen();
+    expect(received.join("")).toBe(`exit\n${end}`);
+    vi.advanceTimersByTime(1000);
+    expect(received.join("")).toBe(`exit\n${end}${end}${end}`);
+    terminal.close();
+    vi.advanceTimersByTime(1000);
+    expect(received).toHaveLength(4);
+    vi.useRealTimers();
   });
   it("waits, and stops reading, until the machine listens", () => {
     const { input, received, listen } = open(false);

@@ -15,7 +15,7 @@ import { PAGE } from "./vspace.ts";
 /** Guest-physical addresses end here. */
 export const GUEST_TOP = 2 ** 38;
 /** The engine's cost grows with regions: frames that lie one after the other count as one. */
-export const MAX_REGIONS = 32;
+export const MAX_REGIONS = 8;
 export const MAX_DEVICES = 32;
 const REGISTERS = 42;
 

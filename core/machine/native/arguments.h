@@ -1,5 +1,5 @@
-/* The arguments of a call from JavaScript, checked by name. The TypeScript layer has validated them already; what arrives
- * here wrong all the same becomes a RangeError or TypeError that names the argument, never an undefined behaviour.
+/* Calls from JavaScript: their arguments, checked by name. The TypeScript types say what is right; what arrives here wrong all
+ * the same becomes a RangeError that names the argument, never undefined behaviour.
  *
  * After the first failure `ok` is false, an exception is pending, and further reads give zero. */
 #pragma once
@@ -8,40 +8,71 @@
 
 namespace bailiwick {
 
-struct Arguments {
-    static constexpr size_t MOST = 8;
-    napi_env env;
-    napi_value values[MOST];
-    size_t count = MOST;
-    size_t taken = 0;
-    bool ok = true;
+constexpr double MAX_SAFE = 9007199254740991.0;
 
-    Arguments(napi_env, napi_callback_info);
+struct Arguments {
+    napi_env env;
+    napi_value values[8] = {};
+    size_t count = 8, taken = 0;
+    void *data = nullptr; /* of the function, given when it was exported */
+    bool ok = true;
+    napi_value result = nullptr;
+
+    Arguments(napi_env e, napi_callback_info info) : env(e) { napi_get_cb_info(env, info, &count, values, nullptr, &data); }
     u64 integer(const char *name, double least, double most);
     u64 word(const char *name); /* a BigInt, taken modulo 2^64 */
-    napi_value function(const char *name);
-    unsigned char *buffer(const char *name, u64 offset, u64 bytes); /* that part of an ArrayBuffer */
     bool flag(const char *name);
-    void refuse(const char *name, const char *expected);
+    napi_value function(const char *name);
+    unsigned char *buffer(const char *name, u64 offset, u64 bytes); /* that part of an ArrayBuffer, page-aligned */
+
+    void refuse(const char *name, const std::string &expected);
+    /* Throws the failure's words; false when there was one. */
+    bool check(const Failure &);
+    void give(double number) { napi_create_double(env, number, &result); }
+    void give(u64 word) { napi_create_bigint_uint64(env, word, &result); }
+
+private:
+    napi_value take() { return taken < count ? values[taken++] : (taken++, nullptr); }
 };
 
-/* Throws a RangeError with the failure's words; true when there was one. */
-bool raise(napi_env, const Failure &);
-napi_value number(napi_env, double);
-napi_value bigint(napi_env, u64);
-bool exportFunction(napi_env, napi_value object, const char *name, napi_callback);
+/* Opened things by small integers: what JavaScript holds. A handle is never used twice. */
+template <typename T> struct Handles {
+    std::vector<std::unique_ptr<T>> all;
 
-/* Functions of JavaScript that answer the accesses to a device window. */
+    /* Of this environment; a worker thread has its own, and its end closes what it left open. */
+    static Handles &of(napi_env env) {
+        static thread_local Handles *own = nullptr;
+        if (!own) napi_add_env_cleanup_hook(env, [](void *h) { delete static_cast<Handles *>(h), own = nullptr; }, own = new Handles);
+        return *own;
+    }
+    double add(std::unique_ptr<T> thing) { return all.push_back(std::move(thing)), static_cast<double>(all.size() - 1); }
+    T *take(Arguments &a, const char *name) {
+        const u64 handle = a.integer(name, 0, static_cast<double>(all.size()) - 1);
+        if (a.ok && !all[handle]) a.refuse(name, "open: it has been closed");
+        return a.ok ? all[handle].get() : nullptr;
+    }
+    void close(T *thing) {
+        for (auto &held : all)
+            if (held.get() == thing) held.reset();
+    }
+};
+
+bool exportFunction(napi_env, napi_value object, const char *name, napi_callback, void *data);
+napi_value shareMemory(napi_env, const std::shared_ptr<Memory> &); /* as an ArrayBuffer that keeps it */
+void setProperty(napi_env, napi_value object, const char *name, napi_value value);
+napi_value text(napi_env, const char *);
+
+/* Functions of JavaScript that answer the accesses to a device window; false: one threw. */
 struct DeviceCallbacks {
     napi_env env;
-    napi_ref read, write;
+    napi_ref read = nullptr, write = nullptr;
+    DeviceCallbacks(napi_env, napi_value read, napi_value write);
     ~DeviceCallbacks();
-    static DeviceCallbacks *make(napi_env, napi_value read, napi_value write);
     static bool onRead(void *self, u32 offset, u32 size, u64 *value);
     static bool onWrite(void *self, u32 offset, u32 size, u64 value);
 };
 
-napi_value exportEngine(napi_env, napi_value exports);
-napi_value exportMachine(napi_env, napi_value exports);
+bool exportEngine(napi_env, napi_value exports);
+bool exportMachine(napi_env, napi_value exports);
 
 } // namespace bailiwick

@@ -16,6 +16,8 @@ constexpr struct { u32 address; int reg; } CSRS[] = {
     {0x344, UC_RISCV_REG_MIP}, {0xf14, UC_RISCV_REG_MHARTID},
 };
 constexpr u32 SATP = 0x180;
+/* Registers by number: 0..31 x, then these, 64..95 f. */
+constexpr u64 PC = 32, PRIVILEGE = 33, FAULTING_ADDRESS = 34, F = 64;
 
 struct Bare {
     Engine engine;
@@ -26,50 +28,18 @@ struct Bare {
     enum { Ended, Trapped, Blocks, Threw } why = Ended;
     struct Window {
         Bare *bare;
-        std::unique_ptr<DeviceCallbacks> callbacks;
+        DeviceCallbacks callbacks;
     };
     std::vector<std::unique_ptr<Window>> windows;
     std::vector<napi_ref> buffers; /* mapped memory must outlive the engine */
-};
 
-std::vector<std::unique_ptr<Bare>> &engines(napi_env env) {
-    static thread_local std::vector<std::unique_ptr<Bare>> *own = nullptr;
-    if (!own) {
-        own = new std::vector<std::unique_ptr<Bare>>;
-        napi_add_env_cleanup_hook(env, [](void *t) { delete static_cast<std::vector<std::unique_ptr<Bare>> *>(t); }, own);
+    ~Bare() {
+        engine.close();
+        for (napi_ref ref : buffers) napi_delete_reference(env, ref);
     }
-    return *own;
-}
+    void threw() { why = Threw, engine.stop(); }
 
-Bare *take(Arguments &a) {
-    auto &all = engines(a.env);
-    u64 handle = a.integer("engine", 0, static_cast<double>(all.size()) - 1);
-    if (a.ok && !all[handle]) a.refuse("engine", "open: it has been closed");
-    return a.ok ? all[handle].get() : nullptr;
-}
-
-Bare *takeIdle(Arguments &a) {
-    Bare *b = take(a);
-    if (b && b->engine.running) raise(a.env, "not possible while the engine runs"), a.ok = false;
-    return a.ok ? b : nullptr;
-}
-
-/* Inside a callback the live registers are the truth: fetch before, commit after. */
-void fetch(Engine &e) {
-    if (e.running) e.save();
-}
-void commit(Engine &e) {
-    if (e.running) e.restore();
-}
-
-napi_value open(napi_env env, napi_callback_info info) {
-    Arguments a(env, info);
-    u64 code = a.integer("codeBytes", 1 << 20, 1 << 30);
-    if (!a.ok) return nullptr;
-    auto bare = std::make_unique<Bare>();
-    bare->env = env;
-    if (raise(env, bare->engine.open(static_cast<u32>(code)))) return nullptr;
-    auto trap = [](uc_engine *, u32 cause, void *user) {
+    static void trap(uc_engine *, u32 cause, void *user) {
         auto *b = static_cast<Bare *>(user);
         napi_handle_scope scope;
         napi_value argument, receiver, result;
@@ -77,186 +47,167 @@ napi_value open(napi_env env, napi_callback_info info) {
         napi_open_handle_scope(b->env, &scope);
         napi_create_uint32(b->env, cause, &argument);
         napi_get_undefined(b->env, &receiver);
-        b->cause = cause, b->why = Bare::Trapped;
-        if (napi_call_function(b->env, receiver, b->onTrap, 1, &argument, &result) != napi_ok) b->why = Bare::Threw;
-        else napi_get_value_bool(b->env, result, &go);
+        const bool returned = napi_call_function(b->env, receiver, b->onTrap, 1, &argument, &result) == napi_ok;
+        if (returned) napi_get_value_bool(b->env, result, &go);
         napi_close_handle_scope(b->env, scope);
-        if (go) b->why = Bare::Ended;
-        else b->engine.stop();
-    };
-    auto block = [](uc_engine *, u64, u32, void *user) {
+        if (go) return;
+        b->cause = cause, b->why = returned ? Trapped : Threw;
+        b->engine.stop();
+    }
+    static void block(uc_engine *, u64, u32, void *user) {
         auto *b = static_cast<Bare *>(user);
         if (Engine::configuring() || b->blocks-- > 0) return;
-        b->blocks = 0, b->why = Bare::Blocks;
+        b->blocks = 0, b->why = Blocks;
         b->engine.stop();
-    };
-    if (raise(env, bare->engine.hookTraps(trap, bare.get())) || raise(env, bare->engine.hookBlocks(block, bare.get()))) return nullptr;
-    engines(env).push_back(std::move(bare));
-    return number(env, static_cast<double>(engines(env).size() - 1));
+    }
+    static u64 read(uc_engine *, u64 offset, unsigned size, void *user) {
+        auto *w = static_cast<Window *>(user);
+        u64 value = 0;
+        if (w->bare->why != Threw && !DeviceCallbacks::onRead(&w->callbacks, static_cast<u32>(offset), size, &value)) w->bare->threw();
+        return value;
+    }
+    static void write(uc_engine *, u64 offset, unsigned size, u64 value, void *user) {
+        auto *w = static_cast<Window *>(user);
+        if (w->bare->why != Threw && !DeviceCallbacks::onWrite(&w->callbacks, static_cast<u32>(offset), size, value)) w->bare->threw();
+    }
+};
+using Engines = Handles<Bare>;
+
+size_t offsetOf(u64 index) {
+    const Layout &l = Engine::layout();
+    return index < PC ? l.gpr + 8 * index : index >= F ? l.fpr + 8 * (index - F) : index == PC ? l.pc : index == PRIVILEGE ? l.priv : l.badaddr;
 }
 
-napi_value close(napi_env env, napi_callback_info info) {
+napi_value open(napi_env env, napi_callback_info info) {
     Arguments a(env, info);
-    Bare *b = takeIdle(a);
-    if (!b) return nullptr;
-    for (napi_ref ref : b->buffers) napi_delete_reference(env, ref);
-    for (auto &bare : engines(env))
-        if (bare.get() == b) bare.reset();
-    return nullptr;
+    const u64 code = a.integer("codeBytes", 1 << 20, 1 << 30);
+    auto bare = std::make_unique<Bare>();
+    bare->env = env;
+    if (!a.ok || !a.check(bare->engine.open(static_cast<u32>(code))) || !a.check(bare->engine.hookTraps(Bare::trap, bare.get())) || !a.check(bare->engine.hookBlocks(Bare::block, bare.get()))) return nullptr;
+    a.give(Engines::of(env).add(std::move(bare)));
+    return a.result;
 }
 
 /* Page-aligned memory that an engine can map: an ArrayBuffer of its own is aligned to 16 bytes at most. */
 napi_value hostMemory(napi_env env, napi_callback_info info) {
     Arguments a(env, info);
-    u64 bytes = a.integer("bytes", PAGE, 0x1p40);
-    if (!a.ok) return nullptr;
-    auto memory = Memory::reserve(bytes);
-    if (!memory) return raise(env, "the host refused the memory"), nullptr;
-    auto *held = new std::shared_ptr<Memory>(memory);
-    napi_value buffer = nullptr;
-    napi_create_external_arraybuffer(env, memory->bytes, memory->size, [](napi_env, void *, void *hint) { delete static_cast<std::shared_ptr<Memory> *>(hint); }, held, &buffer);
-    return buffer;
+    const u64 bytes = a.integer("bytes", PAGE, 0x1p40);
+    auto memory = a.ok ? Memory::reserve(bytes) : nullptr;
+    if (a.ok && !memory) a.check("the host refused the memory");
+    return memory ? shareMemory(env, memory) : nullptr;
 }
 
-napi_value mapMemory(napi_env env, napi_callback_info info) {
-    Arguments a(env, info);
-    Bare *b = takeIdle(a);
-    u64 base = a.integer("phys", 0, 0x1p48), offset = a.integer("offset", 0, 0x1p40), bytes = a.integer("bytes", PAGE, 0x1p40);
+void mapMemory(Bare &b, Arguments &a) {
+    const u64 base = a.integer("phys", 0, 0x1p48), offset = a.integer("offset", 0, 0x1p40), bytes = a.integer("bytes", PAGE, 0x1p40);
     unsigned char *host = a.buffer("buffer", offset, bytes);
-    if (!a.ok || raise(env, b->engine.mapMemory(base, bytes, host)) || raise(env, b->engine.protect())) return nullptr;
-    napi_ref ref;
-    napi_create_reference(env, a.values[4], 1, &ref);
-    b->buffers.push_back(ref);
-    return nullptr;
+    if (!a.ok || !a.check(b.engine.mapMemory(base, bytes, host))) return;
+    napi_create_reference(a.env, a.values[a.taken - 1], 1, &b.buffers.emplace_back());
+    a.check(b.engine.protect());
 }
 
-napi_value mapDevice(napi_env env, napi_callback_info info) {
-    Arguments a(env, info);
-    Bare *b = takeIdle(a);
-    u64 base = a.integer("phys", 0, 0x1p48), bytes = a.integer("bytes", PAGE, 0x1p48);
+void mapDevice(Bare &b, Arguments &a) {
+    const u64 base = a.integer("phys", 0, 0x1p48), bytes = a.integer("bytes", PAGE, 0x1p48);
     napi_value read = a.function("read"), write = a.function("write");
-    if (!a.ok) return nullptr;
-    auto window = std::make_unique<Bare::Window>();
-    window->bare = b, window->callbacks.reset(DeviceCallbacks::make(env, read, write));
-    auto onRead = [](uc_engine *, u64 offset, unsigned size, void *user) -> u64 {
-        auto *w = static_cast<Bare::Window *>(user);
-        u64 value = 0;
-        if (w->bare->why != Bare::Threw && !DeviceCallbacks::onRead(w->callbacks.get(), static_cast<u32>(offset), size, &value)) w->bare->why = Bare::Threw, w->bare->engine.stop();
-        return value;
-    };
-    auto onWrite = [](uc_engine *, u64 offset, unsigned size, u64 value, void *user) {
-        auto *w = static_cast<Bare::Window *>(user);
-        if (w->bare->why != Bare::Threw && !DeviceCallbacks::onWrite(w->callbacks.get(), static_cast<u32>(offset), size, value)) w->bare->why = Bare::Threw, w->bare->engine.stop();
-    };
-    if (raise(env, b->engine.mapDevice(base, bytes, onRead, onWrite, window.get())) || raise(env, b->engine.protect())) return nullptr;
-    b->windows.push_back(std::move(window));
-    return nullptr;
+    if (!a.ok) return;
+    auto window = std::unique_ptr<Bare::Window>(new Bare::Window{&b, {a.env, read, write}});
+    if (!a.check(b.engine.mapDevice(base, bytes, Bare::read, Bare::write, window.get()))) return;
+    b.windows.push_back(std::move(window));
+    a.check(b.engine.protect());
 }
 
-napi_value unmap(napi_env env, napi_callback_info info) {
-    Arguments a(env, info);
-    Bare *b = takeIdle(a);
-    u64 base = a.integer("phys", 0, 0x1p48), bytes = a.integer("bytes", PAGE, 0x1p48);
-    if (a.ok && !raise(env, b->engine.unmap(base, bytes))) raise(env, b->engine.protect());
-    return nullptr;
+void unmap(Bare &b, Arguments &a) {
+    const u64 base = a.integer("phys", 0, 0x1p48), bytes = a.integer("bytes", PAGE, 0x1p48);
+    if (a.ok && a.check(b.engine.unmap(base, bytes))) a.check(b.engine.protect());
 }
 
-/* Where a register lies: 0..31 x, 32 pc, 33 privilege, 34 faulting address, 64..95 f. */
-size_t offsetOf(u64 index) {
-    const Layout &l = Engine::layout();
-    if (index < 32) return l.gpr + 8 * index;
-    if (index >= 64) return l.fpr + 8 * (index - 64);
-    return index == 32 ? l.pc : index == 33 ? l.priv : l.badaddr;
+/* Inside a callback the live registers are the truth: saved before, restored after. */
+void readRegister(Bare &b, Arguments &a) {
+    const u64 index = a.integer("register", 0, F + 31);
+    if (a.ok && index > FAULTING_ADDRESS && index < F) a.refuse("register", "0..34 or 64..95");
+    if (!a.ok) return;
+    if (b.engine.running) b.engine.save();
+    a.give(b.engine.get(offsetOf(index)));
 }
 
-napi_value readRegister(napi_env env, napi_callback_info info) {
-    Arguments a(env, info);
-    Bare *b = take(a);
-    u64 index = a.integer("register", 0, 95);
-    if (a.ok && index > 34 && index < 64) a.refuse("register", "0..34 or 64..95");
-    if (!a.ok) return nullptr;
-    fetch(b->engine);
-    return bigint(env, b->engine.get(offsetOf(index)));
+void writeRegister(Bare &b, Arguments &a) {
+    const u64 index = a.integer("register", 1, F + 31), value = a.word("value");
+    if (a.ok && index > PRIVILEGE && index < F) a.refuse("register", "1..33 or 64..95");
+    if (a.ok && index == PRIVILEGE && value != USER && value != SUPERVISOR && value != MACHINE) a.refuse("value", "a privilege: 0, 1 or 3");
+    if (!a.ok) return;
+    if (b.engine.running) b.engine.save();
+    b.engine.set(offsetOf(index), value);
+    if (b.engine.running) b.engine.restore();
 }
 
-napi_value writeRegister(napi_env env, napi_callback_info info) {
-    Arguments a(env, info);
-    Bare *b = take(a);
-    u64 index = a.integer("register", 1, 95), value = a.word("value");
-    if (a.ok && index > 33 && index < 64) a.refuse("register", "1..33 or 64..95");
-    if (a.ok && index == 33 && value != USER && value != SUPERVISOR && value != MACHINE) a.refuse("value", "a privilege: 0, 1 or 3");
-    if (!a.ok) return nullptr;
-    fetch(b->engine);
-    b->engine.set(offsetOf(index), value);
-    commit(b->engine);
-    return nullptr;
-}
-
-napi_value csr(napi_env env, napi_callback_info info) {
-    Arguments a(env, info);
-    Bare *b = take(a);
-    u64 address = a.integer("address", 0, 0xfff);
+void csr(Bare &b, Arguments &a) {
+    const u64 address = a.integer("address", 0, 0xfff);
     int reg = 0;
     for (auto &c : CSRS)
         if (c.address == address) reg = c.reg;
     if (a.ok && !reg) a.refuse("address", "a CSR that the engine has a number for");
-    if (!a.ok) return nullptr;
-    if (a.count < 3) return bigint(env, b->engine.readCsr(reg));
-    u64 value = a.word("value");
-    if (a.ok && address == SATP && value >> 60 != 0 && (value >> 60 < 8 || value >> 60 > 10)) a.refuse("value", "bare, Sv39, Sv48 or Sv57");
-    if (!a.ok) return nullptr;
-    b->engine.writeCsr(reg, value);
-    if (address == SATP) b->engine.flushTlb();
-    return nullptr;
+    if (!a.ok) return;
+    if (a.count < 3) return a.give(b.engine.readCsr(reg));
+    const u64 value = a.word("value"), mode = value >> 60;
+    if (a.ok && address == SATP && mode != 0 && (mode < 8 || mode > 10)) a.refuse("value", "bare, Sv39, Sv48 or Sv57");
+    if (!a.ok) return;
+    b.engine.writeCsr(reg, value);
+    if (address == SATP) b.engine.flushTlb();
 }
 
-napi_value flushTlb(napi_env env, napi_callback_info info) {
-    Arguments a(env, info);
-    if (Bare *b = take(a)) b->engine.flushTlb();
-    return nullptr;
-}
-
-napi_value invalidate(napi_env env, napi_callback_info info) {
-    Arguments a(env, info);
-    Bare *b = take(a);
-    u64 base = a.integer("phys", 0, 0x1p48), bytes = a.integer("bytes", 1, 0x1p48);
-    if (a.ok) b->engine.invalidate(base, bytes);
-    return nullptr;
-}
-
-napi_value start(napi_env env, napi_callback_info info) {
-    Arguments a(env, info);
-    Bare *b = takeIdle(a);
-    double blocks = static_cast<double>(a.integer("blocks", 1, 9007199254740991.0));
+void start(Bare &b, Arguments &a) {
+    const u64 blocks = a.integer("blocks", 1, MAX_SAFE);
     napi_value onTrap = a.function("onTrap");
-    if (!a.ok) return nullptr;
-    b->onTrap = onTrap, b->blocks = blocks, b->why = Bare::Ended;
-    uc_err error = b->engine.resume();
-    b->engine.save();
-    if (b->why == Bare::Threw) return nullptr;
+    if (!a.ok) return;
+    b.onTrap = onTrap, b.blocks = static_cast<double>(blocks), b.why = Bare::Ended;
+    const uc_err error = b.engine.resume();
+    b.engine.save();
+    if (b.why == Bare::Threw) return;
     static const char *const reasons[] = {"wfi", "trap", "blocks"};
     const bool breakpoint = error == UC_ERR_INSN_INVALID || error == UC_ERR_EXCEPTION;
-    napi_value result, reason, words;
-    napi_create_object(env, &result);
-    napi_create_string_utf8(env, breakpoint ? "breakpoint" : error ? "error" : reasons[b->why], NAPI_AUTO_LENGTH, &reason);
-    napi_create_string_utf8(env, error ? uc_strerror(error) : "", NAPI_AUTO_LENGTH, &words);
-    napi_set_named_property(env, result, "reason", reason);
-    napi_set_named_property(env, result, "cause", number(env, b->why == Bare::Trapped ? b->cause : 0));
-    napi_set_named_property(env, result, "error", words);
-    return result;
+    napi_value cause;
+    napi_create_uint32(a.env, b.why == Bare::Trapped ? b.cause : 0, &cause);
+    napi_create_object(a.env, &a.result);
+    setProperty(a.env, a.result, "reason", text(a.env, breakpoint ? "breakpoint" : error ? "error" : reasons[b.why]));
+    setProperty(a.env, a.result, "cause", cause);
+    setProperty(a.env, a.result, "error", text(a.env, error ? uc_strerror(error) : ""));
+}
+
+struct Function {
+    const char *name;
+    bool whileRunning;
+    void (*body)(Bare &, Arguments &);
+};
+
+const Function FUNCTIONS[] = {
+    {"engineClose", false, [](Bare &b, Arguments &a) { Engines::of(a.env).close(&b); }},
+    {"engineMapMemory", false, mapMemory},
+    {"engineMapDevice", false, mapDevice},
+    {"engineUnmap", false, unmap},
+    {"engineRead", true, readRegister},
+    {"engineWrite", true, writeRegister},
+    {"engineCsr", true, csr},
+    {"engineFlushTlb", true, [](Bare &b, Arguments &) { b.engine.flushTlb(); }},
+    {"engineInvalidate", true, [](Bare &b, Arguments &a) {
+         const u64 base = a.integer("phys", 0, 0x1p48), bytes = a.integer("bytes", 1, 0x1p48);
+         if (a.ok) b.engine.invalidate(base, bytes);
+     }},
+    {"engineStart", false, start},
+};
+
+napi_value dispatch(napi_env env, napi_callback_info info) {
+    Arguments a(env, info);
+    const auto *f = static_cast<const Function *>(a.data);
+    Bare *b = Engines::of(env).take(a, "engine");
+    if (b && (f->whileRunning || !b->engine.running || a.check("not possible while the engine runs"))) f->body(*b, a);
+    return a.result;
 }
 
 } // namespace
 
-napi_value exportEngine(napi_env env, napi_value exports) {
-    const std::pair<const char *, napi_callback> functions[] = {
-        {"engineOpen", open}, {"engineClose", close}, {"hostMemory", hostMemory}, {"engineMapMemory", mapMemory}, {"engineMapDevice", mapDevice},
-        {"engineUnmap", unmap}, {"engineRead", readRegister}, {"engineWrite", writeRegister}, {"engineCsr", csr}, {"engineFlushTlb", flushTlb},
-        {"engineInvalidate", invalidate}, {"engineStart", start},
-    };
-    for (auto &[name, f] : functions)
-        if (!exportFunction(env, exports, name, f)) return nullptr;
-    return exports;
+bool exportEngine(napi_env env, napi_value exports) {
+    bool ok = exportFunction(env, exports, "engineOpen", open, nullptr) && exportFunction(env, exports, "hostMemory", hostMemory, nullptr);
+    for (const Function &f : FUNCTIONS) ok = ok && exportFunction(env, exports, f.name, dispatch, const_cast<Function *>(&f));
+    return ok;
 }
 
 } // namespace bailiwick

@@ -171,13 +171,12 @@ void Machine::invalidate(u64 physical, u64 bytes) {
         if (vcpu) vcpu->invalidate(physical - RAM_BASE, bytes);
 }
 
-Failure Machine::mapDevice(std::unique_ptr<Device> device) {
-    if (Failure f = checkPages(device->base, device->bytes); !f.empty()) return f;
-    auto overlaps = [&](u64 base, u64 bytes) { return device->base < base + bytes && base < device->base + device->bytes; };
+Failure Machine::mapDevice(const Device &device) {
+    if (Failure f = checkPages(device.base, device.bytes); !f.empty()) return f;
+    auto overlaps = [&](u64 base, u64 bytes) { return device.base < base + bytes && base < device.base + device.bytes; };
     if (overlaps(RAM_BASE, ram->size)) return "a device window overlaps RAM";
-    for (auto &d : devices)
-        if (overlaps(d->base, d->bytes)) return "a device window overlaps another";
-    devices.push_back(std::move(device));
+    if (std::any_of(devices.begin(), devices.end(), [&](const Device &d) { return overlaps(d.base, d.bytes); })) return "a device window overlaps another";
+    devices.push_back(device);
     return {};
 }
 
@@ -190,10 +189,10 @@ Machine::Answered Machine::accessDevice(Hart &hart, u64 pc, u32 instruction) {
     const std::optional<u64> at = translate(e.get(l.satp), a.address, [this](u64 p, u64 n) { return memoryAt(p, n); });
     if (!at) return Answered::No;
     for (auto &d : devices) {
-        const u64 offset = *at - d->base;
-        if (offset >= d->bytes) continue;
+        const u64 offset = *at - d.base;
+        if (offset >= d.bytes) continue;
         u64 value = 0;
-        const bool ok = a.write ? d->write(d->host, static_cast<u32>(offset), a.size, a.stored(e.x(a.reg))) : d->read(d->host, static_cast<u32>(offset), a.size, &value);
+        const bool ok = a.write ? d.write(d.host, static_cast<u32>(offset), a.size, a.stored(e.x(a.reg))) : d.read(d.host, static_cast<u32>(offset), a.size, &value);
         if (!ok) return Answered::Failed;
         if (!a.write) e.setX(a.reg, a.loaded(value));
         e.set(l.pc, pc + a.length);

@@ -77,7 +77,7 @@ enum class Stop { None, Preempted, Timer, Switch, Left, Mmio, Sbi, Broken };
 struct Machine {
     Options options;
     std::shared_ptr<Memory> ram, frames, control, records;
-    std::vector<std::unique_ptr<Device>> devices;
+    std::vector<Device> devices;
     std::vector<std::unique_ptr<Hart>> harts;
     std::vector<std::unique_ptr<Vcpu>> vcpus;
     struct Space {
@@ -94,7 +94,7 @@ struct Machine {
     void dropSpace(u32 space);
     void flushSpace(u32 space);
     void invalidate(u64 physical, u64 bytes);
-    Failure mapDevice(std::unique_ptr<Device>);
+    Failure mapDevice(const Device &);
     /* Empty when the kernel left (or threw: then the host knows). */
     Failure run(u32 frame, TrapHandler, void *host);
 

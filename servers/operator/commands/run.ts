@@ -2,6 +2,7 @@
 import { fstatSync } from "node:fs";
 import { createHash } from "node:crypto";
 import { parseDuration } from "../../../caps/manifest/units.ts";
+import type { ResolvedComponent, ResolvedSystem } from "../../../caps/image/system.ts";
 import type { ConsoleBackend } from "../../../core/host/backend.ts";
 import { openTerminal, watchOutput, type Terminal } from "../../../core/host/terminal.ts";
 import { prepareAppliance } from "../appliance.ts";
@@ -70,23 +71,30 @@ Exit status: that of what ended the run (an essential component, or the command 
       asked ??= [status, why];
       session?.stop(status, why);
     };
+    const guests = new Set(appliance.system.components.filter(({ guest }) => guest !== undefined).map(({ name }) => name));
     const tail = keepTail();
     // Until the command begins, what the guest's kernel and init say is nobody's output; the VMM reports the last of it if they fail.
     let begun = appliance.commandGuest === undefined || json;
+    const readiness = awaitGuests(appliance.system);
     const line = json ? jsonLine(process.stdout, stop) : openLine(values.exec === undefined, stop);
     const tell = (event: SystemEvent | undefined, text: string): void => {
-      if (event?.event === "guest" && event.guest === appliance.commandGuest && event.state === "ready") begun = true;
+      if (event?.event === "guest" && event.state === "ready") {
+        if (event.guest === appliance.commandGuest) begun = true;
+        readiness.ready(event.guest);
+      }
       if (json) return void process.stdout.write(event === undefined ? `${JSON.stringify({ event: "text", text })}\n` : `${JSON.stringify(event)}\n`);
+      // A guest's status is its command's, or was explained when the guest failed.
+      if (event?.event === "exit" && guests.has(event.component) && !verbose) return;
       const shown = event === undefined ? (verbose ? text : undefined) : describeEvent(event, verbose);
       if (shown !== undefined) progress.note(showable(shown));
     };
     const restore = guardTerminal(line, stop);
     try {
       session = await startSession(appliance, {
-        console: watchOutput(line, (bytes) => {
+        console: withInputFrom(line, line.interactive ? Promise.resolve() : readiness.all, watchOutput(line, (bytes) => {
           tail.add(bytes);
           return begun;
-        }),
+        })),
         clock: deterministic ? "blocks" : "host",
         ...(deterministic ? { seed: createHash("sha256").update(`bailiwick ${appliance.system.name}`).digest() } : {}),
         ...(timeoutMs === undefined ? {} : { timeoutMs }),
@@ -108,6 +116,26 @@ Exit status: that of what ended the run (an essential component, or the command 
     }
   },
 };
+
+/** Guests whose init reports when it can be talked to (guests/linux/scripts.ts), and when all of them have. */
+function awaitGuests(system: ResolvedSystem): { readonly all: Promise<void>; ready(guest: string): void } {
+  const reports = ({ guest, args }: ResolvedComponent): boolean => guest !== undefined && JSON.stringify(args).includes("bailiwick.control=");
+  const missing = new Set(system.components.filter(reports).map(({ name }) => name));
+  let resolve = (): void => {};
+  const all = new Promise<void>((done) => (resolve = done));
+  if (missing.size === 0) resolve();
+  return {
+    all,
+    ready(guest) {
+      if (missing.delete(guest) && missing.size === 0) resolve();
+    },
+  };
+}
+
+/** A script on a pipe is there before the guest has a terminal to read it from: it waits. A person does so without being told. */
+function withInputFrom(line: ConsoleBackend, when: Promise<void>, output: ConsoleBackend): ConsoleBackend {
+  return { ...output, onInput: (callback) => void when.then(() => line.onInput(callback)) };
+}
 
 const TAIL_BYTES = 4096;
 const TAIL_LINES = 20;

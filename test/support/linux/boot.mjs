@@ -9,7 +9,7 @@ import { readFileSync, writeSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 const [image, dtb, initrd, named] = process.argv.slice(2);
-if (!initrd) throw new Error("usage: boot.mjs IMAGE DTB INITRD [addon.node]");
+if (!image || !dtb || !initrd) throw new Error("usage: boot.mjs IMAGE DTB INITRD [addon.node]");
 const path = named ?? process.env.BAILIWICK_ADDON ?? fileURLToPath(new URL("../../../core/machine/native/build/Release/bailiwick.node", import.meta.url));
 const native = createRequire(import.meta.url)(path);
 const RAM = 0x8000_0000, BYTES = 256 << 20, KERNEL = 0x8020_0000, INITRD = 0x8800_0000, DTB = 0x8f00_0000;
@@ -22,7 +22,9 @@ bytes.set(readFileSync(dtb), DTB - RAM);
 const v = native.createVcpu(m);
 native.mapVcpuRam(m, v, RAM, 0, BYTES);
 const words = new BigUint64Array(vcpus, 0, 128), floats = new Float64Array(vcpus, 0, 128);
-words[20] = BigInt(KERNEL), words[31] = BigInt(DTB), words[61] = 1n;
+words[20] = BigInt(KERNEL);
+words[31] = BigInt(DTB);
+words[61] = 1n;
 native.writeVcpu(m, v);
 
 const BASE = 0x10n, TIME = 0x54494d45n, RFENCE = 0x52464e43n, IPI = 0x735049n, SRST = 0x53525354n, DBCN = 0x4442434en;
@@ -33,22 +35,25 @@ for (;;) {
   const reason = native.runVcpu(m, v);
   if (reason === 2) {
     exits.sbi++;
-    const [a0, a1, , , , , f, x] = words.subarray(10, 18);
+    const [a0, a1, f, x] = /** @type {[bigint, bigint, bigint, bigint]} */ ([words[10], words[11], words[16], words[17]]);
     if (x === 8n || x === SRST) break;
-    let error = 0n, value = 0n;
+    let error = 0n;
+    let value = 0n;
     if (x === 1n) writeSync(1, new Uint8Array([Number(a0)]));
     else if (x === BASE) value = f === 0n ? 0x0200_0000n : f === 3n ? BigInt(KNOWN.has(a0)) : f < 3n ? 1n : 0n;
-    else if (x === DBCN && f === 0n) writeSync(1, bytes.subarray(Number(a1) - RAM, Number(a1) - RAM + Number(a0))), value = a0;
-    else if (x === DBCN && f === 2n) writeSync(1, new Uint8Array([Number(a0)]));
+    else if (x === DBCN && f === 0n) {
+      writeSync(1, bytes.subarray(Number(a1) - RAM, Number(a1) - RAM + Number(a0)));
+      value = a0;
+    } else if (x === DBCN && f === 2n) writeSync(1, new Uint8Array([Number(a0)]));
     else error = -2n;
     words[10] = BigInt.asUintN(64, error);
     if (x >= 0x10n) words[11] = value;
   } else if (reason === 3) {
     exits.wfi++;
-    const ticks = floats[7] - floats[8] - native.clock(m);
+    const ticks = (floats[7] ?? 0) - (floats[8] ?? 0) - native.clock(m);
     if (ticks > 0) Atomics.wait(sleeper, 0, 0, Math.min(ticks / 10_000, 1000));
   } else if (reason === 4) exits.preempted++;
-  else throw new Error(`exit ${reason} at ${words[1].toString(16)}, engine error ${words[4]}`);
+  else throw new Error(`exit ${reason} at ${(words[1] ?? 0n).toString(16)}, engine error ${words[4]}`);
 }
 console.error(`libunicorn ${native.version().string}: ${((performance.now() - started) / 1000).toFixed(2)} s, exits ${JSON.stringify(exits)}, SBI calls below ${words[19]}`);
 native.machineClose(m);

@@ -1,0 +1,199 @@
+// Pairs of programs that call each other through the kernel, for the IPC figures: a client that makes a number of calls and stops, and a server that
+// answers each with its four words, the first one greater by one. They are started without a root server, in a kernel of their own.
+import { toInfo, Reg } from "../../caps/abi/message.ts";
+import { ALL_RIGHTS, Fault, InitSlot, Kind, Syscall } from "../../caps/abi/numbers.ts";
+import { moveSlot } from "../../caps/model/derivation.ts";
+import { run } from "../../core/kernel/kernel.ts";
+import { Cause, type Machine } from "../../core/kernel/machine.ts";
+import { setVSpace } from "../../core/kernel/objects/tcb.ts";
+import { translate } from "../../core/kernel/objects/vspace.ts";
+import { TcbSlot, ThreadState, type Kernel } from "../../core/kernel/state.ts";
+import { openMachine, type BoardMachine } from "../../core/machine/machine.ts";
+import { assemble } from "../support/assemble.ts";
+import { Testbed, TEXT, type Program } from "../support/testbed.ts";
+
+const MIB = 2 ** 20;
+const PRIORITY = 100;
+/** As the boot's loop: the host has its turn after so many ticks. */
+const SLICE = 50_000;
+const LABEL = 7;
+const WORDS = 4;
+
+/** s1 counts the calls of a round up to s2. */
+const TEXTS = `
+client:
+  li a7, ${Syscall.Call}
+  li a0, ${InitSlot.Service}
+  li a1, ${toInfo(LABEL, WORDS)}
+  ecall
+  addi s1, s1, 1
+  bltu s1, s2, client
+  ebreak
+server:
+  li a7, ${Syscall.Recv}
+  li a0, ${InitSlot.Service}
+  li a6, ${InitSlot.Reply}
+  ecall
+answer:
+  li a7, ${Syscall.ReplyRecv}
+  li a0, ${InitSlot.Service}
+  li a6, ${InitSlot.Reply}
+  li a1, ${WORDS}
+  addi a2, a2, 1
+  ecall
+  j answer
+`;
+const S1 = 9, S2 = 18;
+
+/** A machine as the boot opens one, its devices connected to nothing. */
+export function openQuietMachine(): BoardMachine {
+  return openMachine({
+    ramBytes: 64 * MIB, clock: "host", console: { write() {}, ready: () => true, onDrained() {}, onInput() {} }, onControl() {}, onDevice() {},
+    entropy: (most) => new Uint8Array(most),
+    onProgramError(frame, text) {
+      throw new Error(`hosted thread ${frame}: ${text}`);
+    },
+  });
+}
+
+export interface Pair {
+  /** Makes so many calls, at least one. @returns nanoseconds a round trip. Throws when a call came back with anything but its answer. */
+  round(calls: number): number;
+  close(): void;
+}
+
+/** Machine programs in two address spaces. */
+export const machinePair = (): Pair => realPair((testbed, text) => testbed.program("server", text, PRIORITY));
+
+/** Machine programs in one address space. */
+export const samePair = (): Pair =>
+  realPair((testbed, text, client) => {
+    const server = testbed.program("server", text, PRIORITY);
+    setVSpace(testbed.k, server.tcb, client.tcb.slots + TcbSlot.VSpace);
+    return server;
+  });
+
+/** A machine program calls a hosted one. @param bundle text of the hosted program */
+export const hostedPair = (bundle: string): Pair =>
+  realPair((testbed, text) => {
+    const server = testbed.program("server", text, PRIORITY);
+    const refused = testbed.k.machine.hosted.load(server.tcb.frame, new TextEncoder().encode(bundle));
+    if (refused !== null) throw new Error(refused);
+    server.tcb.hosted = true;
+    return server;
+  });
+
+/** The kernel's share: its code exactly as it runs, but no engine; the two programs' instructions are played on their trap frames. */
+export function kernelAlonePair(): Pair {
+  const board = openQuietMachine();
+  let frames: Int32Array;
+  const set = (t: { readonly base: number }, register: number, value: number): void => {
+    frames[t.base + 2 * register] = value;
+    frames[t.base + 2 * register + 1] = 0;
+  };
+  let playServer = (): void => {};
+  let playClient = (): number => Cause.Breakpoint;
+  const machine: Machine = {
+    ...board,
+    run(frame, trap) {
+      while (frame >= 0) {
+        if (frame !== client.tcb.frame) {
+          playServer();
+          frame = trap(frame, Cause.Ecall);
+        } else frame = trap(frame, playClient());
+      }
+    },
+  };
+  const testbed = new Testbed(machine);
+  const k = testbed.k;
+  frames = k.frames32;
+  const { bytes } = assemble(TEXTS, TEXT);
+  const client = testbed.program("client", bytes, PRIORITY);
+  const server = testbed.program("server", bytes, PRIORITY);
+  let received = false;
+  playServer = () => {
+    const t = server.tcb;
+    set(t, Reg.a7, received ? Syscall.ReplyRecv : Syscall.Recv);
+    set(t, Reg.a0, InitSlot.Service);
+    set(t, Reg.a6, InitSlot.Reply);
+    if (received) {
+      set(t, Reg.a1, WORDS);
+      frames[t.base + 2 * Reg.a2]!++;
+    }
+    received = true;
+  };
+  playClient = () => {
+    const t = client.tcb;
+    if (started) frames[t.base + 2 * S1]!++;
+    started = true;
+    if (frames[t.base + 2 * S1] === frames[t.base + 2 * S2]) {
+      started = false;
+      return Cause.Breakpoint;
+    }
+    set(t, Reg.a7, Syscall.Call);
+    set(t, Reg.a0, InitSlot.Service);
+    set(t, Reg.a1, toInfo(LABEL, WORDS));
+    return Cause.Ecall;
+  };
+  let started = false;
+  return connect(testbed, client, server, board);
+}
+
+function realPair(makeServer: (testbed: Testbed, text: Uint8Array, client: Program) => Program): Pair {
+  const machine = openQuietMachine();
+  const testbed = new Testbed(machine);
+  machine.attach(translationOf(testbed.k));
+  const { bytes, label } = assemble(TEXTS, TEXT);
+  const client = testbed.program("client", bytes, PRIORITY);
+  const server = makeServer(testbed, bytes, client);
+  testbed.k.frames32[server.tcb.base] = label("server");
+  return connect(testbed, client, server, machine);
+}
+
+/** Gives both their ends of an endpoint and starts the server, which waits. */
+function connect(testbed: Testbed, client: Program, server: Program, machine: BoardMachine): Pair {
+  const k = testbed.k;
+  const endpoint = testbed.make(Kind.Endpoint, 5);
+  testbed.give(client, InitSlot.Service, endpoint, ALL_RIGHTS, 77);
+  testbed.give(server, InitSlot.Service, endpoint);
+  moveSlot(k.slots, testbed.make(Kind.Reply, 5), server.slots + InitSlot.Reply);
+  testbed.start(server);
+  settle(k);
+  let total = 0;
+  const { tcb } = client;
+  const word = (register: number): number => k.frames32[tcb.base + 2 * register]!;
+  return {
+    round(calls) {
+      k.frames32[tcb.base] = TEXT;
+      k.frames32[tcb.base + 2 * S1] = 0;
+      k.frames32[tcb.base + 2 * S2] = calls;
+      const from = process.hrtime.bigint();
+      testbed.start(client);
+      settle(k);
+      const ns = Number(process.hrtime.bigint() - from);
+      total += calls;
+      const stopped = tcb.state === ThreadState.Faulted && tcb.faultLabel === Fault.Breakpoint;
+      if (!stopped || word(S1) !== calls || word(Reg.a2) !== total || word(Reg.a1) !== WORDS) {
+        throw new Error(`the client stopped in state ${tcb.state}, fault ${tcb.faultLabel}, after ${word(S1)} of ${calls} calls with ${word(Reg.a2)} of ${total} answers, info ${word(Reg.a1)}`);
+      }
+      return ns / calls;
+    },
+    close: () => machine.close(),
+  };
+}
+
+function settle(k: Kernel): void {
+  while (run(k, k.machine.clock() + SLICE) === "slice");
+}
+
+/** How hosted threads see memory: through the page tables of their VSpace. */
+function translationOf(k: Kernel) {
+  const space = (frame: number) => k.vspaces[k.slots.object[k.tcbOfFrame[frame]!.slots + TcbSlot.VSpace]!];
+  return {
+    translate(frame: number, address: number, access: 0 | 1 | 2): number {
+      const v = space(frame);
+      return v === undefined ? -1 : translate(k, v, address, access);
+    },
+    generation: (frame: number): number => space(frame)?.generation ?? -1,
+  };
+}

@@ -1,0 +1,114 @@
+// Builds and runs an appliance in this process, on the real kernel and engine, with a serial line that the test holds the far end of.
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { boot, type System } from "../../core/boot.ts";
+import type { ConsoleBackend } from "../../core/host/backend.ts";
+import { prepareAppliance } from "../../servers/operator/appliance.ts";
+
+/** The far end of the serial line: what was written, a reader that can be slow, and fingers to type with. */
+export class Line implements ConsoleBackend {
+  output = "";
+  #ready = true;
+  readonly #drained: (() => void)[] = [];
+  readonly #input: ((bytes: Uint8Array) => void)[] = [];
+
+  write(bytes: Uint8Array): void {
+    this.output += Buffer.from(bytes).toString("latin1");
+  }
+  ready(): boolean {
+    return this.#ready;
+  }
+  onDrained(callback: () => void): void {
+    this.#drained.push(callback);
+  }
+  onInput(callback: (bytes: Uint8Array) => void): void {
+    this.#input.push(callback);
+  }
+
+  /** The reader takes no more until resume(). */
+  pause(): void {
+    this.#ready = false;
+  }
+  resume(): void {
+    this.#ready = true;
+    for (const callback of this.#drained) callback();
+  }
+  type(text: string): void {
+    for (const callback of this.#input) callback(Buffer.from(text, "latin1"));
+  }
+}
+
+export interface Run {
+  readonly output: string;
+  /** Of the appliance's end; undefined when it did not end by itself. */
+  readonly status: number | undefined;
+  readonly events: readonly Record<string, unknown>[];
+}
+
+export interface RunOptions {
+  readonly line?: Line;
+  readonly limitMs?: number;
+  /** A command for the appliance's only guest. */
+  readonly exec?: string;
+  /** Called once the machine runs. */
+  readonly during?: (system: System, line: Line) => Promise<void>;
+}
+
+/** Runs the appliance in `folder` to its end, or to the limit (default 20 s). */
+export async function runAppliance(folder: string, { line = new Line(), limitMs = 20_000, exec, during }: RunOptions = {}): Promise<Run> {
+  const { system: description, files } = await prepareAppliance(folder, exec === undefined ? {} : { exec: { command: exec } });
+  const events: Record<string, unknown>[] = [];
+  let status: number | undefined;
+  const system = await boot({
+    ramBytes: description.memory,
+    files,
+    console: line,
+    onEvent(text) {
+      const event = JSON.parse(text) as Record<string, unknown>;
+      events.push(event);
+      if (event["event"] !== "end") return;
+      status ??= Number(event["status"]);
+      system.stop("end");
+    },
+  });
+  const limit = setTimeout(() => system.stop("limit"), limitMs);
+  const ending = system.run();
+  try {
+    await during?.(system, line);
+  } finally {
+    if (status === undefined && during !== undefined) system.stop("the test is over");
+  }
+  await ending;
+  clearTimeout(limit);
+  // What the machine wrote last goes out with the host's next turn.
+  await new Promise((resolve) => setImmediate(resolve));
+  return { output: line.output, status, events };
+}
+
+/** A folder of files that removes itself; `using` it. */
+export function applianceFolder(files: Readonly<Record<string, string>>): { readonly path: string; [Symbol.dispose](): void } {
+  const path = mkdtempSync(join(tmpdir(), "bailiwick-appliance-"));
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(path, name)), { recursive: true });
+    writeFileSync(join(path, name), text);
+  }
+  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
+}
+
+/** A manifest with the console driver and these components, in YAML's flow style. */
+export function manifestWith(components: Readonly<Record<string, string>>): string {
+  const head = "apiVersion: bailiwick/1\nkind: Appliance\nname: test\nversion: 0.1.0\nplatform: { board: virt-rv64, memory: 64MiB }\n";
+  const console = "  console: { image: { server: console }, cpu: { priority: 200 }, use: { regs: platform.uart0.regs, irq: platform.uart0.irq }, offer: { console: Console }, essential: true }\n";
+  const others = Object.entries(components).map(([name, body]) => `  ${name}: ${body}\n`);
+  return `${head}components:\n${console}${others.join("")}`;
+}
+
+export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Waits until it holds; throws after 10 s. */
+export async function until(what: string, holds: () => boolean): Promise<void> {
+  for (const end = Date.now() + 10_000; !holds(); await pause(5)) {
+    if (Date.now() > end) throw new Error(`never: ${what}`);
+  }
+}
