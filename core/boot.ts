@@ -27,7 +27,6 @@ export interface BootOptions {
   readonly clock?: "host" | "blocks";
   /** 32 bytes from which the machine's entropy device draws; absent: the host's randomness. */
   readonly seed?: Uint8Array;
-  readonly trace?: boolean;
 }
 
 export interface SystemStats {

@@ -79,30 +79,38 @@ const firstSentence = (text: string): string => (text.split("\n", 1)[0] ?? "").r
 type Issue = z.core.$ZodIssue;
 
 /** `missing`: the path of the key that is not there. `meant`: the path of the key that a misspelt one is nearest to. */
-type Finding = Diagnostic & { readonly missing?: string; readonly meant?: string };
+interface Finding {
+  readonly diagnostic: Diagnostic;
+  readonly missing?: string;
+  readonly meant?: string;
+}
 
 /** A misspelt key is one mistake: that the right one is missing need not be said as well. */
 function withoutEchoes(findings: readonly Finding[]): Diagnostic[] {
   const meant = new Set(findings.map((finding) => finding.meant));
-  return findings.filter(({ missing }) => missing === undefined || !meant.has(missing)).map(({ missing: _, meant: __, ...diagnostic }) => diagnostic);
+  return findings.filter(({ missing }) => missing === undefined || !meant.has(missing)).map(({ diagnostic }) => diagnostic);
 }
 
 function issueDiagnostics(issue: Issue, above: Path, source: Source): Finding[] {
   const path = [...above, ...issue.path];
   const where = path.map(String).join(".") || "the manifest";
   switch (issue.code) {
-    case "unrecognized_keys":
+    case "unrecognized_keys": {
+      const known = knownKeys(path);
       return issue.keys.map((key) => ({
-        code: DiagnosticCode.unknownKey,
-        message: `unknown key '${key}'${path.length > 0 ? ` in ${where}` : ""}`,
-        span: source.locate([...path, key], "key"),
-        cause: "there is no such key here",
-        fix: suggest(key, knownKeys(path)),
-        meant: [...path, nearest(key, knownKeys(path)) ?? key].join("."),
+        diagnostic: {
+          code: DiagnosticCode.unknownKey,
+          message: `unknown key '${key}'${path.length > 0 ? ` in ${where}` : ""}`,
+          span: source.locate([...path, key], "key"),
+          cause: "there is no such key here",
+          fix: suggest(key, known),
+        },
+        meant: [...path, nearest(key, known) ?? key].join("."),
       }));
+    }
     case "invalid_key": {
       const key = String(path.at(-1));
-      return [{ code: DiagnosticCode.badName, message: `'${key}' cannot be a name here`, span: source.locate(path, "key"), cause: `must be ${issue.issues[0]?.message ?? "another"}` }];
+      return [{ diagnostic: { code: DiagnosticCode.badName, message: `'${key}' cannot be a name here`, span: source.locate(path, "key"), cause: `must be ${issue.issues[0]?.message ?? "another"}` } }];
     }
     case "invalid_union": {
       // The branch that got furthest says best what is wrong: one that was not refused for its type at the top.
@@ -115,9 +123,11 @@ function issueDiagnostics(issue: Issue, above: Path, source: Source): Finding[] 
     case "invalid_type":
       if (issue.input === undefined) return [missing(path, source)];
       return [wrong(path, where, `must be ${issue.message.startsWith("Invalid input") ? kindName(issue.expected) : issue.message}`, source)];
-    case "invalid_value":
+    case "invalid_value": {
       if (issue.input === undefined) return [missing(path, source)];
-      return [{ ...wrong(path, where, `must be ${issue.values.map(String).join(" or ")}`, source), ...(typeof issue.input === "string" ? { fix: suggest(issue.input, issue.values.map(String)) } : {}) }];
+      const values = issue.values.map(String);
+      return [wrong(path, where, `must be ${values.join(" or ")}`, source, typeof issue.input === "string" ? suggest(issue.input, values) : undefined)];
+    }
     case "too_big":
       return [wrong(path, where, bound(issue.message, `at most ${issue.maximum}`), source)];
     case "too_small":
@@ -130,18 +140,17 @@ function issueDiagnostics(issue: Issue, above: Path, source: Source): Finding[] 
 /** Our own words when the schema has them, else the plain bound. */
 const bound = (message: string, plain: string): string => `must be ${message.startsWith("Too ") ? plain : message}`;
 
-const wrong = (path: Path, where: string, cause: string, source: Source): Diagnostic => ({
-  code: DiagnosticCode.wrongValue,
-  message: `${where} has a value it cannot have`,
-  span: source.locate(path, "value"),
-  cause,
+const wrong = (path: Path, where: string, cause: string, source: Source, fix?: string): Finding => ({
+  diagnostic: { code: DiagnosticCode.wrongValue, message: `${where} has a value it cannot have`, span: source.locate(path, "value"), cause, ...(fix === undefined ? {} : { fix }) },
 });
 
 const missing = (path: Path, source: Source): Finding => ({
-  code: DiagnosticCode.missingKey,
-  message: `${path.map(String).join(".")} is missing`,
-  span: source.locate(path.slice(0, -1), "key"),
-  cause: `this needs '${String(path.at(-1))}'`,
+  diagnostic: {
+    code: DiagnosticCode.missingKey,
+    message: `${path.map(String).join(".")} is missing`,
+    span: source.locate(path.slice(0, -1), "key"),
+    cause: `this needs '${String(path.at(-1))}'`,
+  },
   missing: path.join("."),
 });
 

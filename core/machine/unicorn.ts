@@ -267,7 +267,7 @@ export function addonPath(): string {
   for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
     const path = join(folder, BUILT);
     if (existsSync(path)) return path;
-    if (dirname(folder) === folder) throw new AddonError(`The native addon is not built (no ${BUILT} above ${fileURLToPath(import.meta.url)}). Run \`npm run setup\`.`);
+    if (dirname(folder) === folder) throw new AddonError(`The native addon is not built (no ${BUILT} above ${fileURLToPath(import.meta.url)}). Run \`npm run setup\`, or \`npx bailiwick setup\` where Bailiwick is installed as a package.`);
   }
 }
 

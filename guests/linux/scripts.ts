@@ -42,6 +42,8 @@ else
 fi
 
 finish() {
+  # Not even the kernel's farewell is mixed into the output.
+  [ "$1" = "" ] || echo 0 >/proc/sys/kernel/printk
   # Any change of mode waits until all output has left.
   /bin/busybox stty -F "/dev/$tty" -opost
   [ -z "$1" ] || echo "exit $1" >&3
@@ -51,8 +53,8 @@ finish() {
 
 if [ -f /bailiwick/exec ]; then
   /bin/busybox --install -s /bin 2>/dev/null
-  # Not even the kernel's own farewell is mixed into the output.
-  echo 0 >/proc/sys/kernel/printk
+  # Of the kernel's own messages only the last ones of a dying kernel may stand in the output.
+  echo 1 >/proc/sys/kernel/printk
   /bin/busybox stty -F "/dev/$tty" -opost -echo
   echo ready >&3
   cd /root

@@ -12,7 +12,6 @@ export interface SessionOptions {
   readonly timeoutMs?: number;
   readonly clock?: "host" | "blocks";
   readonly seed?: Uint8Array;
-  readonly trace?: boolean;
   /** Every line of the control device: as an event when it is one. */
   readonly onEvent?: (event: SystemEvent | undefined, line: string) => void;
 }
@@ -50,7 +49,6 @@ export async function startSession(appliance: Appliance, options: SessionOptions
       if (event?.event === "end") void delivered(options.console).then(() => stop(event.status));
     },
     ...(options.seed === undefined ? {} : { seed: options.seed }),
-    ...(options.trace === undefined ? {} : { trace: options.trace }),
   };
   system = await start(boot);
   const timer = options.timeoutMs === undefined ? undefined : setTimeout(() => stop(ExitStatus.timeout, `stopped: --timeout of ${(options.timeoutMs ?? 0) / 1000} s is over`), options.timeoutMs);

@@ -265,6 +265,25 @@ describe("bailiwick run", () => {
     expect(runs[0]?.out).toBe(runs[1]?.out);
   });
 
+  describe("with a guest", () => {
+    const bare = (): string => appliance("bare", guest("bare"), {}, "64MiB");
+
+    it("--exec prints what the command prints and nothing else", () => {
+      expect(bailiwick(["run", "--exec", "trap", bare()])).toEqual({ status: 0, out: "illegal instruction: trapped and recovered, cause 2\nebreak: trapped and recovered, cause 3\n", err: "" });
+    });
+
+    it("that panics, resets or hangs ends with the status for it, and says so", () => {
+      expect(bailiwick(["run", "--exec", "panic", bare()])).toMatchObject({ status: 82, err: expect.stringMatching(/^bailiwick: guest g failed: its kernel panicked[^]*\n {2}\| Kernel panic/) });
+      expect(bailiwick(["run", "--exec", "reboot", "bare"])).toMatchObject({ status: 81, err: expect.stringMatching(/^bailiwick: guest g failed: it reset its machine/) });
+      expect(bailiwick(["run", "--exec", "hang", "--timeout", "3s", "bare"])).toMatchObject({ status: 124, err: expect.stringContaining("--timeout of 3 s is over") });
+    });
+
+    it("takes its commands from a pipe", () => {
+      const { status, out } = bailiwick(["run", "-q", bare()], { input: "\nmem\npoweroff\n" });
+      expect([status, out]).toEqual([0, expect.stringMatching(/32 MiB at 0x80000000/)]);
+    });
+  });
+
   describe("on a terminal", () => {
     /** Runs a line of shell on a pseudo-terminal, and types when the screen shows something. Resolves to the screen and the status. */
     const onTerminal = (line: string, typing: readonly [seen: string, keys: string][]): Promise<{ screen: string; status: unknown }> => {

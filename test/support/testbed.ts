@@ -61,14 +61,21 @@ export class Testbed {
 
   /** Maps a new frame; its RAM offset. */
   map(v: VSpace, address: number, rights: number, bits = 12): number {
+    return this.k.objects.base[this.object(this.mapFrame(v, address, rights, bits))]! - this.k.machine.ramBase;
+  }
+
+  /** Maps a new frame; the row of its capability. */
+  mapFrame(v: VSpace, address: number, rights: number, bits = 12): number {
     const row = this.make(Kind.Frame, bits);
     const level = bits === 12 ? 0 : 1;
     for (let found = walk(this.k, v, address / PAGE, level); found < 0; found = walk(this.k, v, address / PAGE, level)) {
-      const table = this.object(this.make(Kind.PageTable, 12));
-      setPte(this.k, walk(this.k, v, address / PAGE, -found), this.k.objects.base[table]!, Pte.V);
+      const table = this.make(Kind.PageTable, 12);
+      setPte(this.k, walk(this.k, v, address / PAGE, -found), this.k.objects.base[this.object(table)]!, Pte.V);
+      this.k.slots.mapSpace[table] = v.serial;
+      this.k.slots.mapPage[table] = address / PAGE;
     }
     placeFrame(this.k, row, v, address / PAGE, rights);
-    return this.k.objects.base[this.object(row)]! - this.k.machine.ramBase;
+    return row;
   }
 
   /** A thread with a CSpace of 256 slots, text, a page of stack and an IPC buffer; not started. */
@@ -87,7 +94,9 @@ export class Testbed {
     setVSpace(k, tcb, vspaceRow);
     k.ram8.set(text, this.map(vspace, TEXT, Right.Read | MAP_EXECUTE));
     this.map(vspace, STACK - PAGE, Right.Read | Right.Write);
-    const buffer = this.map(vspace, BUFFER, Right.Read | Right.Write);
+    const bufferRow = this.mapFrame(vspace, BUFFER, Right.Read | Right.Write);
+    const buffer = k.objects.base[this.object(bufferRow)]! - k.machine.ramBase;
+    setTcbSlot(k, tcb, TcbSlot.Buffer, bufferRow);
     tcb.buffer = buffer;
     tcb.bufferAddress = BUFFER;
     k.frames32[tcb.base] = TEXT;

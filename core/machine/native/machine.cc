@@ -73,10 +73,8 @@ double Machine::nextEvent() const {
 
 void Machine::budget() {
     if (shared().kick) return grant(0);
-    if (!options.blockClock) {
-        if (left == 0) grant(BLOCKS_PER_LOOK);
-        return;
-    }
+    /* Host clock: what is left stands. A look that is due stays due, or threads that trap at the right rhythm would never be looked at. */
+    if (!options.blockClock) return;
     /* exact: clock >= event  <=>  blocks >= (ceil(event) - idle) * BLOCKS_PER_TICK */
     double due = (ceil(nextEvent()) - idle) * BLOCKS_PER_TICK, more = due - static_cast<double>(blocksRun());
     grant(more > 0 ? static_cast<u64>(std::min(more, static_cast<double>(LONGEST))) : 0);
@@ -101,6 +99,7 @@ void Machine::look(uc_engine *uc) {
         return;
     }
     if (why == Stop::Preempted) shared().kick = 0, shared().stoppedAt = now;
+    if (!options.blockClock) grant(BLOCKS_PER_LOOK);
     uc_emu_stop(uc);
 }
 

@@ -18,7 +18,6 @@ const OPTIONS = {
   timeout: { type: "string" },
   json: { type: "boolean" },
   deterministic: { type: "boolean" },
-  trace: { type: "boolean" },
   quiet: { type: "boolean", short: "q" },
   verbose: { type: "boolean", short: "v" },
 } as const;
@@ -39,7 +38,6 @@ then ? says what else there is. Without a terminal, input comes from a pipe or f
   --timeout TIME    stop after this long, such as 60s; the exit status is then 124
   --json            events and output as JSON lines on standard output
   --deterministic   no clock and no randomness of the host's: every run is the same
-  --trace           record what the kernel does
   -q, --quiet       no progress
   -v, --verbose     say also what went well
 
@@ -98,7 +96,6 @@ Exit status: that of what ended the run (an essential component, or the command 
         clock: deterministic ? "blocks" : "host",
         ...(deterministic ? { seed: createHash("sha256").update(`bailiwick ${appliance.system.name}`).digest() } : {}),
         ...(timeoutMs === undefined ? {} : { timeoutMs }),
-        ...(values.trace === undefined ? {} : { trace: values.trace }),
         onEvent: tell,
       });
       progress.done();
