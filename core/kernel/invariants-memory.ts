@@ -10,6 +10,7 @@ export function checkMappings(k: Kernel): void {
   /** By physical page: whether a program or device may write it, or execute it. */
   const writable = new Set<number>(), executable = new Set<number>(), tables = new Set<number>();
   for (const v of k.vspaces) if (v !== undefined) checkTable(k, v, v.root, 2, 0, places, { writable, executable, tables });
+  checkTablesAlive(k, tables);
   checkIoSpaces(k, writable);
   for (const t of k.tcbs) {
     if (t === undefined || t.buffer < 0) continue;
@@ -63,6 +64,19 @@ function checkTable(k: Kernel, v: VSpace, table: number, level: number, first: n
       if ((flags & Pte.W) !== 0) found.writable.add(p);
       if ((flags & Pte.X) !== 0) found.executable.add(p);
     }
+  }
+}
+
+/** Tables are live objects of their kind, or the boot's, which lie outside every Untyped. */
+function checkTablesAlive(k: Kernel, tables: ReadonlySet<number>): void {
+  const o = k.objects, alive = new Set<number>(), untypeds: number[] = [];
+  for (let id = 1; id < o.count; id++) {
+    if (o.kind[id] === Kind.PageTable || o.kind[id] === Kind.VSpace) alive.add(o.base[id]!);
+    else if (o.kind[id] === Kind.Untyped && o.parent[id] === 0) untypeds.push(id);
+  }
+  for (const table of tables) {
+    const boots = !untypeds.some((id) => o.base[id]! <= table && table < o.base[id]! + o.size(id));
+    kassert(boots || alive.has(table), "VS-3", `the page table at 0x${table.toString(16)} is in use and no longer a page table`);
   }
 }
 

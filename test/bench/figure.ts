@@ -58,7 +58,8 @@ export function meetsAim(figure: Figure): boolean | undefined {
   return figure.aim === undefined || ratio === null ? undefined : ratio <= figure.aim;
 }
 
-const range = (values: readonly number[], digits: number): string => `${Math.min(...values).toFixed(digits)}..${Math.max(...values).toFixed(digits)}`;
+const range = (values: readonly number[] | null, digits: number): string => (values === null ? "" : `${Math.min(...values).toFixed(digits)}..${Math.max(...values).toFixed(digits)}`);
+const digitsOf = (value: number): number => (value < 100 ? 1 : 0);
 
 /** The figures as an aligned table, one line each under a heading. */
 export function table(figures: readonly Figure[]): string {
@@ -66,15 +67,14 @@ export function table(figures: readonly Figure[]): string {
   const rows = figures.map((figure) => {
     const { name, value, unit, peer, ratio } = summarize(figure);
     const met = meetsAim(figure);
-    const digits = value < 100 ? 1 : 0;
     return [
       name,
-      `${value.toFixed(digits)} ${unit}`,
-      range(figure.values, digits),
-      peer === null ? "-" : `${peer.toFixed(peer < 100 ? 1 : 0)} ${unit}`,
-      figure.peers === null ? "" : range(figure.peers, peer! < 100 ? 1 : 0),
+      `${value.toFixed(digitsOf(value))} ${unit}`,
+      range(figure.values, digitsOf(value)),
+      peer === null ? "-" : `${peer.toFixed(digitsOf(peer))} ${unit}`,
+      range(figure.peers, digitsOf(peer ?? 0)),
       ratio === null ? "-" : ratio.toFixed(2),
-      range(ratios(figure) ?? [], 2).replace(/^Infinity.*$/, ""),
+      range(ratios(figure), 2),
       figure.aim === undefined ? "" : `<= ${figure.aim.toFixed(2)}`,
       met === undefined ? "" : met ? "met" : "missed",
       figure.against,

@@ -90,6 +90,19 @@ describe("preemption", () => {
     }, { clock: "host" });
   });
 
+  it.each([1, 2, 4, 8, 3])("reaches a thread that traps every %i blocks, by the host's clock", (blocks) => {
+    withRig((rig) => {
+      const root = rig.space(0);
+      rig.program(root, TEXT, `1: ${Array.from({ length: blocks - 1 }, (_, i) => `j ${i + 2}f\n${i + 2}:`).join(" ")} ecall\n j 1b`);
+      rig.thread(0, 0, TEXT);
+      rig.control[CONTROL.deadline] = rig.machine.clock() + 1000;
+      const giveUp = performance.now() + 5000;
+      let last = 0;
+      rig.machine.run(0, (frame, cause) => ((last = cause) === CAUSE.preempted || performance.now() > giveUp ? -1 : frame));
+      expect(last).toBe(CAUSE.preempted);
+    }, { clock: "host" });
+  });
+
   it("comes at once after a kick, which is cleared", () => {
     withRig((rig) => {
       const root = rig.space(0);
