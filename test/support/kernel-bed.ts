@@ -10,7 +10,7 @@ import { charge, isRunnable, schedule, tick, unready, wake } from "../../core/ke
 import { ThreadState, type Tcb } from "../../core/kernel/state.ts";
 import { syscall } from "../../core/kernel/syscall.ts";
 import { FakeMachine } from "./fake-machine.ts";
-import { Testbed, type Program } from "./testbed.ts";
+import { RADIX, Testbed, type Program } from "./testbed.ts";
 
 export type Word = number | bigint;
 
@@ -57,7 +57,7 @@ export class KernelBed extends Testbed {
   /** A ready thread with capabilities to its own CNode, TCB, VSpace, an Untyped of 1 MiB and its time. */
   thread(name: string, { priority = 100, time = true, stopped = false }: ThreadOptions = {}): Program {
     const p = this.program(name, new Uint8Array(4), priority, time);
-    this.give(p, Slot.CNODE, p.rows.cnode);
+    this.give(p, Slot.CNODE, p.rows.cnode, ALL_RIGHTS, (32 - RADIX) * 2 ** 32);
     this.give(p, Slot.TCB, p.rows.tcb);
     this.give(p, Slot.VSPACE, p.rows.vspace);
     this.give(p, Slot.UNTYPED, this.make(Kind.Untyped, UNTYPED_BITS));
