@@ -9,13 +9,17 @@ import { Kind } from "../abi/numbers.ts";
 import type { ObjectTable } from "./objects.ts";
 import type { SlotTable } from "./slots.ts";
 
+/** Bits of SlotTable.original: it may have descendants; one badge's line of copies begins here (seL4's mdbRevocable, mdbFirstBadged). */
+const ORIGINAL = 1;
+const FIRST_OF_BADGE = 2;
+
 /** Whether revoking the capability in `a` deletes the one in `b`. */
 export function isAncestor(slots: SlotTable, objects: ObjectTable, a: number, b: number): boolean {
-  if (slots.original[a] === 0 || !sameRegion(slots, objects, a, b)) return false;
+  if ((slots.original[a]! & ORIGINAL) === 0 || !sameRegion(slots, objects, a, b)) return false;
   const kind = slots.kind[a];
   if (kind !== Kind.Endpoint && kind !== Kind.Notification) return true;
   if (slots.badgeLo[a] === 0 && slots.badgeHi[a] === 0) return true;
-  return slots.badgeLo[a] === slots.badgeLo[b] && slots.badgeHi[a] === slots.badgeHi[b] && slots.original[b] === 0;
+  return slots.badgeLo[a] === slots.badgeLo[b] && slots.badgeHi[a] === slots.badgeHi[b] && (slots.original[b]! & FIRST_OF_BADGE) === 0;
 }
 
 function sameRegion(slots: SlotTable, objects: ObjectTable, a: number, b: number): boolean {
@@ -36,7 +40,7 @@ export function hasDescendants(slots: SlotTable, objects: ObjectTable, slot: num
 /** Puts a filled slot into the order directly after `parent`; `original` tells whether it may have descendants of its own. */
 export function insertAfter(slots: SlotTable, parent: number, slot: number, original: boolean): void {
   const next = slots.next[parent]!;
-  slots.original[slot] = original ? 1 : 0;
+  slots.original[slot] = original ? ORIGINAL | FIRST_OF_BADGE : 0;
   slots.prev[slot] = parent;
   slots.next[slot] = next;
   slots.next[parent] = slot;
@@ -45,17 +49,24 @@ export function insertAfter(slots: SlotTable, parent: number, slot: number, orig
 
 /** Begins a family of its own: objects of the boot. */
 export function insertRoot(slots: SlotTable, slot: number): void {
-  slots.original[slot] = 1;
+  slots.original[slot] = ORIGINAL | FIRST_OF_BADGE;
   slots.prev[slot] = 0;
   slots.next[slot] = 0;
 }
 
 export function unlink(slots: SlotTable, slot: number): void {
   const prev = slots.prev[slot]!, next = slots.next[slot]!;
+  // Copies of a badge that lose their original must not fall to the one of the same badge that stands before it.
+  if (next !== 0) slots.original[next]! |= slots.original[slot]! & FIRST_OF_BADGE;
   if (prev !== 0) slots.next[prev] = next;
   if (next !== 0) slots.prev[next] = prev;
   slots.prev[slot] = 0;
   slots.next[slot] = 0;
+}
+
+/** A badge was put on the capability in `slot`: its copies are its own from now on. */
+export function becomeOriginal(slots: SlotTable, slot: number): void {
+  slots.original[slot] = ORIGINAL | FIRST_OF_BADGE;
 }
 
 /** Moves a capability, its place in the order and its mapping to an empty slot. */

@@ -1,7 +1,7 @@
 // What exists: every kernel object with the memory that pays for it and the number of capabilities that name it.
 // The kernel keeps each object's own state beside this, under the same id.
 //
-// OBJ-1  An object is alive exactly while a capability names it (refs > 0), but for singletons of the boot.
+// OBJ-1  An object is alive exactly while a capability names it (refs > 0); an Untyped also while anything made from it is.
 // OBJ-2  The memory of live objects never overlaps, but for an Untyped and what was made from it.
 // UT-1   An Untyped's watermark falls only when nothing made from it is alive.
 // Source: seL4 manual, "Kernel Memory Allocation".
@@ -45,12 +45,18 @@ export class ObjectTable {
     return id;
   }
 
-  /** The id may be used again at once: whoever keeps ids across a destroy keeps a serial number too. */
+  /**
+   * No capability names the object any more. An Untyped stays while anything made from it is alive, for that memory is still
+   * taken, and goes with the last of it. The id may be used again at once: whoever keeps ids across a destroy keeps a serial number too.
+   */
   destroy(id: number): void {
-    const parent = this.parent[id]!;
-    if (parent !== 0) this.children[parent]!--;
-    this.kind[id] = Kind.Null;
-    this.#free.push(id);
+    for (let dead = id; dead !== 0 && this.refs[dead] === 0 && this.children[dead] === 0; ) {
+      const parent = this.parent[dead]!;
+      this.kind[dead] = Kind.Null;
+      this.#free.push(dead);
+      if (parent !== 0) this.children[parent]!--;
+      dead = parent;
+    }
   }
 
   size(id: number): number {

@@ -9,7 +9,7 @@ import { grown } from "./objects.ts";
 export class SlotTable {
   kind = new Uint8Array(1024);
   rights = new Uint8Array(1024);
-  /** 1: an original, which may have descendants (seL4's mdbRevocable). */
+  /** Bit 0: an original, which may have descendants. Bit 1: the first of its badge. See derivation.ts. */
   original = new Uint8Array(1024);
   object = new Int32Array(1024);
   /** Endpoint, Notification: badge. CNode: guard value (lo) and guard size in bits (hi). IRQHandler: interrupt number (lo). */

@@ -1,9 +1,18 @@
-// Taking a thread out of whatever it waits for. What its system call then answers is the caller's business.
+// Taking a thread out of whatever it waits for.
+import { ErrorCode } from "../../caps/abi/numbers.ts";
 import { remove } from "./queue.ts";
-import { unready } from "./scheduler.ts";
-import { giveBack } from "./scheduler.ts";
+import { setError } from "./registers.ts";
+import { giveBack, unready } from "./scheduler.ts";
 import { ThreadState, type Kernel, type Tcb } from "./state.ts";
 
+/** Stops a thread. A system call in which it waited answers Cancelled when it is resumed; a fault stays as it is. */
+export function suspend(k: Kernel, t: Tcb): void {
+  const waited = t.state !== ThreadState.Ready && t.state !== ThreadState.Inactive && t.state !== ThreadState.Faulted && t.faultLabel === 0;
+  cancelWait(k, t);
+  if (waited) setError(k, t, ErrorCode.Cancelled);
+}
+
+/** What its system call then answers is the caller's business. */
 export function cancelWait(k: Kernel, t: Tcb): void {
   switch (t.state) {
     case ThreadState.Ready:

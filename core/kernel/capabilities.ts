@@ -36,7 +36,7 @@ export function derive(k: Kernel, from: number, to: number, rights: number, badg
 
 /**
  * Whether a capability may be copied at all: Untypeds only while nothing has come of them (else two would hand out the
- * same memory), reply objects and the singletons never.
+ * same memory), reply objects and IRQControl never, and a page table not either, for it has one place in one space.
  */
 export function mayDerive(k: Kernel, slot: number): boolean {
   switch (k.slots.kind[slot]) {
@@ -44,16 +44,16 @@ export function mayDerive(k: Kernel, slot: number): boolean {
       return k.objects.children[k.slots.object[slot]!] === 0 && !hasDescendants(k.slots, k.objects, slot);
     case Kind.Reply:
     case Kind.IRQControl:
+    case Kind.PageTable:
       return false;
     default:
       return true;
   }
 }
 
-/** The badge a plain copy has: its own, but a copied Frame or PageTable is not mapped anywhere. */
+/** The badge a plain copy has: its own, but a copied Frame is not mapped anywhere. */
 export function copiedBadge(k: Kernel, slot: number): { lo: number; hi: number } {
-  const kind = k.slots.kind[slot];
-  if (kind === Kind.Frame || kind === Kind.PageTable) return { lo: 0, hi: 0 };
+  if (k.slots.kind[slot] === Kind.Frame) return { lo: 0, hi: 0 };
   return { lo: k.slots.badgeLo[slot]!, hi: k.slots.badgeHi[slot]! };
 }
 

@@ -9,7 +9,7 @@ import { install } from "./capabilities.ts";
 import { placeFrame } from "./objects/frame.ts";
 import { createIoSpace } from "./objects/iospace.ts";
 import { createObject } from "./objects/table.ts";
-import { resume, setTcbSlot, setVSpace } from "./objects/tcb.ts";
+import { bookBuffer, resume, setTcbSlot, setVSpace } from "./objects/tcb.ts";
 import { LARGE_PAGE, PAGE, Pte, setPte, walk } from "./objects/vspace.ts";
 import { PRIORITIES, TcbSlot, type Kernel, type VSpace } from "./state.ts";
 
@@ -164,6 +164,7 @@ export function startRoot(k: Kernel, image: RootImage): void {
   setTcbSlot(k, t, TcbSlot.CSpace, root);
   setVSpace(k, t, vspaceSlot);
   setTcbSlot(k, t, TcbSlot.Buffer, first + InitSlot.IPCBuffer);
+  bookBuffer(k, t);
   t.buffer = buffer;
   t.bufferAddress = RootAddress.IPC_BUFFER;
   t.boundNotification = k.slots.object[notification]!;

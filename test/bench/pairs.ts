@@ -4,7 +4,7 @@ import { toInfo, Reg } from "../../caps/abi/message.ts";
 import { ALL_RIGHTS, Fault, InitSlot, Kind, Syscall } from "../../caps/abi/numbers.ts";
 import { moveSlot } from "../../caps/model/derivation.ts";
 import { run } from "../../core/kernel/kernel.ts";
-import { Cause, type Machine } from "../../core/kernel/machine.ts";
+import { Cause } from "../../core/kernel/machine.ts";
 import { setVSpace } from "../../core/kernel/objects/tcb.ts";
 import { translate } from "../../core/kernel/objects/vspace.ts";
 import { TcbSlot, ThreadState, type Kernel } from "../../core/kernel/state.ts";
@@ -83,59 +83,42 @@ export const hostedPair = (bundle: string): Pair =>
     return server;
   });
 
-/** The kernel's share: its code exactly as it runs, but no engine; the two programs' instructions are played on their trap frames. */
+/** The kernel's share: its code as it runs, but no engine; what the two programs' instructions do is done to their trap frames. */
 export function kernelAlonePair(): Pair {
   const board = openQuietMachine();
-  let frames: Int32Array;
-  const set = (t: { readonly base: number }, register: number, value: number): void => {
-    frames[t.base + 2 * register] = value;
-    frames[t.base + 2 * register + 1] = 0;
-  };
-  let playServer = (): void => {};
-  let playClient = (): number => Cause.Breakpoint;
-  const machine: Machine = {
-    ...board,
-    run(frame, trap) {
-      while (frame >= 0) {
-        if (frame !== client.tcb.frame) {
-          playServer();
-          frame = trap(frame, Cause.Ecall);
-        } else frame = trap(frame, playClient());
-      }
-    },
-  };
-  const testbed = new Testbed(machine);
-  const k = testbed.k;
-  frames = k.frames32;
-  const { bytes } = assemble(TEXTS, TEXT);
-  const client = testbed.program("client", bytes, PRIORITY);
-  const server = testbed.program("server", bytes, PRIORITY);
-  let received = false;
-  playServer = () => {
-    const t = server.tcb;
-    set(t, Reg.a7, received ? Syscall.ReplyRecv : Syscall.Recv);
-    set(t, Reg.a0, InitSlot.Service);
-    set(t, Reg.a6, InitSlot.Reply);
-    if (received) {
-      set(t, Reg.a1, WORDS);
-      frames[t.base + 2 * Reg.a2]!++;
-    }
-    received = true;
-  };
-  playClient = () => {
-    const t = client.tcb;
-    if (started) frames[t.base + 2 * S1]!++;
-    started = true;
-    if (frames[t.base + 2 * S1] === frames[t.base + 2 * S2]) {
-      started = false;
-      return Cause.Breakpoint;
-    }
-    set(t, Reg.a7, Syscall.Call);
-    set(t, Reg.a0, InitSlot.Service);
-    set(t, Reg.a1, toInfo(LABEL, WORDS));
+  const testbed = new Testbed({ ...board, run: play });
+  const frames = testbed.k.frames32;
+  const text = new Uint8Array(4);
+  const client = testbed.program("client", text, PRIORITY), server = testbed.program("server", text, PRIORITY);
+  let calling = false, serving = false;
+
+  function play(frame: number, trap: (frame: number, cause: number) => number): void {
+    while (frame >= 0) frame = trap(frame, frame === client.tcb.frame ? playClient(client.tcb.base) : playServer(server.tcb.base));
+  }
+  function playClient(base: number): number {
+    if (calling) frames[base + 2 * S1]!++;
+    calling = frames[base + 2 * S1] !== frames[base + 2 * S2];
+    if (!calling) return Cause.Breakpoint;
+    set(base, Reg.a7, Syscall.Call);
+    set(base, Reg.a0, InitSlot.Service);
+    set(base, Reg.a1, toInfo(LABEL, WORDS));
     return Cause.Ecall;
-  };
-  let started = false;
+  }
+  function playServer(base: number): number {
+    set(base, Reg.a7, serving ? Syscall.ReplyRecv : Syscall.Recv);
+    set(base, Reg.a0, InitSlot.Service);
+    set(base, Reg.a6, InitSlot.Reply);
+    if (serving) {
+      set(base, Reg.a1, WORDS);
+      frames[base + 2 * Reg.a2]!++;
+    }
+    serving = true;
+    return Cause.Ecall;
+  }
+  function set(base: number, register: number, value: number): void {
+    frames[base + 2 * register] = value;
+    frames[base + 2 * register + 1] = 0;
+  }
   return connect(testbed, client, server, board);
 }
 

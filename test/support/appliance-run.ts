@@ -51,12 +51,14 @@ export interface RunOptions {
   readonly limitMs?: number;
   /** A command for the appliance's only guest. */
   readonly exec?: string;
+  /** Called with each event as it comes. */
+  readonly onEvent?: (event: Record<string, unknown>) => void;
   /** Called once the machine runs. */
   readonly during?: (system: System, line: Line) => Promise<void>;
 }
 
 /** Runs the appliance in `folder` to its end, or to the limit (default 20 s). */
-export async function runAppliance(folder: string, { line = new Line(), limitMs = 20_000, exec, during }: RunOptions = {}): Promise<Run> {
+export async function runAppliance(folder: string, { line = new Line(), limitMs = 20_000, exec, onEvent, during }: RunOptions = {}): Promise<Run> {
   const { system: description, files } = await prepareAppliance(folder, exec === undefined ? {} : { exec: { command: exec } });
   const events: Record<string, unknown>[] = [];
   let status: number | undefined;
@@ -67,6 +69,7 @@ export async function runAppliance(folder: string, { line = new Line(), limitMs 
     onEvent(text) {
       const event = JSON.parse(text) as Record<string, unknown>;
       events.push(event);
+      onEvent?.(event);
       if (event["event"] !== "end") return;
       status ??= Number(event["status"]);
       system.stop("end");
@@ -87,18 +90,18 @@ export async function runAppliance(folder: string, { line = new Line(), limitMs 
 }
 
 /** A folder of files that removes itself; `using` it. */
-export function applianceFolder(files: Readonly<Record<string, string>>): { readonly path: string; [Symbol.dispose](): void } {
+export function applianceFolder(files: Readonly<Record<string, string | Uint8Array>>): { readonly path: string; [Symbol.dispose](): void } {
   const path = mkdtempSync(join(tmpdir(), "bailiwick-appliance-"));
-  for (const [name, text] of Object.entries(files)) {
+  for (const [name, content] of Object.entries(files)) {
     mkdirSync(dirname(join(path, name)), { recursive: true });
-    writeFileSync(join(path, name), text);
+    writeFileSync(join(path, name), content);
   }
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
 }
 
 /** A manifest with the console driver and these components, in YAML's flow style. */
-export function manifestWith(components: Readonly<Record<string, string>>): string {
-  const head = "apiVersion: bailiwick/1\nkind: Appliance\nname: test\nversion: 0.1.0\nplatform: { board: virt-rv64, memory: 64MiB }\n";
+export function manifestWith(components: Readonly<Record<string, string>>, memory = "64MiB"): string {
+  const head = `apiVersion: bailiwick/1\nkind: Appliance\nname: test\nversion: 0.1.0\nplatform: { board: virt-rv64, memory: ${memory} }\n`;
   const console = "  console: { image: { server: console }, cpu: { priority: 200 }, use: { regs: platform.uart0.regs, irq: platform.uart0.irq }, offer: { console: Console }, essential: true }\n";
   const others = Object.entries(components).map(([name, body]) => `  ${name}: ${body}\n`);
   return `${head}components:\n${console}${others.join("")}`;
@@ -106,9 +109,9 @@ export function manifestWith(components: Readonly<Record<string, string>>): stri
 
 export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Waits until it holds; throws after 10 s. */
-export async function until(what: string, holds: () => boolean): Promise<void> {
-  for (const end = Date.now() + 10_000; !holds(); await pause(5)) {
+/** Waits until it holds; throws after `limitMs`. */
+export async function until(what: string, holds: () => boolean, limitMs = 10_000): Promise<void> {
+  for (const end = Date.now() + limitMs; !holds(); await pause(5)) {
     if (Date.now() > end) throw new Error(`never: ${what}`);
   }
 }

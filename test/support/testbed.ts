@@ -5,7 +5,7 @@ import { ALL_RIGHTS, Kind, MAP_EXECUTE, Right, type Kind as KindT } from "../../
 import { derive, install } from "../../core/kernel/capabilities.ts";
 import { placeFrame } from "../../core/kernel/objects/frame.ts";
 import { createObject } from "../../core/kernel/objects/table.ts";
-import { resume, setTcbSlot, setVSpace } from "../../core/kernel/objects/tcb.ts";
+import { bookBuffer, resume, setTcbSlot, setVSpace } from "../../core/kernel/objects/tcb.ts";
 import { PAGE, Pte, setPte, walk } from "../../core/kernel/objects/vspace.ts";
 import type { Machine } from "../../core/kernel/machine.ts";
 import { Kernel, TcbSlot, type Tcb, type VSpace } from "../../core/kernel/state.ts";
@@ -97,6 +97,7 @@ export class Testbed {
     const bufferRow = this.mapFrame(vspace, BUFFER, Right.Read | Right.Write);
     const buffer = k.objects.base[this.object(bufferRow)]! - k.machine.ramBase;
     setTcbSlot(k, tcb, TcbSlot.Buffer, bufferRow);
+    bookBuffer(k, tcb);
     tcb.buffer = buffer;
     tcb.bufferAddress = BUFFER;
     k.frames32[tcb.base] = TEXT;

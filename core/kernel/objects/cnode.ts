@@ -1,7 +1,7 @@
 // CNode: a table of slots. Its invocations move capabilities about. Source: seL4 manual, "CNode Methods".
 import { Info, infoLength } from "../../../caps/abi/message.ts";
 import { ALL_RIGHTS, Invocation, Kind } from "../../../caps/abi/numbers.ts";
-import { hasDescendants, moveSlot } from "../../../caps/model/derivation.ts";
+import { becomeOriginal, derivesOriginal, hasDescendants, moveSlot } from "../../../caps/model/derivation.ts";
 import { capArgument, slotArgument } from "../arguments.ts";
 import { copiedBadge, deleteSlot, derive, mayDerive, reap, revokePiece } from "../capabilities.ts";
 import { AGAIN, DELETE_FIRST, ILLEGAL, invalidCapability, REVOKE_FIRST, TRUNCATED, type Outcome } from "../outcome.ts";
@@ -61,7 +61,9 @@ function fill(k: Kernel, t: Tcb, target: number, label: number, words: number): 
   if (moving) {
     // A new badge would change who descends from whom.
     if (badged && hasDescendants(s, k.objects, from)) return REVOKE_FIRST;
+    const original = badged && derivesOriginal(s, from, badge.lo, badge.hi);
     moveSlot(s, from, target);
+    if (original) becomeOriginal(s, target);
     if (badged) {
       s.badgeLo[target] = badge.lo;
       s.badgeHi[target] = badge.hi;

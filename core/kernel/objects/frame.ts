@@ -1,8 +1,8 @@
 // Frame: a page of memory that can be mapped: in a VSpace, as a guest's memory, or for a device's DMA. A capability
 // holds one mapping; a copy holds another.
 //
-// WX-1  No frame is mapped writable somewhere (by a program or device) and executable somewhere else. A guest's own
-//       memory is outside this: the guest is its own protection domain.
+// WX-1  No frame is mapped writable somewhere (by a program or device, or as an IPC buffer that the kernel writes) and
+//       executable somewhere else. A guest's own memory is outside this: the guest is its own protection domain.
 import { infoLength } from "../../../caps/abi/message.ts";
 import { Invocation, Kind, MAP_EXECUTE, Right } from "../../../caps/abi/numbers.ts";
 import { capArgument } from "../arguments.ts";
@@ -54,7 +54,8 @@ function mapFrame(k: Kernel, t: Tcb, slot: number): Outcome {
   if (typeof arg !== "number") return arg;
   const rights = wordLo(k, t, 2);
   if ((rights & ~(Right.Read | Right.Write | MAP_EXECUTE)) !== 0 || (rights & (Right.Read | MAP_EXECUTE)) === 0) return invalidArgument(2);
-  const needed = rights & (Right.Read | Right.Write) & ~s.rights[slot]!;
+  // What may be executed can be read by that.
+  const needed = ((rights & (Right.Read | Right.Write)) | ((rights & MAP_EXECUTE) === 0 ? 0 : Right.Read)) & ~s.rights[slot]!;
   if (needed !== 0) return missingRight(needed);
   if ((rights & MAP_EXECUTE) !== 0 && k.objects.device[id] === 1) return invalidArgument(2);
   const v = k.vspaces[s.object[arg]!]!, page = address / PAGE;

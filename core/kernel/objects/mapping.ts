@@ -1,7 +1,7 @@
 // Where a capability is in use beyond its slot, so that deleting it takes that back: a mapping of a Frame or PageTable
 // (mapSpace = serial of the VSpace, VCPU or IOSpace), or a place in a TCB (mapSpace = IN_TCB, mapPage = the TCB).
 import { Kind } from "../../../caps/abi/numbers.ts";
-import { cancelWait } from "../cancel.ts";
+import { suspend } from "../cancel.ts";
 import { TcbSlot, type Kernel } from "../state.ts";
 import { countMapping, unmapFromVSpace } from "./frame.ts";
 import { unmapFromIoSpace } from "./iospace.ts";
@@ -35,10 +35,11 @@ function leaveTcb(k: Kernel, slot: number): void {
   k.slots.mapPage[slot] = 0;
   switch (slot - t.slots) {
     case TcbSlot.Buffer:
+      countMapping(k.pages[k.slots.object[slot]!]!, k.slots.badgeLo[slot]!, -1);
       t.buffer = -1;
       break;
     case TcbSlot.VSpace:
-      cancelWait(k, t);
+      suspend(k, t);
       break;
     default:
       break;

@@ -1,14 +1,15 @@
 // TCB: a thread. Its registers stand in a trap frame of the machine's; its CSpace root, VSpace, IPC buffer and keeper in
 // four slots of its own. Source: seL4 manual, "Thread Control Blocks".
 import { Frame, infoLength, IpcBuffer, Reg } from "../../../caps/abi/message.ts";
-import { ALL_RIGHTS, ErrorCode, Fault, Invocation, Kind, Right } from "../../../caps/abi/numbers.ts";
+import { ALL_RIGHTS, Fault, Invocation, Kind, Right } from "../../../caps/abi/numbers.ts";
 import { capArgument } from "../arguments.ts";
-import { cancelWait } from "../cancel.ts";
+import { cancelWait, suspend } from "../cancel.ts";
 import { copiedBadge, deleteSlot, derive } from "../capabilities.ts";
-import { ILLEGAL, invalidArgument, invalidCapability, misaligned, missingRight, outOfRange, TRUNCATED, type Outcome } from "../outcome.ts";
-import { setError, setWord, wordHi, wordLo, wordNumber } from "../registers.ts";
+import { ILLEGAL, invalidArgument, invalidCapability, misaligned, missingRight, outOfRange, TRUNCATED, WX, type Outcome } from "../outcome.ts";
+import { setWord, wordHi, wordLo, wordNumber } from "../registers.ts";
 import { dequeue, unready, wake } from "../scheduler.ts";
 import { TcbSlot, ThreadState, type Kernel, type Tcb } from "../state.ts";
+import { breaksWx, countMapping } from "./frame.ts";
 import { IN_TCB } from "./mapping.ts";
 import { PAGE, USER_TOP } from "./vspace.ts";
 
@@ -68,12 +69,6 @@ export function resume(k: Kernel, t: Tcb): void {
   t.faultLabel = 0;
   t.state = ThreadState.Ready;
   wake(k, t);
-}
-
-export function suspend(k: Kernel, t: Tcb): void {
-  const waited = t.state !== ThreadState.Ready && t.state !== ThreadState.Inactive && t.state !== ThreadState.Faulted && t.faultLabel === 0;
-  cancelWait(k, t);
-  if (waited) setError(k, t, ErrorCode.Cancelled);
 }
 
 export function invokeTcb(k: Kernel, caller: Tcb, slot: number, label: number, info: number): Outcome {
@@ -150,10 +145,19 @@ function setBuffer(k: Kernel, caller: Tcb, t: Tcb): Outcome {
   const id = s.object[arg]!;
   if (k.objects.device[id] === 1 || k.objects.bits[id] !== 12) return invalidCapability(1);
   if ((s.rights[arg]! & (Right.Read | Right.Write)) !== (Right.Read | Right.Write)) return missingRight(Right.Read | Right.Write);
+  if (breaksWx(k.pages[id]!, Right.Write)) return WX;
   setTcbSlot(k, t, TcbSlot.Buffer, arg);
+  bookBuffer(k, t);
   t.buffer = k.objects.base[id]! - k.machine.ramBase + (address % PAGE);
   t.bufferAddress = address;
   return 0;
+}
+
+/** The kernel writes into the frame in the TCB's buffer slot (WX-1); emptying the slot takes that back. */
+export function bookBuffer(k: Kernel, t: Tcb): void {
+  const slot = t.slots + TcbSlot.Buffer;
+  k.slots.badgeLo[slot] = Right.Write;
+  countMapping(k.pages[k.slots.object[slot]!]!, Right.Write, 1);
 }
 
 function setPriority(k: Kernel, caller: Tcb, t: Tcb): Outcome {

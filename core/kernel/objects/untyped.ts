@@ -5,7 +5,7 @@ import { ALL_RIGHTS, Invocation, Kind, RetypeSize, type Kind as KindT, type Rety
 import { ErrorCode } from "../../../caps/abi/numbers.ts";
 import { capArgument } from "../arguments.ts";
 import { install } from "../capabilities.ts";
-import { DELETE_FIRST, ILLEGAL, invalidArgument, outOfRange, refuse, TRUNCATED, type Outcome } from "../outcome.ts";
+import { DELETE_FIRST, ILLEGAL, invalidArgument, outOfRange, refuse, REVOKE_FIRST, TRUNCATED, type Outcome } from "../outcome.ts";
 import { wordLo, wordNumber } from "../registers.ts";
 import type { Kernel, Tcb } from "../state.ts";
 import { createObject, roomFor } from "./table.ts";
@@ -44,6 +44,10 @@ export function invokeUntyped(k: Kernel, t: Tcb, slot: number, label: number, in
   const first = wordNumber(k, t, 2);
   if (first + count > 2 ** cnode.radix) return outOfRange(2, 0, 2 ** cnode.radix - count);
   for (let i = 0; i < count; i++) if (!k.slots.isEmpty(cnode.first + first + i)) return DELETE_FIRST;
+
+  // A copy stands directly behind; what this one made would come between them, out of the reach of the copy's revocation (CDT-2).
+  const next = k.slots.next[slot]!;
+  if (next !== 0 && k.slots.object[next] === untyped) return REVOKE_FIRST;
 
   const size = 2 ** bits;
   const used = o.children[untyped] === 0 ? 0 : o.watermark[untyped]!;

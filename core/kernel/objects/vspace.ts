@@ -2,6 +2,8 @@
 //
 // VS-1  A page-table entry is never both writable and executable.
 // VS-2  What is taken out of a table is flushed from the engine bound to the space before the kernel returns.
+// VS-3  Every leaf is held by a Frame capability that says it is mapped there, every table is in use once; a table that
+//       is taken out is emptied, so it brings nothing along to where it is mapped next.
 // Source: RISC-V Privileged Architecture 1.12, "Sv39".
 import { infoLength } from "../../../caps/abi/message.ts";
 import { Invocation, Kind } from "../../../caps/abi/numbers.ts";
@@ -126,11 +128,12 @@ export function unmapPageTable(k: Kernel, slot: number): void {
   const s = k.slots;
   const id = k.spacesBySerial.get(s.mapSpace[slot]!);
   const page = s.mapPage[slot]!;
+  const table = k.objects.base[s.object[slot]!]!;
   s.mapSpace[slot] = 0;
   s.mapPage[slot] = 0;
+  k.ram32.fill(0, entryAt(k, table, 0), entryAt(k, table, 512));
   if (id === undefined) return;
   const v = k.vspaces[id]!;
-  const table = k.objects.base[s.object[slot]!]!;
   for (const level of [2, 1]) {
     const entry = walk(k, v, page, level);
     if (entry < 0) return;

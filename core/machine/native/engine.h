@@ -31,7 +31,7 @@ Failure checkPages(u64 base, u64 bytes); /* a window must be whole pages below P
 enum Privilege : u64 { USER = 0, SUPERVISOR = 1, MACHINE = 3 };
 
 namespace status { /* mstatus and sstatus */
-constexpr u64 SIE = 1 << 1, SPIE = 1 << 5, SPP = 1 << 8, FS = 3 << 13, SUM = 1 << 18, MXR = 1 << 19, SD = 1ull << 63;
+constexpr u64 SIE = 1 << 1, SPIE = 1 << 5, SPP = 1 << 8, FS = 3 << 13, FS_CLEAN = 2 << 13, SUM = 1 << 18, MXR = 1 << 19, SD = 1ull << 63;
 }
 
 /* Byte offsets into a saved context. Fields are 8 bytes and may lie on 4-byte boundaries. */

@@ -114,7 +114,7 @@ Failure Machine::openHart(Hart &hart) {
     if (Failure f = e.protect(); !f.empty()) return f;
     if (Failure f = e.hookBlocks(onBlock, this); !f.empty()) return f;
     /* FS stays on: with FS off this engine takes compressed floating-point instructions for no-operations */
-    e.set(Engine::layout().priv, USER), e.set(Engine::layout().mstatus, status::FS | status::SD);
+    e.set(Engine::layout().priv, USER), e.set(Engine::layout().mstatus, status::FS_CLEAN);
     e.restore();
     return {};
 }
@@ -208,6 +208,8 @@ void Machine::storeThread(Hart &hart, u64 pc, u64 cause, u64 tval) {
     Frame &f = frame(current);
     memcpy(f.x, hart.engine.bytes() + l.gpr + 8, sizeof f.x);
     f.pc = pc, f.cause = cause, f.tval = tval;
+    /* FS says whether floating point was written since the thread was loaded: most never do, and reading fflags is dear */
+    if ((hart.engine.get(l.mstatus) & status::FS) != status::FS) return;
     uc_reg_read(hart.engine.uc, UC_RISCV_REG_FFLAGS, &hart.flags);
     memcpy(f.f, hart.engine.bytes() + l.fpr, sizeof f.f);
     f.fcsr = hart.engine.get(l.frm) << 5 | (hart.flags & 31);
@@ -222,6 +224,7 @@ void Machine::loadThread(Hart &hart, const Frame &f) {
     e.set(l.reservation, ~0ull); /* a store-conditional never succeeds across a trap */
     memcpy(e.bytes() + l.fpr, f.f, sizeof f.f);
     e.set(l.frm, f.fcsr >> 5 & 7);
+    e.set(l.mstatus, (e.get(l.mstatus) & ~(status::FS | status::SD)) | status::FS_CLEAN);
     if ((f.fcsr & 31) == hart.flags) return;
     hart.flags = f.fcsr & 31;
     if (!e.running) e.restore(); /* the register can be written only with FS on */

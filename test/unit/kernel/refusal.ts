@@ -1,6 +1,7 @@
 // The other half of each invocation's tests: a call that must be refused, with which error, and with nothing changed by it.
 import { expect } from "vitest";
 import type { ErrorCode } from "../../../caps/abi/numbers.ts";
+import { schedule } from "../../../core/kernel/scheduler.ts";
 import { dump } from "../../support/kernel-dump.ts";
 import { failed, type KernelBed, type Outcome, type Word } from "../../support/kernel-bed.ts";
 import type { Program } from "../../support/testbed.ts";
@@ -12,6 +13,8 @@ export function refuses(bed: KernelBed, p: Program, call: readonly [cap: Word, l
 
 /** Does something that must come to this and change nothing. */
 export function leavesAlone(bed: KernelBed, p: Program, act: () => Outcome, outcome: Outcome): void {
+  bed.force(p.tcb);
+  schedule(bed.k);
   bed.force(p.tcb);
   const before = dump(bed.k, p.tcb);
   expect(act()).toEqual(outcome);

@@ -153,11 +153,13 @@ describe("UNTYPED-RETYPE", () => {
   test("016 an Untyped that fills its parent from the bottom cannot revoke a copy of the parent", () => {
     const { bed, a, retype } = setup();
     expect(retype(retypeWord(Kind.Untyped, 15), 20)).toEqual(DONE);
-    expect(retype(retypeWord(Kind.Untyped, 15), 21, Slot.CNODE, 20)).toEqual(DONE);
+    expect(bed.call(a, Slot.CNODE, CNodeCopy, slotWord(23), pair(20, 32 | (15 << 8)), Slot.CNODE)).toEqual(DONE);
+    expect(retype(retypeWord(Kind.Untyped, 15), 21, Slot.CNODE, 23)).toEqual(DONE);
     expect(retype(retypeWord(Kind.Untyped, 14), 22, Slot.CNODE, 21)).toEqual(DONE);
     for (const slot of [22, 21]) {
       expect(bed.finish(a, Slot.CNODE, CNodeRevoke, slotWord(slot))).toEqual(DONE);
       expect(bed.slot(a, 20)).not.toBeNull();
+      expect(bed.slot(a, 23)).not.toBeNull();
     }
     expect(bed.slot(a, 22)).toBeNull();
     expect(bed.slot(a, 21)).not.toBeNull();
