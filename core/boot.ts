@@ -5,9 +5,9 @@ import { KernelPanic } from "../caps/model/panic.ts";
 import type { BootFile, ConsoleBackend } from "./host/backend.ts";
 import { run } from "./kernel/kernel.ts";
 import { threadName } from "./kernel/objects/tcb.ts";
-import { translate } from "./kernel/objects/vspace.ts";
+import { threadMemory } from "./kernel/objects/vspace.ts";
 import { startRoot } from "./kernel/root.ts";
-import { Kernel, TcbSlot } from "./kernel/state.ts";
+import { Kernel } from "./kernel/state.ts";
 import { BOARD_DEVICES, DEVICE_BYTES } from "./machine/board.ts";
 import { openMachine, type BoardMachine } from "./machine/machine.ts";
 
@@ -63,28 +63,13 @@ export async function boot(options: BootOptions): Promise<System> {
   });
   try {
     const k = (kernel = new Kernel(machine));
-    machine.attach(translationOf(k));
+    machine.attach(threadMemory(k));
     startRoot(k, { files: options.files, program: ROOT_FILE, devices: BOARD_DEVICES.map(({ physical }) => ({ physical, bytes: DEVICE_BYTES })) });
     return systemOf(k, machine, options.clock === "blocks");
   } catch (error) {
     machine.close();
     throw error;
   }
-}
-
-/** Hosted threads see memory through the page tables of their VSpace. */
-function translationOf(k: Kernel) {
-  const space = (frame: number) => {
-    const t = k.tcbOfFrame[frame]!;
-    return k.vspaces[k.slots.object[t.slots + TcbSlot.VSpace]!];
-  };
-  return {
-    translate(frame: number, address: number, access: 0 | 1 | 2): number {
-      const v = space(frame);
-      return v === undefined ? -1 : translate(k, v, address, access);
-    },
-    generation: (frame: number): number => space(frame)?.generation ?? -1,
-  };
 }
 
 function systemOf(k: Kernel, machine: BoardMachine, deterministic: boolean): System {

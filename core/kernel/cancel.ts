@@ -2,7 +2,7 @@
 import { ErrorCode } from "../../caps/abi/numbers.ts";
 import { remove } from "./queue.ts";
 import { setError } from "./registers.ts";
-import { giveBack, unready } from "./scheduler.ts";
+import { endLoan, unready } from "./scheduler.ts";
 import { ThreadState, type Kernel, type Tcb } from "./state.ts";
 
 /** Stops a thread. A system call in which it waited answers Cancelled when it is resumed; a fault stays as it is. */
@@ -35,15 +35,9 @@ export function cancelWait(k: Kernel, t: Tcb): void {
       break;
     case ThreadState.BlockedOnReply: {
       const r = k.replies[t.reply]!;
-      const sc = r.donated === 0 ? undefined : k.schedContexts[r.donated];
       r.caller = 0;
-      r.donated = 0;
       t.reply = 0;
-      if (sc !== undefined) {
-        giveBack(k, sc);
-        t.sc = sc.id;
-        sc.tcb = t.id;
-      }
+      endLoan(k, r, t);
       break;
     }
     default:

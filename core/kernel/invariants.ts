@@ -6,7 +6,7 @@ import { checkCapabilities } from "../../caps/model/invariants.ts";
 import { kassert } from "../../caps/model/panic.ts";
 import { checkMappings } from "./invariants-memory.ts";
 import { isRunnable } from "./scheduler.ts";
-import { PRIORITIES, ThreadState, type Kernel, type Tcb } from "./state.ts";
+import { PRIORITIES, ThreadState, type Kernel, type Reply, type Tcb } from "./state.ts";
 
 /** Throws KernelPanic with the number of the first invariant that does not hold. */
 export function checkInvariants(k: Kernel): void {
@@ -89,8 +89,14 @@ function checkReplies(k: Kernel): void {
     kassert(r.caller === 0 || r.receiver === 0, "IPC-2", `reply ${r.id} holds a caller and waits for one`);
     if (r.caller !== 0) kassert(k.tcbs[r.caller]?.state === ThreadState.BlockedOnReply && k.tcbs[r.caller]!.reply === r.id, "IPC-2", `reply ${r.id} holds thread ${r.caller}, which does not wait for it`);
     else kassert(r.donated === 0, "IPC-2", `reply ${r.id} holds nobody, but time`);
+    kassert(r.donated === 0 ? r.below === 0 : onStack(k, r), "SCHED-2", `reply ${r.id} holds time ${r.donated} that was not lent through it`);
     if (r.receiver !== 0) kassert(k.tcbs[r.receiver]?.state === ThreadState.BlockedOnReceive && k.tcbs[r.receiver]!.reply === r.id, "IPC-2", `reply ${r.id} names receiver ${r.receiver}, which does not wait with it`);
   }
+}
+
+function onStack(k: Kernel, reply: Reply): boolean {
+  for (let r = k.schedContexts[reply.donated]?.lent ?? 0; r !== 0; r = k.replies[r]?.below ?? 0) if (r === reply.id) return true;
+  return false;
 }
 
 function checkReadyQueues(k: Kernel): void {
@@ -117,6 +123,9 @@ function checkTime(k: Kernel): void {
     if (sc === undefined) continue;
     if (sc.tcb !== 0) kassert(k.tcbs[sc.tcb]?.sc === sc.id, "SCHED-2", `SchedContext ${sc.id} gives its time to thread ${sc.tcb}, which runs on ${k.tcbs[sc.tcb]?.sc}`);
     if (sc.home !== 0) kassert(k.tcbs[sc.home]?.homeSc === sc.id, "SCHED-2", `SchedContext ${sc.id} is bound to thread ${sc.home}, which is bound to ${k.tcbs[sc.home]?.homeSc}`);
+    for (let r = sc.lent, steps = 0; r !== 0; r = k.replies[r]!.below)
+      kassert(k.replies[r]?.donated === sc.id && k.replies[r]!.caller !== 0 && steps++ < k.replies.length, "SCHED-2", `SchedContext ${sc.id} was lent through reply ${r}, which does not hold it`);
+    kassert(sc.lent !== 0 || sc.tcb === 0 || sc.tcb === sc.home, "SCHED-2", `SchedContext ${sc.id} is not lent, but thread ${sc.tcb} has it`);
     kassert(!sc.exhausted || k.released.includes(sc.id), "SCHED-2", `SchedContext ${sc.id} is used up and nothing will fill it up`);
   }
   for (const t of k.tcbs) {

@@ -9,7 +9,7 @@ import { resolve } from "../../caps/model/cspace.ts";
 import { copiedBadge, derive, mayDerive } from "./capabilities.ts";
 import { append, remove } from "./queue.ts";
 import { setError, setResult } from "./registers.ts";
-import { donate, giveBack, wake } from "./scheduler.ts";
+import { endLoan, lend, wake } from "./scheduler.ts";
 import { TcbSlot, ThreadState, type Endpoint, type Kernel, type Notification, type Reply, type Tcb } from "./state.ts";
 
 const A1 = Reg.a1 * 2, A2 = Reg.a2 * 2;
@@ -142,10 +142,7 @@ function deliver(k: Kernel, from: Tcb, to: Tcb, via: number, badgeLo: number, ba
   from.state = ThreadState.BlockedOnReply;
   from.reply = reply.id;
   reply.caller = from.id;
-  if (from.sc !== 0) {
-    reply.donated = from.sc;
-    donate(k, from, to);
-  }
+  if (from.sc !== 0) lend(k, from, to, reply);
 }
 
 /** Receive: a pending signal of the bound notification first, then the longest waiting sender, else wait. */
@@ -204,17 +201,10 @@ export function reply(k: Kernel, from: Tcb, r: Reply): void {
 
 /** Unties a reply object and its caller, which is ready again (or stays faulted) and has its time back. */
 function release(k: Kernel, r: Reply, caller: Tcb): void {
-  const sc = r.donated === 0 ? undefined : k.schedContexts[r.donated];
   r.caller = 0;
-  r.donated = 0;
   caller.reply = 0;
   if (caller.state === ThreadState.BlockedOnReply) caller.state = ThreadState.Ready;
-  if (sc !== undefined) {
-    giveBack(k, sc);
-    if (caller.homeSc !== 0 && caller.homeSc !== sc.id) k.schedContexts[caller.homeSc]!.tcb = 0;
-    caller.sc = sc.id;
-    sc.tcb = caller.id;
-  }
+  endLoan(k, r, caller);
   wake(k, caller);
 }
 

@@ -2,10 +2,11 @@
 // SchedContext with time left. A thread that direct switch chose never enters a ready queue.
 //
 // SCHED-1  The current thread is in no ready queue; a queued thread wants the CPU and has time.
-// SCHED-2  A SchedContext gives time to one thread at a time (sc.tcb), and that thread names it (tcb.sc).
+// SCHED-2  A SchedContext gives time to one thread at a time (sc.tcb), and that thread names it (tcb.sc). The reply objects
+//          through which it was lent are a stack (sc.lent, reply.below); each holds a caller.
 // Source: Elphinstone and Heiser, SOSP 2013 (Benno scheduling, direct switch); Lyons et al., EuroSys 2018 (scheduling contexts).
 import { timerDue } from "./objects/vcpu.ts";
-import { PRIORITIES, ThreadState, type Kernel, type SchedContext, type Tcb } from "./state.ts";
+import { PRIORITIES, ThreadState, type Kernel, type Reply, type SchedContext, type Tcb } from "./state.ts";
 
 /** Whether the thread wants the CPU and has time. */
 export function isRunnable(k: Kernel, t: Tcb): boolean {
@@ -63,7 +64,7 @@ function highestReady(k: Kernel): number {
 
 /** A thread became ready (its state says so): it is chosen or queued when it has time, else it waits for time. */
 export function wake(k: Kernel, t: Tcb): void {
-  if (t.id === k.current || t.queued || !isRunnable(k, t)) return;
+  if (t.id === k.current || t.id === k.chosen || t.queued || !isRunnable(k, t)) return;
   if (k.chosen === 0) {
     k.chosen = t.id;
     return;
@@ -164,7 +165,7 @@ function endSlice(k: Kernel, sc: SchedContext, now: number): void {
   k.nextTimer = Math.min(k.nextTimer, sc.refillAt);
   if (t === undefined) return;
   // A server that has time of its own goes on with it, so a client with little time cannot stop it half-way.
-  if (t.homeSc !== 0 && t.homeSc !== sc.id) giveBack(k, sc);
+  if (t.homeSc !== 0 && t.homeSc !== sc.id) leaveHolder(k, sc);
   else unready(k, t);
 }
 
@@ -205,23 +206,66 @@ function expireTimers(k: Kernel, now: number): void {
   k.nextTimer = next;
 }
 
-/** Lends the time that `from` runs on to `to`. */
-export function donate(k: Kernel, from: Tcb, to: Tcb): void {
+/** Lends the time that `from` runs on to `to`, until `reply` gives it back. */
+export function lend(k: Kernel, from: Tcb, to: Tcb, reply: Reply): void {
   const sc = k.schedContexts[from.sc]!;
-  if (to.sc !== 0) k.schedContexts[to.sc]!.tcb = 0;
+  reply.donated = sc.id;
+  reply.below = sc.lent;
+  sc.lent = reply.id;
   from.sc = 0;
-  to.sc = sc.id;
-  sc.tcb = to.id;
+  takeTime(k, to, sc);
 }
 
-/** Takes lent time from whoever has it now; that thread falls back on its own. */
-export function giveBack(k: Kernel, sc: SchedContext): void {
-  const holder = sc.tcb === 0 ? undefined : k.tcbs[sc.tcb];
+/**
+ * The loan through `reply` is over: the time is taken from whoever has it now, and loans made on from it are over too.
+ * The thread `to` has it back, or its own time if there was no loan.
+ */
+export function endLoan(k: Kernel, reply: Reply, to: Tcb): void {
+  const sc = reply.donated === 0 ? undefined : k.schedContexts[reply.donated]!;
+  if (sc === undefined) return goHome(k, to);
+  forgetLoans(k, sc, reply.below);
+  leaveHolder(k, sc);
+  takeTime(k, to, sc);
+}
+
+/** Takes a SchedContext's time away from whoever has it, lent or not. */
+export function recall(k: Kernel, sc: SchedContext): void {
+  forgetLoans(k, sc, 0);
+  leaveHolder(k, sc);
+}
+
+/** Unties the loans of a SchedContext down to the one that is to stay. */
+function forgetLoans(k: Kernel, sc: SchedContext, stays: number): void {
+  while (sc.lent !== stays) {
+    const r = k.replies[sc.lent]!;
+    sc.lent = r.below;
+    r.donated = 0;
+    r.below = 0;
+  }
+}
+
+/** Who runs on this time falls back on its own. */
+function leaveHolder(k: Kernel, sc: SchedContext): void {
+  const holder = sc.tcb === 0 ? undefined : k.tcbs[sc.tcb]!;
   sc.tcb = 0;
-  if (holder === undefined || holder.sc !== sc.id) return;
+  if (holder === undefined) return;
   unready(k, holder);
-  holder.sc = holder.homeSc;
-  if (holder.homeSc === 0) return;
-  k.schedContexts[holder.homeSc]!.tcb = holder.id;
-  if (holder.id !== k.current) wake(k, holder);
+  holder.sc = 0;
+  goHome(k, holder);
+}
+
+/** Puts a thread on this time, which nobody has. Time that is used up waits for its refill without a thread that has its own. */
+function takeTime(k: Kernel, t: Tcb, sc: SchedContext): void {
+  if (sc.exhausted && t.homeSc !== 0 && t.homeSc !== sc.id) return goHome(k, t);
+  if (t.sc !== 0) k.schedContexts[t.sc]!.tcb = 0;
+  t.sc = sc.id;
+  sc.tcb = t.id;
+}
+
+/** A thread without time has its own, if any: nobody else can, for it is lent only while its thread waits for the answer. */
+function goHome(k: Kernel, t: Tcb): void {
+  if (t.sc !== 0 || t.homeSc === 0) return;
+  t.sc = t.homeSc;
+  k.schedContexts[t.homeSc]!.tcb = t.id;
+  wake(k, t);
 }

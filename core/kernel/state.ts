@@ -84,8 +84,9 @@ export interface Reply {
   readonly id: number;
   /** The thread that waits for the answer, 0 for none. */
   caller: number;
-  /** The SchedContext that came along, 0 for none. */
+  /** The SchedContext that came along, 0 for none, and the reply object through which it had come to the caller. */
   donated: number;
+  below: number;
   /** The thread that waits to receive with this object, 0 for none. */
   receiver: number;
 }
@@ -101,6 +102,8 @@ export interface SchedContext {
   /** The thread that runs on it now, and the one it is bound to. */
   tcb: number;
   home: number;
+  /** The reply object through which it was lent last, 0 while it is not lent: the top of a stack linked by Reply.below. */
+  lent: number;
   consumed: number;
   /** In the release queue, waiting for refillAt. */
   exhausted: boolean;
@@ -205,7 +208,6 @@ export class Kernel {
   current = 0;
   /** The thread that direct switch chose, 0 for none. */
   chosen = 0;
-  reschedule = false;
   readonly readyHead = new Int32Array(PRIORITIES);
   readonly readyTail = new Int32Array(PRIORITIES);
   /** One bit a priority with a waiting thread. */

@@ -1,19 +1,17 @@
 // What this kit has that a manifest may name: boards, servers, protocols, guests.
 import type { Protocol } from "../../caps/protocol/protocol.ts";
 import type { Board, GuestFacts, ProtocolFacts, Resources } from "../../caps/manifest/resources.ts";
-import { BOARD, BOARD_DEVICES } from "../../core/machine/board.ts";
+import { BOARD, BOARD_DEVICES, DEVICE_BYTES } from "../../core/machine/board.ts";
 import { Console } from "../console/protocol.ts";
 import { Parent } from "../root/protocol.ts";
 import { findServers, type Package } from "./package.ts";
 
 const MIB = 1024 ** 2;
 
-const PAGE = 4096;
-
 /** The one board there is. Its control device is the root server's alone: a manifest cannot name it. */
 const VIRT_RV64: Board = {
   devices: new Map(
-    BOARD_DEVICES.filter(({ name }) => name !== "ctl0").map(({ name, physical, irq, dma }) => [name, { physical, bytes: PAGE, ...(irq === 0 ? {} : { irq }), dma }]),
+    BOARD_DEVICES.filter(({ name }) => name !== "ctl0").map(({ name, physical, irq, dma }) => [name, { physical, bytes: DEVICE_BYTES, ...(irq === 0 ? {} : { irq }), dma }]),
   ),
   minMemory: 16 * MIB,
   maxMemory: 16 * 1024 * MIB,

@@ -6,8 +6,8 @@ import { moveSlot } from "../../caps/model/derivation.ts";
 import { run } from "../../core/kernel/kernel.ts";
 import { Cause } from "../../core/kernel/machine.ts";
 import { setVSpace } from "../../core/kernel/objects/tcb.ts";
-import { translate } from "../../core/kernel/objects/vspace.ts";
-import { TcbSlot, ThreadState, type Kernel } from "../../core/kernel/state.ts";
+import { threadMemory } from "../../core/kernel/objects/vspace.ts";
+import { ThreadState, type Kernel } from "../../core/kernel/state.ts";
 import { openMachine, type BoardMachine } from "../../core/machine/machine.ts";
 import { assemble } from "../support/assemble.ts";
 import { Testbed, TEXT, type Program } from "../support/testbed.ts";
@@ -125,7 +125,7 @@ export function kernelAlonePair(): Pair {
 function realPair(makeServer: (testbed: Testbed, text: Uint8Array, client: Program) => Program): Pair {
   const machine = openQuietMachine();
   const testbed = new Testbed(machine);
-  machine.attach(translationOf(testbed.k));
+  machine.attach(threadMemory(testbed.k));
   const { bytes, label } = assemble(TEXTS, TEXT);
   const client = testbed.program("client", bytes, PRIORITY);
   const server = makeServer(testbed, bytes, client);
@@ -169,14 +169,3 @@ function settle(k: Kernel): void {
   while (run(k, k.machine.clock() + SLICE) === "slice");
 }
 
-/** How hosted threads see memory: through the page tables of their VSpace. */
-function translationOf(k: Kernel) {
-  const space = (frame: number) => k.vspaces[k.slots.object[k.tcbOfFrame[frame]!.slots + TcbSlot.VSpace]!];
-  return {
-    translate(frame: number, address: number, access: 0 | 1 | 2): number {
-      const v = space(frame);
-      return v === undefined ? -1 : translate(k, v, address, access);
-    },
-    generation: (frame: number): number => space(frame)?.generation ?? -1,
-  };
-}

@@ -82,7 +82,8 @@ export async function runAppliance(folder: string, { line = new Line(), limitMs 
   } finally {
     if (status === undefined && during !== undefined) system.stop("the test is over");
   }
-  await ending;
+  const { kind, ...how } = await ending;
+  if (kind === "panic") throw new Error(`kernel panic: ${JSON.stringify(how)}`);
   clearTimeout(limit);
   // What the machine wrote last goes out with the host's next turn.
   await new Promise((resolve) => setImmediate(resolve));

@@ -2,7 +2,7 @@
 // After each step the invariants are checked.
 import { Frame, Info, infoLabel, infoLength, infoCaps, IpcBuffer, Reg, toInfo } from "../../caps/abi/message.ts";
 import { ALL_RIGHTS, Kind, Syscall, type ErrorCode, type Kind as KindT } from "../../caps/abi/numbers.ts";
-import { derive } from "../../core/kernel/capabilities.ts";
+import { derive, install } from "../../core/kernel/capabilities.ts";
 import { exception } from "../../core/kernel/fault.ts";
 import { checkInvariants } from "../../core/kernel/invariants.ts";
 import { takeInterrupts } from "../../core/kernel/objects/irq.ts";
@@ -69,14 +69,18 @@ export class KernelBed extends Testbed {
     return p;
   }
 
-  /** Makes an object of the boot's and gives the thread a capability to it. */
-  object(row: number): number;
-  object(p: Program, slot: number, kind: KindT, bits: number, rights?: number, badge?: number): number;
-  override object(p: Program | number, slot = 0, kind: KindT = Kind.Null, bits = 0, rights: number = ALL_RIGHTS, badge = 0): number {
-    if (typeof p === "number") return super.object(p);
+  /** Makes an object of the boot's and gives the thread a capability to it; the boot's row. */
+  hold(p: Program, slot: number, kind: KindT, bits: number, rights: number = ALL_RIGHTS, badge = 0): number {
     const row = this.make(kind, bits);
     this.give(p, slot, row, rights, badge);
     return row;
+  }
+
+  /** Gives a thread the first capability to an object that only the boot makes. */
+  singleton(p: Program, slot: number, kind: KindT): number {
+    const id = this.k.objects.create(kind, 0, 0, 0);
+    install(this.k, p.slots + slot, kind, id, ALL_RIGHTS, 0);
+    return id;
   }
 
   /** Another capability to what a thread has in a slot. */

@@ -3,7 +3,7 @@ import { dropCaller } from "../ipc.ts";
 import type { Kernel } from "../state.ts";
 
 export function createReply(k: Kernel, id: number): void {
-  k.replies[id] = { id, caller: 0, donated: 0, receiver: 0 };
+  k.replies[id] = { id, caller: 0, donated: 0, below: 0, receiver: 0 };
 }
 
 export function destroyReply(k: Kernel, id: number): void {

@@ -6,7 +6,7 @@ import { Invocation, Kind } from "../../../caps/abi/numbers.ts";
 import { capArgument } from "../arguments.ts";
 import { ILLEGAL, outOfRange, TRUNCATED, type Outcome } from "../outcome.ts";
 import { setNumber, wordNumber } from "../registers.ts";
-import { charge, setDeadline, unready, wake } from "../scheduler.ts";
+import { charge, recall, setDeadline, wake } from "../scheduler.ts";
 import type { Kernel, Tcb } from "../state.ts";
 
 /** Ticks of 100 ns in a microsecond. */
@@ -15,37 +15,23 @@ const LEAST_US = 10;
 const MOST_US = 60 * 60 * 1_000_000;
 
 export function createSchedContext(k: Kernel, id: number): void {
-  k.schedContexts[id] = { id, budget: 0, period: 0, remaining: 0, refillAt: 0, tcb: 0, home: 0, consumed: 0, exhausted: false };
+  k.schedContexts[id] = { id, budget: 0, period: 0, remaining: 0, refillAt: 0, tcb: 0, home: 0, lent: 0, consumed: 0, exhausted: false };
 }
 
 export function destroySchedContext(k: Kernel, id: number): void {
   unbind(k, id);
-  const sc = k.schedContexts[id]!;
-  const holder = sc.tcb === 0 ? undefined : k.tcbs[sc.tcb]!;
-  if (holder !== undefined) {
-    unready(k, holder);
-    holder.sc = holder.homeSc;
-    if (holder.homeSc !== 0) {
-      k.schedContexts[holder.homeSc]!.tcb = holder.id;
-      wake(k, holder);
-    }
-  }
-  for (const r of k.replies) if (r !== undefined && r.donated === id) r.donated = 0;
+  recall(k, k.schedContexts[id]!);
   if (k.runningSc === id) k.runningSc = 0;
   k.schedContexts[id] = undefined;
 }
 
-/** The thread it is bound to has no time of its own any more. */
+/** The thread it is bound to has no time of its own any more, and who had it on loan falls back on its own. */
 function unbind(k: Kernel, id: number): void {
   const sc = k.schedContexts[id]!;
   if (sc.home === 0) return;
-  const t = k.tcbs[sc.home]!;
+  k.tcbs[sc.home]!.homeSc = 0;
   sc.home = 0;
-  t.homeSc = 0;
-  if (t.sc !== id) return;
-  unready(k, t);
-  t.sc = 0;
-  sc.tcb = 0;
+  recall(k, sc);
 }
 
 export function invokeSchedContext(k: Kernel, t: Tcb, slot: number, label: number, info: number): Outcome {

@@ -10,7 +10,7 @@ import { Invocation, Kind } from "../../../caps/abi/numbers.ts";
 import { capArgument } from "../arguments.ts";
 import { DELETE_FIRST, ILLEGAL, misaligned, outOfRange, TRUNCATED, type Outcome } from "../outcome.ts";
 import { wordNumber } from "../registers.ts";
-import type { Kernel, Tcb, VSpace } from "../state.ts";
+import { TcbSlot, type Kernel, type Tcb, type VSpace } from "../state.ts";
 
 export const PAGE = 4096;
 export const LARGE_PAGE = 2 ** 21;
@@ -90,6 +90,29 @@ export function translate(k: Kernel, v: VSpace, address: number, access: 0 | 1 |
     table = pteTarget(k, entry);
   }
   return -1;
+}
+
+/** How the engine of hosted programs sees memory: through the VSpace of the thread with this trap frame. */
+export function threadMemory(k: Kernel): {
+  /** Physical address, -1 if the thread may not access it so. */
+  translate(frame: number, address: number, access: 0 | 1 | 2): number;
+  /** Changes when a mapping is taken away or weakened, or the thread gets another VSpace. */
+  generation(frame: number): number;
+} {
+  const space = (frame: number): VSpace | undefined => {
+    const t = k.tcbOfFrame[frame]!;
+    return k.vspaces[k.slots.object[t.slots + TcbSlot.VSpace]!];
+  };
+  return {
+    translate(frame, address, access) {
+      const v = space(frame);
+      return v === undefined ? -1 : translate(k, v, address, access);
+    },
+    generation(frame) {
+      const v = space(frame);
+      return v === undefined ? -1 : v.serial * 2 ** 32 + v.generation;
+    },
+  };
 }
 
 export function invokePageTable(k: Kernel, t: Tcb, slot: number, label: number, info: number): Outcome {

@@ -12,8 +12,8 @@ const source = (slot: number, rights = 0, depth = 32): bigint => pair(slot, dept
 const setup = () => {
   const bed = new KernelBed();
   const a = bed.thread("a");
-  bed.object(a, 20, Kind.Endpoint, 5);
-  bed.object(a, 21, Kind.Notification, 6);
+  bed.hold(a, 20, Kind.Endpoint, 5);
+  bed.hold(a, 21, Kind.Notification, 6);
   const cnode = (label: number, ...words: Word[]) => bed.call(a, Slot.CNODE, label, ...words);
   return {
     bed, a,
@@ -70,7 +70,7 @@ describe("CNODE-COPY", () => {
   });
   test("008 reply objects, IRQControl and page tables cannot be copied", () => {
     const { bed, a, retype } = setup();
-    bed.object(a, 30, Kind.Reply, 5);
+    bed.hold(a, 30, Kind.Reply, 5);
     expect(retype(retypeWord(Kind.PageTable), 31)).toEqual(DONE);
     for (const slot of [30, 31]) refuses(bed, a, [Slot.CNODE, CNodeCopy, slotWord(40), source(slot, ALL), Slot.CNODE], ErrorCode.IllegalOperation);
   });
@@ -86,7 +86,7 @@ describe("CNODE-COPY", () => {
     expect(bed.slot(a, 31)!.badge).toBe(77);
     expect(copy(32, Slot.CNODE)).toEqual(DONE);
     expect(bed.call(a, 32, CNodeCopy, slotWord(33), source(20, ALL), 32)).toEqual(DONE);
-    bed.object(a, 40, Kind.Frame, 12);
+    bed.hold(a, 40, Kind.Frame, 12);
     expect(bed.call(a, 40, FrameMap, 0x2_4000, Slot.VSPACE, Right.Read)).toEqual(DONE);
     expect(copy(41, 40)).toEqual(DONE);
     expect(bed.k.slots.mapSpace[a.slots + 41]).toBe(0);
@@ -109,7 +109,7 @@ describe("CNODE-MINT", () => {
   });
   test("003 nothing but endpoints, notifications and CNodes can be minted", () => {
     const { bed, a } = setup();
-    bed.object(a, 30, Kind.Frame, 12);
+    bed.hold(a, 30, Kind.Frame, 12);
     for (const slot of [Slot.TCB, Slot.VSPACE, Slot.UNTYPED, Slot.SC, 30]) refuses(bed, a, [Slot.CNODE, CNodeMint, slotWord(40), source(slot, ALL), Slot.CNODE, 1], ErrorCode.IllegalOperation);
   });
   test("004 fewer than four words are a TruncatedMessage", () => {
@@ -134,7 +134,7 @@ describe("CNODE-MOVE", () => {
     expect(copy(30, 20)).toEqual(DONE);
     expect(move(31, 20)).toEqual(DONE);
     expect(bed.slot(a, 20)).toBeNull();
-    bed.object(a, 40, Kind.Frame, 12);
+    bed.hold(a, 40, Kind.Frame, 12);
     expect(bed.call(a, 40, FrameMap, 0x2_4000, Slot.VSPACE, Right.Read)).toEqual(DONE);
     expect(move(41, 40)).toEqual(DONE);
     expect(remove(41)).toEqual(DONE);
@@ -156,7 +156,7 @@ describe("CNODE-MOVE", () => {
     refuses(bed, a, [Slot.CNODE, CNodeMove, slotWord(21), source(20), Slot.CNODE], ErrorCode.DeleteFirst);
     refuses(bed, a, [Slot.CNODE, CNodeMove, slotWord(30), source(99), Slot.CNODE], ErrorCode.InvalidCapability, 1);
     refuses(bed, a, [Slot.CNODE, CNodeMove, slotWord(30), source(20)], ErrorCode.TruncatedMessage);
-    bed.object(a, 30, Kind.Reply, 5);
+    bed.hold(a, 30, Kind.Reply, 5);
     expect(move(31, 30)).toEqual(DONE);
     expect(bed.slot(a, 31)!.kind).toBe(Kind.Reply);
   });

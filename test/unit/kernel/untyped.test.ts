@@ -8,7 +8,7 @@ const { UntypedRetype, CNodeDelete, CNodeRevoke, CNodeCopy } = Invocation;
 const setup = () => {
   const bed = new KernelBed();
   const a = bed.thread("a");
-  const retype = (what: number, first: number, cnode = Slot.CNODE, from: number = Slot.UNTYPED) => bed.call(a, from, UntypedRetype, what, cnode, first);
+  const retype = (what: number, first: number, cnode: number = Slot.CNODE, from: number = Slot.UNTYPED) => bed.call(a, from, UntypedRetype, what, cnode, first);
   const left = (from: number = Slot.UNTYPED) => {
     const id = bed.slot(a, from)!.object, o = bed.k.objects;
     return o.size(id) - (o.children[id] === 0 ? 0 : o.watermark[id]!);
@@ -69,7 +69,7 @@ describe("UNTYPED-RETYPE", () => {
     const { bed, a } = setup();
     refuses(bed, a, [Slot.UNTYPED, UntypedRetype, retypeWord(Kind.Endpoint, 0, 8), Slot.CNODE, 249], ErrorCode.RangeError, 2, 0, 248);
     refuses(bed, a, [Slot.UNTYPED, UntypedRetype, retypeWord(Kind.Endpoint), Slot.CNODE, 2n ** 64n - 1n], ErrorCode.RangeError, 2, 0, 255);
-    bed.object(a, 23, Kind.Endpoint, 5);
+    bed.hold(a, 23, Kind.Endpoint, 5);
     refuses(bed, a, [Slot.UNTYPED, UntypedRetype, retypeWord(Kind.Endpoint, 0, 8), Slot.CNODE, 20], ErrorCode.DeleteFirst);
   });
   test("009 too little memory is refused with what is left, to the payer only", () => {
@@ -166,7 +166,7 @@ describe("UNTYPED-RETYPE", () => {
   });
   test("017 device memory becomes Frames and Untypeds only, and is not cleared", () => {
     const { bed, a, retype } = setup();
-    const row = bed.object(a, 20, Kind.Untyped, 13);
+    const row = bed.hold(a, 20, Kind.Untyped, 13);
     const id = bed.k.slots.object[row]!;
     bed.k.objects.device[id] = 1;
     bed.k.objects.clean[id] = 8192;

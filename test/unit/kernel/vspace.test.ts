@@ -22,7 +22,7 @@ const setup = () => {
   const flushes = () => bed.machine.log.filter((l) => l === `flushSpace(${a.vspace.space})`).length;
   return {
     bed, a, base, flushes,
-    map: (slot: number, address: number, rights: number, vspace = Slot.VSPACE) => bed.call(a, slot, FrameMap, address, vspace, rights),
+    map: (slot: number, address: number, rights: number, vspace: number = Slot.VSPACE) => bed.call(a, slot, FrameMap, address, vspace, rights),
     unmap: (slot: number) => bed.call(a, slot, FrameUnmap),
     table: (slot: number, address: number, vspace: number = Slot.VSPACE) => bed.call(a, slot, PageTableMap, address, vspace),
     copy: (to: number, from: number, rights = 15) => bed.call(a, Slot.CNODE, CNodeCopy, slotWord(to), pair(from, 32 | (rights << 8)), Slot.CNODE),
@@ -62,7 +62,7 @@ describe("PT-MAP", () => {
   });
   test("005 a large frame in the way is DeleteFirst", () => {
     const { bed, a, table, map } = setup();
-    bed.object(a, 30, Kind.Frame, 21);
+    bed.hold(a, 30, Kind.Frame, 21);
     expect(table(20, FAR)).toEqual(DONE);
     expect(map(30, FAR, RW)).toEqual(DONE);
     refuses(bed, a, [21, PageTableMap, FAR, Slot.VSPACE], ErrorCode.DeleteFirst);
@@ -131,7 +131,7 @@ describe("FRAME-MAP", () => {
   });
   test("002 maps 2 MiB at once", () => {
     const { bed, a, table, map, at, base } = setup();
-    bed.object(a, 30, Kind.Frame, 21);
+    bed.hold(a, 30, Kind.Frame, 21);
     table(20, FAR);
     expect(map(30, FAR + MIB2, RW)).toEqual(DONE);
     expect(at(FAR + 2 * MIB2 - 1, 2)).toBe(base(30) + MIB2 - 1);
