@@ -44,7 +44,7 @@ export default function* main(env: Env): Op<void> {
   });
   const refusal = yield* boot(env, args, machine, entropy);
   if (refusal !== null) return yield* end(reporter, null, { kind: "unbootable", detail: refusal }, null);
-  yield* attachInput(env.sys, console);
+  yield* attachInput(env.sys, args.input === false ? null : console);
   yield* reporter.state({ state: "running" });
   const ending = yield* run(env, args, machine, console, reporter);
   yield* console.flush();
@@ -53,12 +53,13 @@ export default function* main(env: Env): Op<void> {
 
 /** What env.args says, or what is wrong with it. */
 function toArgs(raw: unknown): GuestArgs | string {
-  const { name, ramBytes, cmdline, seed } = (typeof raw === "object" && raw !== null ? raw : {}) as Record<string, unknown>;
+  const { name, ramBytes, cmdline, seed, input } = (typeof raw === "object" && raw !== null ? raw : {}) as Record<string, unknown>;
   if (typeof name !== "string" || typeof cmdline !== "string" || typeof ramBytes !== "number" || !(Number.isSafeInteger(ramBytes) && ramBytes > 0)) return "args need name, ramBytes and cmdline";
-  if (seed === undefined || seed === null) return { name, ramBytes, cmdline };
+  const args = { name, ramBytes, cmdline, ...(input === false ? { input } : {}) };
+  if (seed === undefined || seed === null) return args;
   const isByte = (value: unknown): value is number => typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= 255;
   if (!Array.isArray(seed) || seed.length !== SEED_BYTES || !seed.every(isByte)) return `args.seed is not ${SEED_BYTES} bytes`;
-  return { name, ramBytes, cmdline, seed };
+  return { ...args, seed };
 }
 
 /** Loads the guest and sets its hart to the kernel's entry. What prevents it, or null. */

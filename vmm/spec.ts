@@ -25,6 +25,8 @@ export interface GuestArgs {
   readonly cmdline: string;
   /** 32 bytes, 0..255 each. All randomness that the guest gets comes from them; without them it has no rng device and no seed. */
   readonly seed?: readonly number[];
+  /** false: nothing typed is for this guest. A guest that waits for ever is then known to be stuck. Default true. */
+  readonly input?: boolean;
 }
 
 /** How a guest ended, and the exit status of its VMM then. An `exit` has the status that the guest's init gave (0..255). */

@@ -44,10 +44,11 @@ export function* softwareInterrupt(sys: Sys, vcpu: number): Op<void> {
 }
 
 /**
- * Gives the console a badged capability to our notification. Without input nothing outside can wake the guest, so the notification is unbound:
+ * Gives the console (null: there is no input) a badged capability to our notification. Without input nothing outside can wake the guest, so the notification is unbound:
  * the kernel can then tell a guest that waits for ever (Exit.Stuck) from one that waits for a key.
  */
-export function* attachInput(sys: Sys, console: GuestConsole): Op<void> {
+export function* attachInput(sys: Sys, console: GuestConsole | null): Op<void> {
+  if (console === null) return void (yield* sys.call(InitSlot.TCB, Invocation.TCBBindNotification, [0]));
   const minted = yield* cnodeMint(sys, own(SIGNAL_SLOT), own(InitSlot.Notification), Right.Write, SIGNAL_BADGE);
   const attached = !minted.error && (yield* console.attach(SIGNAL_SLOT));
   if (!attached) yield* tcbBindNotification(sys, InitSlot.TCB, 0);

@@ -138,7 +138,7 @@ function withExec(system: ResolvedSystem, guest: string, { cmdline, archive }: E
   const components = system.components.map((component) => {
     if (component.guest !== guest) return { ...component, essential: false };
     const args: { readonly cmdline?: unknown } = Object(component.args);
-    return { ...component, essential: true, uses: [...component.uses, ...more], args: { ...args, cmdline: `${String(args.cmdline ?? "")} ${cmdline}`.trim() } };
+    return { ...component, essential: true, uses: [...component.uses, ...more], args: { ...args, input: false, cmdline: `${String(args.cmdline ?? "")} ${cmdline}`.trim() } };
   });
   return { ...system, components };
 }

@@ -7,7 +7,7 @@ import { run } from "../../core/kernel/kernel.ts";
 import { Cause } from "../../core/kernel/machine.ts";
 import { setVSpace } from "../../core/kernel/objects/tcb.ts";
 import { threadMemory } from "../../core/kernel/objects/vspace.ts";
-import { ThreadState, type Kernel } from "../../core/kernel/state.ts";
+import { TcbSlot, ThreadState, type Kernel } from "../../core/kernel/state.ts";
 import { openMachine, type BoardMachine } from "../../core/machine/machine.ts";
 import { assemble } from "../support/assemble.ts";
 import { Testbed, TEXT, type Program } from "../support/testbed.ts";

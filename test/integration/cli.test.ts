@@ -275,7 +275,8 @@ describe("bailiwick run", () => {
     it("that panics, resets or hangs ends with the status for it, and says so", () => {
       expect(bailiwick(["run", "--exec", "panic", bare()])).toMatchObject({ status: 82, err: expect.stringMatching(/^bailiwick: guest g failed: its kernel panicked[^]*\n {2}\| Kernel panic/) });
       expect(bailiwick(["run", "--exec", "reboot", "bare"])).toMatchObject({ status: 81, err: expect.stringMatching(/^bailiwick: guest g failed: it reset its machine/) });
-      expect(bailiwick(["run", "--exec", "hang", "--timeout", "3s", "bare"])).toMatchObject({ status: 124, err: expect.stringContaining("--timeout of 3 s is over") });
+      expect(bailiwick(["run", "--exec", "hang", "bare"])).toMatchObject({ status: 83, err: expect.stringContaining("waits for an interrupt that nothing can raise") });
+      expect(bailiwick(["run", "--exec", "spin", "--timeout", "3s", "bare"])).toMatchObject({ status: 124, err: expect.stringContaining("--timeout of 3 s is over") });
     });
 
     it("takes its commands from a pipe", () => {

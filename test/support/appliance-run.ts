@@ -79,6 +79,8 @@ export async function runAppliance(folder: string, { line = new Line(), limitMs 
   const ending = system.run();
   try {
     await during?.(system, line);
+  } catch (error) {
+    throw new Error(`${String(error)}\nThe last events: ${events.slice(-10).map((event) => JSON.stringify(event)).join("\n")}\nThe last output: ${JSON.stringify(line.output.slice(-500))}`, { cause: error });
   } finally {
     if (status === undefined && during !== undefined) system.stop("the test is over");
   }
