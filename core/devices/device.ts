@@ -53,7 +53,7 @@ export interface DmaPort {
 export interface SerialBackend<Output> {
   ready(): boolean;
   output(data: Output): void;
-  /** The device can take input again, after receive() accepted less than it was given. */
+  /** The device can take input: again, after receive() accepted less than it was given, or because its driver has begun to look for some. */
   room(): void;
 }
 

@@ -133,7 +133,8 @@ export class Uart16550 implements Device<UartState> {
   }
 
   read(offset: number, _size: number): number {
-    this.#statusReads = offset === Uart.LSR ? Math.min(this.#statusReads + 1, POLLING) : 0;
+    if (offset !== Uart.LSR) this.#statusReads = 0;
+    else if (this.#statusReads < POLLING && ++this.#statusReads === POLLING && !(this.#ier & Ier.RECEIVE)) this.#backend.room();
     switch (offset) {
       case Uart.RBR_THR:
         return this.#lcr & DLAB ? this.#divisor & 0xff : this.#takeReceived();
@@ -266,8 +267,10 @@ export class Uart16550 implements Device<UartState> {
   #enable(ier: number): void {
     // Enabling the transmit interrupt while the transmitter is empty raises it: drivers start sending this way.
     if (ier & ~this.#ier & Ier.TRANSMIT && this.#toSend.count === 0) this.#transmitPending = true;
+    const listens = (ier & ~this.#ier & Ier.RECEIVE) !== 0;
     this.#ier = ier;
     this.#update();
+    if (listens) this.#backend.room();
   }
 
   #controlFifos(value: number): void {

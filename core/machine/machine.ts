@@ -130,8 +130,9 @@ export function openMachine(options: MachineOptions): BoardMachine {
 function buildDevices(options: MachineOptions, line: (name: BoardDeviceName) => (level: boolean) => void, iommu: Iommu): Record<BoardDeviceName, Device> {
   const { console } = options;
   const waiting: Uint8Array[] = [];
+  // What came before the driver was up would be lost when it sets the device up.
   const feed = (): void => {
-    while (waiting.length > 0) {
+    while (waiting.length > 0 && uart.listening) {
       const piece = waiting[0]!;
       const taken = uart.receive(piece);
       if (taken < piece.length) {

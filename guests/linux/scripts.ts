@@ -43,12 +43,12 @@ fi
 
 finish() {
   # Not even the kernel's farewell is mixed into the output.
-  [ "$1" = "" ] || echo 0 >/proc/sys/kernel/printk
+  echo 0 >/proc/sys/kernel/printk
   # Any change of mode waits until all output has left.
   /bin/busybox stty -F "/dev/$tty" -opost
-  [ -z "$1" ] || echo "exit $1" >&3
+  echo "exit $1" >&3
   /bin/busybox sync
-  /bin/busybox "$2" -f
+  /bin/busybox poweroff -f
 }
 
 if [ -f /bailiwick/exec ]; then
@@ -59,24 +59,26 @@ if [ -f /bailiwick/exec ]; then
   echo ready >&3
   cd /root
   /bin/busybox sh /bailiwick/exec 3>&-
-  finish $? poweroff
+  finish $?
 fi
 
 /bin/busybox --install -s /bin 2>/dev/null
-# What BusyBox's halt, poweroff and reboot send to process 1.
-trap 'finish "" halt' USR1
-trap 'finish "" poweroff' USR2
-trap 'finish "" reboot' TERM
 echo ready >&3
 cd /root
+# In the foreground: a shell without job control, as this one is, has its background commands ignore Ctrl-C for ever.
 # A session leader's first terminal becomes its controlling one: that gives job control and Ctrl-C.
-/bin/busybox setsid /bin/busybox sh -c "exec /bin/busybox sh -l <>/dev/$tty >&0 2>&1 3>&-" &
-wait $!
-finish $? poweroff
+/bin/busybox setsid /bin/busybox sh -c "exec /bin/busybox sh -l <>/dev/$tty >&0 2>&1 3>&-"
+finish $?
 `;
 
 export const PROFILE = `export PATH=/bin:/sbin HOME=/root
 PS1='\\h:\\w\\$ '
+# Process 1 waits for this shell and hears no signal meanwhile: what BusyBox's own would ask of it is done here. Any change of mode waits until all
+# output has left.
+leave() { /bin/busybox stty -opost; /bin/busybox sync; /bin/busybox "$1" -f; }
+halt() { leave halt; }
+poweroff() { leave poweroff; }
+reboot() { leave reboot; }
 `;
 
 /** Prints a line `bench NAME MILLISECONDS` for each part, or `bench NAME failed` where BusyBox lacks the applet. The same on every machine that boots this initramfs. */

@@ -40,7 +40,7 @@ async function runTogether(guests: Readonly<Record<string, Uint8Array>>, over: (
     ...run,
     rounds,
     lines: (guest) => run.output.split("\n").flatMap((line) => line.split(`${guest}: `).slice(1)),
-    ending: (guest) => run.events.filter((event) => event["event"] === "guest" && event["guest"] === guest).at(-1),
+    ending: (guest) => run.events.findLast((event) => event["event"] === "guest" && event["guest"] === guest),
   };
 }
 

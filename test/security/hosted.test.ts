@@ -54,8 +54,9 @@ const PROGRAMS: Readonly<Record<string, string>> = {
     attempt(() => env.mem.load8(0x80000000));
     yield* say(env, "went on after a fault");
   }`,
-  "reads-much": `${LOG}export default function* main(env: Env) {
+  "fills-much": `${LOG}export default function* main(env: Env) {
     attempt(() => env.mem.read(0x40001000, 2 ** 40));
+    attempt(() => env.mem.fill(0x40001000, 2 ** 52, 0));
     yield* say(env, "went on after a fault");
   }`,
   recurses: `${LOG}export default function* main(env: Env) {
@@ -131,8 +132,8 @@ describe("hosted programs that mean harm", () => {
 
   test("a fault counts even when it is caught", () => {
     expect(end("catches-faults")).toMatchObject({ event: "fault", kind: "VMFault", address: 0x8000_0000 });
-    expect(end("reads-much")).toMatchObject({ event: "fault", kind: "VMFault" });
-    expect([...texts("catches-faults"), ...texts("reads-much")]).toEqual([]);
+    expect(end("fills-much")).toMatchObject({ event: "fault", kind: "VMFault", address: 0x4000_2000 });
+    expect([...texts("catches-faults"), ...texts("fills-much")]).toEqual([]);
   });
 
   test.each([

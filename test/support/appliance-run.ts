@@ -49,17 +49,18 @@ export interface Run {
 export interface RunOptions {
   readonly line?: Line;
   readonly limitMs?: number;
-  /** A command for the appliance's only guest. */
+  /** A command for the appliance's only guest, or for `execGuest`. */
   readonly exec?: string;
+  readonly execGuest?: string;
   /** Called with each event as it comes. */
   readonly onEvent?: (event: Record<string, unknown>) => void;
-  /** Called once the machine runs. */
-  readonly during?: (system: System, line: Line) => Promise<void>;
+  /** Called once the machine runs; the machine is stopped when it is done. `ended` waits for the appliance's own end. */
+  readonly during?: (system: System, line: Line, ended: () => Promise<void>) => Promise<void>;
 }
 
 /** Runs the appliance in `folder` to its end, or to the limit (default 20 s). */
-export async function runAppliance(folder: string, { line = new Line(), limitMs = 20_000, exec, onEvent, during }: RunOptions = {}): Promise<Run> {
-  const { system: description, files } = await prepareAppliance(folder, exec === undefined ? {} : { exec: { command: exec } });
+export async function runAppliance(folder: string, { line = new Line(), limitMs = 20_000, exec, execGuest, onEvent, during }: RunOptions = {}): Promise<Run> {
+  const { system: description, files } = await prepareAppliance(folder, exec === undefined ? {} : { exec: { command: exec, ...(execGuest === undefined ? {} : { guest: execGuest }) } });
   const events: Record<string, unknown>[] = [];
   let status: number | undefined;
   const system = await boot({
@@ -78,7 +79,7 @@ export async function runAppliance(folder: string, { line = new Line(), limitMs 
   const limit = setTimeout(() => system.stop("limit"), limitMs);
   const ending = system.run();
   try {
-    await during?.(system, line);
+    await during?.(system, line, () => until("the appliance ends", () => status !== undefined));
   } catch (error) {
     throw new Error(`${String(error)}\nThe last events: ${events.slice(-10).map((event) => JSON.stringify(event)).join("\n")}\nThe last output: ${JSON.stringify(line.output.slice(-500))}`, { cause: error });
   } finally {

@@ -149,12 +149,16 @@ describe("16550: receiving", () => {
       put(Uart.RBR_THR, 0x2e);
     }
     expect(uart.listening).toBe(false);
+    asked = 0;
     for (let i = 0; i < 8; i++) get(Uart.LSR);
-    expect(uart.listening).toBe(true);
+    expect([uart.listening, asked]).toEqual([true, 1]);
     put(Uart.SCR, 0);
     expect(uart.listening).toBe(false);
     put(Uart.IER, Ier.RECEIVE);
-    expect(uart.listening).toBe(true);
+    expect([uart.listening, asked]).toEqual([true, 2]);
+    get(Uart.LSR);
+    put(Uart.IER, Ier.RECEIVE);
+    expect(asked).toBe(2);
   });
 });
 

@@ -1,5 +1,8 @@
 // Notification: a word of bits that signals add to and one wait takes whole. It may be bound to a thread, which then
-// receives signals wherever it waits for messages. Source: seL4 manual, "Notifications".
+// receives signals wherever it waits for messages.
+//
+// NTF-1  Nobody waits for a word that is there; a bound notification and its thread name each other.
+// Source: seL4 manual, "Notifications".
 import { ErrorCode } from "../../../caps/abi/numbers.ts";
 import { cancelWait } from "../cancel.ts";
 import { takeWord } from "../ipc.ts";
@@ -8,7 +11,7 @@ import { setError, setResult } from "../registers.ts";
 import { wake } from "../scheduler.ts";
 import { ThreadState, type Kernel, type Notification, type Tcb } from "../state.ts";
 import { forgetNotification } from "./irq.ts";
-import { notifyVcpu } from "./vcpu.ts";
+import { notifyVcpu, unbindThread } from "./vcpu.ts";
 
 export function createNotification(k: Kernel, id: number): void {
   k.notifications[id] = { id, head: 0, tail: 0, wordLo: 0, wordHi: 0, boundTcb: 0 };
@@ -16,7 +19,7 @@ export function createNotification(k: Kernel, id: number): void {
 
 export function destroyNotification(k: Kernel, id: number): void {
   const n = k.notifications[id]!;
-  if (n.boundTcb !== 0) k.tcbs[n.boundTcb]!.boundNotification = 0;
+  if (n.boundTcb !== 0) unbindThread(k, k.tcbs[n.boundTcb]!);
   while (n.head !== 0) {
     const t = k.tcbs[n.head]!;
     cancelWait(k, t);

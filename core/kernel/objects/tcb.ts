@@ -11,6 +11,7 @@ import { dequeue, unready, wake } from "../scheduler.ts";
 import { TcbSlot, ThreadState, type Kernel, type Tcb } from "../state.ts";
 import { breaksWx, countMapping } from "./frame.ts";
 import { IN_TCB } from "./mapping.ts";
+import { unbindThread } from "./vcpu.ts";
 import { PAGE, USER_TOP } from "./vspace.ts";
 
 export function createTcb(k: Kernel, id: number): void {
@@ -202,8 +203,9 @@ function readRegisters(k: Kernel, caller: Tcb, t: Tcb): Outcome {
 
 function bindNotification(k: Kernel, caller: Tcb, t: Tcb): Outcome {
   if (wordLo(k, caller, 0) === 0 && wordHi(k, caller, 0) === 0) {
-    if (t.boundNotification !== 0) k.notifications[t.boundNotification]!.boundTcb = 0;
-    t.boundNotification = 0;
+    if (t.boundNotification === 0) return 0;
+    k.notifications[t.boundNotification]!.boundTcb = 0;
+    unbindThread(k, t);
     return 0;
   }
   const arg = capArgument(k, caller, 0, Kind.Notification);

@@ -1,5 +1,7 @@
 // VCPU: a virtual hart. Its memory is the Frames mapped into it (the second stage); its VMM enters it with VCPURun, a
 // call that is answered by the exit. While the guest runs, it runs as the VMM's thread: with its priority and time.
+//
+// VCPU-1  A VCPU and the thread inside VCPURun name each other.
 // Source: the shape of seL4's VCPU and Linux's KVM_RUN; the guest sees RISC-V Privileged 1.12 below supervisor mode's SBI.
 import { infoLength, toInfo } from "../../../caps/abi/message.ts";
 import { Exit, Invocation, Kind, Right } from "../../../caps/abi/numbers.ts";
@@ -199,8 +201,15 @@ function waitForInterrupt(k: Kernel, t: Tcb, v: Vcpu): void {
   unready(k, t);
   t.state = ThreadState.WaitingVcpu;
   if (!timer) return;
-  k.waitingVcpus.push(v.id);
+  // It may have left and come back since it was listed.
+  if (!k.waitingVcpus.includes(v.id)) k.waitingVcpus.push(v.id);
   k.nextTimer = Math.min(k.nextTimer, due);
+}
+
+/** Nothing signals the thread any more: a guest whose timer is not armed either would wait for ever. */
+export function unbindThread(k: Kernel, t: Tcb): void {
+  t.boundNotification = 0;
+  if (t.state === ThreadState.WaitingVcpu && timerDue(k, k.vcpus[t.vcpu]!) === Infinity) finish(k, t, Exit.Stuck, 0);
 }
 
 /** When a waiting guest's timer is due, in ticks of the machine. */

@@ -1,0 +1,134 @@
+// Capabilities as a child would draw them: objects, and capabilities that know their parent and children. No lists, no ranges, no flags in
+// bits. Who descends from whom is written down when a capability is made, where the kernel works it out from what stands where.
+
+export interface Thing {
+  readonly kind: ThingKind;
+  readonly bits: number;
+  readonly from: Thing | null;
+  readonly caps: Set<Cap>;
+  /** An Untyped: what is alive of what was made from it, and how far it has handed out. */
+  readonly made: Set<Thing>;
+  used: number;
+  /** A CNode's slots. */
+  readonly slots: (Cap | null)[];
+}
+export type ThingKind = "Untyped" | "CNode" | "TCB" | "Endpoint" | "Notification" | "Reply" | "SchedContext" | "PageTable" | "Frame";
+
+export interface Cap {
+  readonly thing: Thing;
+  readonly rights: number;
+  badge: number;
+  /** Whether what is derived from it is its own, or its parent's. */
+  original: boolean;
+  parent: Cap | null;
+  readonly children: Set<Cap>;
+  place: Place;
+}
+export interface Place {
+  readonly cnode: Thing;
+  readonly index: number;
+}
+
+const BADGED: ReadonlySet<ThingKind> = new Set<ThingKind>(["Endpoint", "Notification"]);
+const NEVER_COPIED: ReadonlySet<ThingKind> = new Set<ThingKind>(["Reply", "PageTable"]);
+
+export const newThing = (kind: ThingKind, bits: number, from: Thing | null, slots = 0): Thing =>
+  ({ kind, bits, from, caps: new Set(), made: new Set(), used: 0, slots: Array.from({ length: slots }, () => null) });
+
+export const at = (place: Place): Cap | null => place.cnode.slots[place.index]!;
+
+export function put(thing: Thing, place: Place, parent: Cap | null, rights: number, badge: number, original: boolean): Cap {
+  const cap: Cap = { thing, rights, badge, original, parent, children: new Set(), place };
+  thing.caps.add(cap);
+  parent?.children.add(cap);
+  place.cnode.slots[place.index] = cap;
+  return cap;
+}
+
+/** Objects from an Untyped, all or none. `size` in bytes. */
+export function retype(source: Cap, kind: ThingKind, bits: number, slots: number, places: readonly Place[]): boolean {
+  const untyped = source.thing;
+  if ([...source.children].some((c) => c.thing === untyped)) return false;
+  if (places.some((p) => p.index >= p.cnode.slots.length || at(p) !== null)) return false;
+  const used = untyped.made.size === 0 ? 0 : untyped.used;
+  const start = Math.ceil(used / 2 ** bits) * 2 ** bits, end = start + places.length * 2 ** bits;
+  if (end > 2 ** untyped.bits) return false;
+  untyped.used = end;
+  for (const place of places) {
+    const thing = newThing(kind, bits, untyped, slots);
+    untyped.made.add(thing);
+    put(thing, place, source, 15, 0, true);
+  }
+  return true;
+}
+
+const parentOfCopy = (source: Cap): Cap | null => (source.original ? source : source.parent);
+
+export function copy(from: Place, to: Place, rights: number, badge: number | null): boolean {
+  const source = at(from);
+  if (source === null || at(to) !== null) return false;
+  const { kind } = source.thing;
+  if (badge !== null && !mayBadge(source, badge)) return false;
+  if (NEVER_COPIED.has(kind) || (kind === "Untyped" && (source.thing.made.size > 0 || source.children.size > 0))) return false;
+  const changed = BADGED.has(kind) && badge !== null && badge !== source.badge;
+  put(source.thing, to, parentOfCopy(source), source.rights & rights, badge ?? source.badge, kind === "Untyped" || changed);
+  return true;
+}
+
+function mayBadge(source: Cap, badge: number): boolean {
+  if (BADGED.has(source.thing.kind)) return source.badge === 0;
+  return source.thing.kind === "CNode" && badge === 0;
+}
+
+export function move(from: Place, to: Place, badge: number | null): boolean {
+  const cap = at(from);
+  if (cap === null || at(to) !== null) return false;
+  if (badge !== null) {
+    if (!mayBadge(cap, badge) || (cap.original && cap.children.size > 0)) return false;
+    if (badge !== cap.badge) cap.original = true;
+    cap.badge = badge;
+  }
+  from.cnode.slots[from.index] = null;
+  to.cnode.slots[to.index] = cap;
+  cap.place = to;
+  return true;
+}
+
+export function remove(cap: Cap): void {
+  cap.place.cnode.slots[cap.place.index] = null;
+  cap.parent?.children.delete(cap);
+  for (const child of cap.children) {
+    child.parent = cap.parent;
+    cap.parent?.children.add(child);
+  }
+  cap.children.clear();
+  cap.thing.caps.delete(cap);
+  if (cap.thing.caps.size > 0) return;
+  for (const inside of cap.thing.slots) if (inside !== null && at(inside.place) === inside) remove(inside);
+  bury(cap.thing);
+}
+
+/** Its memory is free when nothing made from it is alive either. */
+function bury(thing: Thing): void {
+  if (thing.caps.size > 0 || thing.made.size > 0) return;
+  const { from } = thing;
+  if (from === null) return;
+  from.made.delete(thing);
+  if (from.caps.size === 0) bury(from);
+}
+
+export function descendants(cap: Cap): Set<Cap> {
+  const all = new Set<Cap>();
+  const add = (c: Cap): void => {
+    for (const child of c.children) {
+      all.add(child);
+      add(child);
+    }
+  };
+  if (cap.original) add(cap);
+  return all;
+}
+
+export function revoke(cap: Cap): void {
+  for (let [next] = descendants(cap); next !== undefined; [next] = descendants(cap)) remove(next);
+}
