@@ -42,8 +42,9 @@ then ? says what else there is. Without a terminal, input comes from a pipe or f
   -v, --verbose     say also what went well
 
 Exit status: that of what ended the run (an essential component, or the command of
---exec); 1 an error, 2 usage, 70 a component faulted, 81 the guest reset itself,
-82 it panicked, 83 it is stuck, 84 it broke its machine, 124 timeout, 130 interrupted.`,
+--exec); 1 an error, 2 usage, 70 a component faulted, 80 the guest cannot be booted,
+81 it reset itself, 82 it panicked, 83 it is stuck, 84 it broke its machine,
+124 timeout, 130 interrupted.`,
   async run(args) {
     const { values, positionals } = parseOptions(args, OPTIONS);
     const target = onlyTarget(positionals);
