@@ -95,7 +95,7 @@ function checkReplies(k: Kernel): void {
 }
 
 function onStack(k: Kernel, reply: Reply): boolean {
-  for (let r = k.schedContexts[reply.donated]?.lent ?? 0; r !== 0; r = k.replies[r]?.below ?? 0) if (r === reply.id) return true;
+  for (let r = k.schedContexts[reply.donated]?.lent ?? 0, steps = 0; r !== 0 && steps < k.replies.length; r = k.replies[r]?.below ?? 0, steps++) if (r === reply.id) return true;
   return false;
 }
 

@@ -30,7 +30,7 @@ type Command =
   | { readonly do: "delete" | "revoke"; readonly at: Spot };
 
 class World {
-  readonly bed = new KernelBed(new FakeMachine(2 ** 21));
+  readonly bed = new KernelBed(new FakeMachine(2 ** 22));
   readonly a: Program = this.bed.thread("a");
   readonly root = model.newThing("CNode", 0, null, SLOTS);
 
@@ -88,7 +88,8 @@ class World {
         if (at === null) return null;
         const kernel = call(at.cptr, command.do === "delete" ? I.CNodeDelete : I.CNodeRevoke, pair(at.index, at.depth));
         const cap = model.at(at.place);
-        if (cap !== null) command.do === "delete" ? model.remove(cap) : model.revoke(cap);
+        if (cap !== null && command.do === "delete") model.remove(cap);
+        if (cap !== null && command.do === "revoke") model.revoke(cap);
         return { kernel, model: true };
       }
       default: {
@@ -113,7 +114,7 @@ class World {
     const walk = (cnode: Thing, first: number): void => {
       cnode.slots.forEach((cap, i) => {
         const row = first + i;
-        expect(s.isEmpty(row), `slot ${i}`).toBe(cap === null);
+        expect(s.isEmpty(row), `slot ${i} of object ${idOf.get(cnode) ?? 0}`).toBe(cap === null);
         if (cap === null) return;
         rowOf.set(cap, row);
         expect({ kind: s.kind[row], rights: s.rights[row], badge: s.badgeLo[row] }).toEqual({ kind: Kind[cap.thing.kind], rights: cap.rights, badge: cap.badge });

@@ -129,6 +129,7 @@ export function descendants(cap: Cap): Set<Cap> {
   return all;
 }
 
+/** All of them, even when the capability itself goes on the way, because the CNode that it is in is one of them. */
 export function revoke(cap: Cap): void {
-  for (let [next] = descendants(cap); next !== undefined; [next] = descendants(cap)) remove(next);
+  for (const next of descendants(cap)) if (next.thing.caps.has(next)) remove(next);
 }

@@ -37,7 +37,9 @@ export class IpcModel {
     this.owed = own.map(() => ({ caller: null, loan: null }));
     this.loans = own.map(() => []);
     const lists = (n: number): Actor[][] => Array.from({ length: n }, () => []);
-    this.senders = lists(endpoints), this.receivers = lists(endpoints), this.waiters = lists(notifications);
+    this.senders = lists(endpoints);
+    this.receivers = lists(endpoints);
+    this.waiters = lists(notifications);
     this.words = Array.from({ length: notifications }, () => 0);
   }
 

@@ -32,7 +32,7 @@ type Act = { readonly by: number } & (
 );
 
 class World {
-  readonly bed = new KernelBed(new FakeMachine(2 ** 23));
+  readonly bed = new KernelBed(new FakeMachine(2 ** 24));
   readonly model = new IpcModel(OWN, ENDPOINTS, NOTIFICATIONS);
   readonly director = this.bed.thread("director", { priority: 200 });
   readonly threads = OWN.map((_, i) => this.bed.thread(`actor${i}`));
@@ -195,7 +195,10 @@ test("MODEL-IPC any sequence of calls leaves every thread where the naive model 
       for (const a of acts) {
         world.step(a);
         world.compare();
-        for (const actor of world.model.actors) seen.add(actor.doing), seen.add(actor.time === null ? "no time" : actor.time === actor.name ? "own time" : "lent time");
+        for (const actor of world.model.actors) {
+          seen.add(actor.doing);
+          seen.add(actor.time === null ? "no time" : actor.time === actor.name ? "own time" : "lent time");
+        }
         for (const stack of world.model.loans) seen.add(`lent ${stack.length} deep`);
       }
     }),

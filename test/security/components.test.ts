@@ -91,9 +91,11 @@ describe("programs that mean harm", () => {
     expect(end("data-runs")).toMatchObject({ event: "fault", kind: "VMFault", reason: expect.stringMatching(/^fetch at 0x3ff[0-9a-f]{5}, /) });
   });
 
-  test("a million random system calls, and eight programs that make them without care: the kernel stands", () => {
+  test("a million random system calls, and eight programs that make them with little care for themselves: the kernel stands", () => {
     expect(lines("million")).toEqual(["many were done, many were errors"]);
     expect(end("million")).toMatchObject({ event: "exit", status: 0 });
-    for (const name of WILD) expect(run.events, name).toContainEqual({ event: "log", component: name, text: "still here" });
+    // One line at the start and one for each ten thousand calls.
+    const made = run.events.filter(({ component, text }) => WILD.includes(String(component)) && text === "still here");
+    expect(made.length).toBeGreaterThan(WILD.length);
   });
 });

@@ -44,6 +44,7 @@ export class Testbed {
     const size = 2 ** bits;
     const base = Math.ceil(this.#next / size) * size;
     this.#next = base + size;
+    if (this.#next > this.k.machine.ramBase + this.k.machine.ram.byteLength) throw new RangeError("the testbed's machine has too little RAM");
     const row = this.#boot++;
     install(this.k, row, kind, createObject(this.k, kind, base, bits, 0), ALL_RIGHTS, 0);
     return row;

@@ -1,5 +1,5 @@
 /*
- * fuzz.h: random system calls. Guarded, what could only end or block the caller itself is left out, so that it lasts; wild, nothing is.
+ * fuzz.h: random system calls, and which of them could only end or block their caller itself.
  */
 #pragma once
 #include <bailiwick.h>
@@ -51,7 +51,7 @@ static uint32_t named(uint64_t word) { return (uint32_t)word; }
 static int needed(uint32_t slot) { return slot < OWN_FIRST; }
 
 /* Whether the call could end or block its caller, which is its right and no attack. */
-static inline int harms_itself(const struct fuzz_call *c) {
+static int harms_itself(const struct fuzz_call *c) {
     const uint32_t label = (uint32_t)(c->info >> BW_INFO_LABEL_SHIFT) & BW_INFO_LABEL_MASK;
     switch (c->number) {
     case BW_SYS_RECV:

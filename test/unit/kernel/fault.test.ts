@@ -48,7 +48,8 @@ describe("FAULT-MESSAGE", () => {
   test("004 an unknown system call: pc after the ecall, number, a0", () => {
     for (const number of [0, 11, 93, 2 ** 32 + 1, 2n ** 63n]) {
       const { bed, keeper, t, pc } = setup();
-      bed.set(t.tcb, Reg.a7, number), bed.set(t.tcb, Reg.a0, 77);
+      bed.set(t.tcb, Reg.a7, number);
+      bed.set(t.tcb, Reg.a0, 77);
       expect(bed.trap(t)).toBe("fault");
       expect(bed.recv(keeper, EP, REPLY)).toEqual(answered(Fault.UnknownSyscall, [pc + 4, Number(number), 77], KEEPER_BADGE));
     }
@@ -107,7 +108,8 @@ describe("FAULT-KEEPER", () => {
     bed.hold(chief, REPLY, Kind.Reply, 5);
     bed.give(keeper, 40, ep, 15, 99);
     bed.call(keeper, Slot.TCB, TCBSetSpace, 40, Slot.CNODE, Slot.VSPACE);
-    bed.recv(chief, EP, REPLY), bed.recv(keeper, EP, REPLY);
+    bed.recv(chief, EP, REPLY);
+    bed.recv(keeper, EP, REPLY);
     bed.except(t, Cause.LoadPage, 8);
     bed.except(keeper, Cause.StorePage, 16);
     expect(bed.answer(chief)).toMatchObject({ label: Fault.VMFault, badge: 99 });

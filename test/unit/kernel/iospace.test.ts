@@ -15,7 +15,9 @@ const setup = () => {
   const bed = new KernelBed();
   const a = bed.thread("a");
   [IO, IO2].forEach((slot, device) => install(bed.k, a.slots + slot, Kind.IOSpace, createIoSpace(bed.k, device), 15, 0));
-  bed.hold(a, F, Kind.Frame, 12), bed.hold(a, BIG, Kind.Frame, 21), bed.hold(a, G, Kind.Frame, 12);
+  bed.hold(a, F, Kind.Frame, 12);
+  bed.hold(a, BIG, Kind.Frame, 21);
+  bed.hold(a, G, Kind.Frame, 12);
   const port = bed.machine.iommu.port(0);
   const at = (slot: number) => bed.physical(bed.k.objects.base[bed.slot(a, slot)!.object]!);
   return { bed, a, port, at, map: (frame: number, address: number, rights: number, io = IO) => bed.call(a, io, IOSpaceMap, frame, address, rights) };
@@ -69,7 +71,8 @@ describe("IO-MAP", () => {
   });
   test("004 a right the frame's capability lacks is not the device's", () => {
     const { bed, a } = setup();
-    bed.share(a, F, a, 30, R), bed.share(a, F, a, 31, W);
+    bed.share(a, F, a, 30, R);
+    bed.share(a, F, a, 31, W);
     refuses(bed, a, [IO, IOSpaceMap, 30, 0, RW], ErrorCode.MissingRight, W);
     refuses(bed, a, [IO, IOSpaceMap, 31, 0, RW], ErrorCode.MissingRight, R);
   });
@@ -145,7 +148,9 @@ describe("DMA", () => {
   };
   test("001 an access across frames is one access: all of it is allowed, or nothing is done", () => {
     const { io, ram, written } = iommu();
-    io.map(0, 0x1000, 0x8000_4000, 4096, RW), io.map(0, 0x2000, 0x8000_2000, 4096, RW), io.map(0, 0x3000, 0x8000_8000, 4096, R);
+    io.map(0, 0x1000, 0x8000_4000, 4096, RW);
+    io.map(0, 0x2000, 0x8000_2000, 4096, RW);
+    io.map(0, 0x3000, 0x8000_8000, 4096, R);
     const port = io.port(0), bytes = new Uint8Array(ram);
     expect(port.write(0x1ffe, Uint8Array.of(1, 2, 3, 4))).toBeNull();
     expect([bytes[0x4ffe], bytes[0x4fff], bytes[0x2000], bytes[0x2001]]).toEqual([1, 2, 3, 4]);

@@ -362,7 +362,10 @@ describe("IPC-BROKEN", () => {
     const { bed, client, other, server } = setup();
     const last = bed.thread("last");
     bed.call(other, Slot.UNTYPED, UntypedRetype, retypeWord(Kind.Endpoint, 0, 2), Slot.CNODE, 30);
-    for (const p of [client, server, last]) bed.share(other, 30, p, 30), bed.share(other, 31, p, 31);
+    for (const p of [client, server, last]) {
+      bed.share(other, 30, p, 30);
+      bed.share(other, 31, p, 31);
+    }
     bed.call(client, 30, 1);
     bed.send(server, 30, 2);
     bed.recv(last, 31);

@@ -33,7 +33,8 @@ describe("NTF-SIGNAL", () => {
   });
   test("002 the longest waiting thread takes the word, the next one the next", () => {
     const { bed, a, b, c } = setup();
-    bed.wait(a, NTF), bed.wait(c, NTF);
+    bed.wait(a, NTF);
+    bed.wait(c, NTF);
     bed.signal(b, ONE);
     expect([a.tcb.state, c.tcb.state]).toEqual([ThreadState.Ready, ThreadState.BlockedOnNotification]);
     expect(bed.answer(a)).toEqual(answered(0, [], 1));

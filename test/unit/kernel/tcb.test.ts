@@ -79,7 +79,10 @@ describe("TCB-BUFFER", () => {
   });
   test("002 addresses are multiples of 1024 below 256 GiB; the frame is one of 4 KiB of RAM that may be read and written", () => {
     const { bed, a } = setup();
-    bed.hold(a, 50, Kind.Frame, 12), bed.hold(a, 51, Kind.Frame, 21), bed.hold(a, 52, Kind.Frame, 12, Right.Read), bed.hold(a, 53, Kind.Frame, 12, Right.Write);
+    bed.hold(a, 50, Kind.Frame, 12);
+    bed.hold(a, 51, Kind.Frame, 21);
+    bed.hold(a, 52, Kind.Frame, 12, Right.Read);
+    bed.hold(a, 53, Kind.Frame, 12, Right.Write);
     const device = bed.hold(a, 54, Kind.Frame, 12);
     bed.k.objects.device[bed.k.slots.object[device]!] = 1;
     refuses(bed, a, [T, I.TCBSetIPCBuffer, BUFFER + 512, 50], ErrorCode.AlignmentError, 0);
@@ -169,8 +172,10 @@ describe("TCB-SUSPEND", () => {
     BlockedOnSend: ({ bed, t }) => void bed.call(t, EP, 1),
     BlockedOnReceive: ({ bed, t }) => void bed.recv(t, EP, REPLY),
     BlockedOnReply: ({ bed, a, t }) => {
-      bed.share(t, EP, a, 60), bed.share(t, REPLY, a, 61);
-      bed.recv(a, 60, 61), bed.call(t, EP, 1);
+      bed.share(t, EP, a, 60);
+      bed.share(t, REPLY, a, 61);
+      bed.recv(a, 60, 61);
+      bed.call(t, EP, 1);
     },
     BlockedOnNotification: ({ bed, t }) => {
       bed.hold(t, 60, Kind.Notification, 6);
@@ -201,7 +206,10 @@ describe("TCB-SUSPEND", () => {
       const { bed, a, t } = s;
       const id = t.tcb.id;
       // All capabilities to the TCB descend from the boot's.
-      for (const [p, slot] of [[t, Slot.TCB], [a, T]] as const) bed.k.slots.isEmpty(p.slots + slot) || bed.finish(a, slot === T ? Slot.CNODE : 41, I.CNodeDelete, slotWord(slot));
+      for (const [p, slot] of [[t, Slot.TCB], [a, T]] as const) {
+        if (bed.k.slots.isEmpty(p.slots + slot)) continue;
+        bed.finish(a, slot === T ? Slot.CNODE : 41, I.CNodeDelete, slotWord(slot));
+      }
       moveSlot(bed.k.slots, t.rows.tcb, a.slots + 72);
       expect(bed.finish(a, Slot.CNODE, I.CNodeDelete, slotWord(72))).toEqual(DONE);
       expect(bed.k.tcbs[id]).toBeUndefined();

@@ -63,11 +63,13 @@ describe("SC-CONFIGURE", () => {
   test("004 gives an exhausted thread its time at once", () => {
     const { bed, boss, worker, sc } = setup();
     const a = worker("a", {}, 1000, 100_000);
-    bed.force(a.tcb), bed.pass(MS);
+    bed.force(a.tcb);
+    bed.pass(MS);
     expect(sc(a).exhausted).toBe(true);
     expect(bed.call(boss, CONTROL, SchedControlConfigure, a.scSlot, 1000, 100_000)).toEqual(DONE);
     expect(isRunnable(bed.k, a.tcb)).toBe(true);
-    bed.force(a.tcb), bed.pass(MS);
+    bed.force(a.tcb);
+    bed.pass(MS);
     expect(sc(a).exhausted).toBe(true);
   });
 });
@@ -124,7 +126,8 @@ describe("SC-CONSUMED", () => {
   test("001 tells the microseconds used since the last question", () => {
     const { bed, boss, worker } = setup();
     const a = worker("a");
-    bed.force(a.tcb), bed.pass(2500);
+    bed.force(a.tcb);
+    bed.pass(2500);
     expect(bed.call(boss, a.scSlot, SchedContextConsumed)).toEqual(answered(0, [250]));
     expect(bed.call(boss, a.scSlot, SchedContextConsumed)).toEqual(answered(0, [0]));
   });
@@ -153,8 +156,10 @@ describe("DONATION", () => {
     const all = setup();
     const { bed, worker, serve, passive } = all;
     const b = worker("b"), a = worker("a"), client = worker("client");
-    serve(b, [a], 30), serve(a, [client]);
-    bed.recv(b, 30, 31), bed.recv(a, EP, REPLY);
+    serve(b, [a], 30);
+    serve(a, [client]);
+    bed.recv(b, 30, 31);
+    bed.recv(a, EP, REPLY);
     if (times.b === false) passive(b);
     if (times.a === false) passive(a);
     bed.call(client, EP + 10, 1);
@@ -214,7 +219,8 @@ describe("DONATION", () => {
     serve(server, [client]);
     bed.recv(server, EP, REPLY);
     bed.call(client, EP + 10, 1);
-    bed.force(server.tcb), bed.pass(MS);
+    bed.force(server.tcb);
+    bed.pass(MS);
     expect([sc(client).exhausted, server.tcb.sc, isRunnable(bed.k, server.tcb)]).toEqual([true, server.tcb.homeSc, true]);
     bed.send(server, REPLY, 2);
     expect([client.tcb.state, isRunnable(bed.k, client.tcb)]).toEqual([ThreadState.Ready, false]);
@@ -228,7 +234,8 @@ describe("DONATION", () => {
     bed.recv(server, EP, REPLY);
     passive(server);
     bed.call(client, EP + 10, 1);
-    bed.force(server.tcb), bed.pass(MS);
+    bed.force(server.tcb);
+    bed.pass(MS);
     expect([sc(client).exhausted, server.tcb.sc, isRunnable(bed.k, server.tcb)]).toEqual([true, sc(client).id, false]);
     bed.pass(100 * MS);
     expect(isRunnable(bed.k, server.tcb)).toBe(true);
@@ -238,10 +245,14 @@ describe("DONATION", () => {
   test("007 a budget that ends two calls deep: the middle, with time of its own, goes on with that after its answer", () => {
     const { bed, worker, serve, sc } = setup();
     const b = worker("b"), a = worker("a"), client = worker("client", {}, 1000, 100_000);
-    serve(b, [a], 30), serve(a, [client]);
-    bed.recv(b, 30, 31), bed.recv(a, EP, REPLY);
-    bed.call(client, EP + 10, 1), bed.call(a, 40, 2);
-    bed.force(b.tcb), bed.pass(MS);
+    serve(b, [a], 30);
+    serve(a, [client]);
+    bed.recv(b, 30, 31);
+    bed.recv(a, EP, REPLY);
+    bed.call(client, EP + 10, 1);
+    bed.call(a, 40, 2);
+    bed.force(b.tcb);
+    bed.pass(MS);
     expect([sc(client).exhausted, b.tcb.sc]).toEqual([true, b.tcb.homeSc]);
     bed.replyRecv(b, 30, 31);
     expect([a.tcb.sc, isRunnable(bed.k, a.tcb)]).toEqual([a.tcb.homeSc, true]);
@@ -253,8 +264,10 @@ describe("DONATION", () => {
     const server = worker("server"), one = worker("one"), two = worker("two");
     serve(server, [one, two]);
     bed.hold(server, 25, Kind.Reply, 5);
-    bed.recv(server, EP, REPLY), bed.call(one, EP + 10, 1);
-    bed.recv(server, EP, 25), bed.call(two, EP + 10, 2);
+    bed.recv(server, EP, REPLY);
+    bed.call(one, EP + 10, 1);
+    bed.recv(server, EP, 25);
+    bed.call(two, EP + 10, 2);
     expect([server.tcb.sc, sc(one).tcb]).toEqual([sc(two).id, 0]);
     bed.send(server, REPLY, 1);
     expect([one.tcb.sc, server.tcb.sc]).toEqual([sc(one).id, sc(two).id]);
@@ -299,7 +312,8 @@ describe("SCHED", () => {
   });
   test("004 full SchedContexts take turns of their budget", () => {
     const { bed, boss, worker, current } = setup();
-    worker("a", {}, 1000, 1000), worker("b", {}, 1000, 1000);
+    worker("a", {}, 1000, 1000);
+    worker("b", {}, 1000, 1000);
     bed.call(boss, Slot.TCB, TCBSuspend);
     const order = [];
     for (let i = 0; i < 4; i++) {
@@ -311,7 +325,8 @@ describe("SCHED", () => {
   });
   test("005 a partial budget runs once in its period, and leaves the rest to lower priorities", () => {
     const { bed, boss, worker, current } = setup();
-    worker("high", { priority: 150 }, 2000, 10_000), worker("low", { priority: 10 });
+    worker("high", { priority: 150 }, 2000, 10_000);
+    worker("low", { priority: 10 });
     bed.call(boss, Slot.TCB, TCBSuspend);
     const used = { high: 0, low: 0 };
     for (let i = 0; i < 100; i++) {

@@ -18,7 +18,8 @@ const RW = Right.Read | Right.Write;
 let bed: KernelBed, vmm: Program, other: Program;
 beforeEach(() => {
   bed = new KernelBed();
-  vmm = bed.thread("vmm"), other = bed.thread("other");
+  vmm = bed.thread("vmm");
+  other = bed.thread("other");
   bed.call(vmm, Slot.UNTYPED, I.UntypedRetype, retypeWord(Kind.VCPU), Slot.CNODE, V);
   bed.call(vmm, Slot.UNTYPED, I.UntypedRetype, retypeWord(Kind.Frame, 12, 4), Slot.CNODE, F);
   const ntf = bed.hold(vmm, NTF, Kind.Notification, 6);

@@ -73,7 +73,9 @@ describe("PT-MAP", () => {
 describe("PT-UNMAP", () => {
   test("001 takes all below it out of the space, and flushes it", () => {
     const { bed, a, table, map, at, flushes } = setup();
-    table(20, FAR), table(21, FAR), map(22, FAR, RW);
+    table(20, FAR);
+    table(21, FAR);
+    map(22, FAR, RW);
     const before = flushes();
     expect(bed.call(a, 21, PageTableUnmap)).toEqual(DONE);
     expect(at(FAR, 1)).toBe(-1);
@@ -82,7 +84,9 @@ describe("PT-UNMAP", () => {
   });
   test("002 a table that is mapped again brings nothing back: its old entries are gone", () => {
     const { bed, a, table, map, at, remove } = setup();
-    table(20, FAR), table(21, FAR), map(22, FAR, RW);
+    table(20, FAR);
+    table(21, FAR);
+    map(22, FAR, RW);
     expect(bed.call(a, 21, PageTableUnmap)).toEqual(DONE);
     expect(table(21, FAR + MIB2)).toEqual(DONE);
     expect(at(FAR + MIB2, 1)).toBe(-1);
@@ -91,7 +95,9 @@ describe("PT-UNMAP", () => {
   });
   test("003 an upper table that is mapped again does not lead to a lower one that may be gone", () => {
     const { bed, a, table, map, at, remove } = setup();
-    table(20, FAR), table(21, FAR), map(22, FAR, RW);
+    table(20, FAR);
+    table(21, FAR);
+    map(22, FAR, RW);
     expect(bed.call(a, 20, PageTableUnmap)).toEqual(DONE);
     expect(remove(21)).toEqual(DONE);
     expect(table(20, FAR + GIB)).toEqual(DONE);
@@ -100,7 +106,9 @@ describe("PT-UNMAP", () => {
   test("004 a table of a VSpace that is gone brings nothing into another", () => {
     const { bed, a, table, map, at, remove } = setup();
     bed.call(a, Slot.UNTYPED, UntypedRetype, retypeWord(Kind.VSpace), Slot.CNODE, 30);
-    table(20, FAR, 30), table(21, FAR, 30), map(22, FAR, RW, 30);
+    table(20, FAR, 30);
+    table(21, FAR, 30);
+    map(22, FAR, RW, 30);
     expect(remove(30)).toEqual(DONE);
     for (const slot of [20, 21]) expect(bed.call(a, slot, PageTableUnmap)).toEqual(DONE);
     expect(table(20, FAR)).toEqual(DONE);
@@ -114,7 +122,9 @@ describe("PT-UNMAP", () => {
   });
   test("006 deleting a mapped table unmaps it", () => {
     const { table, map, at, remove } = setup();
-    table(20, FAR), table(21, FAR), map(22, FAR, RW);
+    table(20, FAR);
+    table(21, FAR);
+    map(22, FAR, RW);
     expect(remove(20)).toEqual(DONE);
     expect(at(FAR, 1)).toBe(-1);
   });
@@ -157,7 +167,8 @@ describe("FRAME-MAP", () => {
   test("005 writable and executable is refused, in one mapping and across mappings (WX-1)", () => {
     const { bed, a, map, copy, unmap } = setup();
     refuses(bed, a, [22, FrameMap, ADDRESS, Slot.VSPACE, RW | MAP_EXECUTE], ErrorCode.WriteXorExecute);
-    map(22, ADDRESS, RW), copy(30, 22);
+    map(22, ADDRESS, RW);
+    copy(30, 22);
     refuses(bed, a, [30, FrameMap, ADDRESS + 4096, Slot.VSPACE, RX], ErrorCode.WriteXorExecute);
     expect(unmap(22)).toEqual(DONE);
     expect(map(30, ADDRESS + 4096, RX)).toEqual(DONE);
@@ -174,7 +185,9 @@ describe("FRAME-MAP", () => {
   });
   test("007 a capability without a right gives no mapping with it", () => {
     const { bed, a, copy, map } = setup();
-    copy(30, 22, R), copy(31, 22, Right.Write), copy(32, 22, 0);
+    copy(30, 22, R);
+    copy(31, 22, Right.Write);
+    copy(32, 22, 0);
     refuses(bed, a, [30, FrameMap, ADDRESS, Slot.VSPACE, RW], ErrorCode.MissingRight, Right.Write);
     refuses(bed, a, [31, FrameMap, ADDRESS, Slot.VSPACE, RW], ErrorCode.MissingRight, Right.Read);
     // What may be executed is read by it.
@@ -227,18 +240,23 @@ describe("FRAME-UNMAP", () => {
   test("002 takes away its own mapping only", () => {
     const { map, unmap, at, copy, base } = setup();
     copy(30, 22);
-    map(22, ADDRESS, RW), map(30, ADDRESS + 4096, R);
+    map(22, ADDRESS, RW);
+    map(30, ADDRESS + 4096, R);
     unmap(22);
     expect([at(ADDRESS, 1), at(ADDRESS + 4096, 1)]).toEqual([-1, base(22)]);
   });
   test("003 of a frame whose VSpace is gone, and whose place another space has, leaves that alone", () => {
     const { bed, a, table, map, unmap, remove, at, base } = setup();
     bed.call(a, Slot.UNTYPED, UntypedRetype, retypeWord(Kind.VSpace), Slot.CNODE, 30);
-    table(20, FAR, 30), table(21, FAR, 30), map(22, FAR, RW, 30);
+    table(20, FAR, 30);
+    table(21, FAR, 30);
+    map(22, FAR, RW, 30);
     expect(remove(30)).toEqual(DONE);
     bed.call(a, Slot.UNTYPED, UntypedRetype, retypeWord(Kind.VSpace), Slot.CNODE, 31);
     bed.call(a, Slot.UNTYPED, UntypedRetype, retypeWord(Kind.PageTable, 0, 2), Slot.CNODE, 32);
-    table(32, FAR, 31), table(33, FAR, 31), map(23, FAR, RW, 31);
+    table(32, FAR, 31);
+    table(33, FAR, 31);
+    map(23, FAR, RW, 31);
     expect(unmap(22)).toEqual(DONE);
     expect(at(FAR, 1, bed.k.vspaces[bed.slot(a, 31)!.object]!)).toBe(base(23));
     expect(map(22, ADDRESS, RW)).toEqual(DONE);
