@@ -193,7 +193,7 @@ describe("a machine that lacks something", () => {
     const name = appliance(main("{ ts: main.ts }"), { "main.ts": IDLE }, "16GiB");
     const { status, err } = await runProcess("bash", ["-c", `ulimit -v 16777216; exec "${process.execPath}" "${CLI}" run -q "${name}"`], { cwd: folder });
     expect(status).toBe(1);
-    expect(err).toMatch(/^error\[BW0309\]: this computer has not enough memory free\n[^]*16384 MiB[^]*= fix: [^]*platform\.memory|^error\[BW0311\]: the machine cannot be started\n {2}\| the host refused the machine's memory: choose a smaller/);
+    expect(err).toMatch(/^error\[BW0309\]: this computer has not enough memory free\n[^]*16384 MiB[^]*= fix: [^]*platform\.memory|^error\[BW0311\]: the machine cannot be started\n {2}\| the host refused the machine's memory: give the machine less RAM/);
   });
 
   test("not enough memory in the platform for what the manifest adds up to", async () => {
