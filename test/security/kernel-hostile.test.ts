@@ -17,6 +17,8 @@ import { DONE, KernelBed, retypeWord, Slot, type Word } from "../support/kernel-
 import type { Program } from "../support/testbed.ts";
 import { below, runs } from "../model/runs.ts";
 
+/** An address without page tables of the thread's own start. */
+const FAR = 5 * 2 ** 30;
 const LABELS = Object.values(Invocation), LAST = 60;
 
 class World {
@@ -52,6 +54,12 @@ class World {
     retype(Kind.VCPU, 0, 1, 37);
     retype(Kind.PageTable, 0, 4, 38);
     retype(Kind.Frame, 12, 6, 42);
+    // Something to take apart: a mapped page below two tables, an object within a small Untyped, a CNode that holds things.
+    const done = (...call: Parameters<KernelBed["call"]>): void => expect(bed.call(...call)).toEqual(DONE);
+    for (const table of [38, 39]) done(hostile, table, Invocation.PageTableMap, FAR, Slot.VSPACE);
+    done(hostile, 42, Invocation.FrameMap, FAR, Slot.VSPACE, 3);
+    done(hostile, 34, Invocation.UntypedRetype, retypeWord(Kind.Endpoint, 0, 3), 32, 0);
+    done(hostile, 34, Invocation.UntypedRetype, retypeWord(Kind.Frame, 12, 1), Slot.CNODE, 50);
     bed.recv(server, 20, 21);
   }
 
@@ -112,7 +120,6 @@ const trap = fc.record({
 });
 /** Slots where the hostile thread began with one of each kind. Whatever has come to stand there since is called all the same. */
 const HAD = { tcb: [22, 23], ep: [24, 25, 20], ntf: [26, 27], reply: [28, 29], sc: [30, 31, Slot.SC], cnode: [32, 33], untyped: [34, 35, Slot.UNTYPED], vspace: [36, Slot.VSPACE], pt: [38, 39, 40, 41], frame: [42, 43, 44, 45, 46, 47], any: [22, 24, 26, 42, 50, 51] };
-const FAR = 5 * 2 ** 30;
 const CNODE = Slot.CNODE, VCPU = 37, IO = 13;
 const I = Invocation;
 /** Invocations that fit their objects: label, capability, words; a list is a choice. */
