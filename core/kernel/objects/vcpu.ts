@@ -77,7 +77,7 @@ function mapFrame(k: Kernel, t: Tcb, v: Vcpu): Outcome {
   // A run of frames is one region of the engine, mapped when the guest first runs.
   const last = v.regions[v.regions.length - 1];
   const extends_ = last !== undefined && !v.started && last.guestPhysical + last.bytes === address && last.physical + last.bytes === physical;
-  if (!extends_ && v.regions.length === MAX_REGIONS) return refuse(ErrorCode.MachineLimit);
+  if (!extends_ && v.regions.length >= MAX_REGIONS) return refuse(ErrorCode.MachineLimit);
   if (extends_) last.bytes += bytes;
   else v.regions.push({ guestPhysical: address, physical, bytes });
   if (v.started) k.machine.vcpu.mapRam(v.index, address, physical, bytes);
@@ -125,6 +125,8 @@ function run(k: Kernel, t: Tcb, v: Vcpu): Outcome {
   if (v.tcb !== 0) return ILLEGAL;
   const completion = wordLo(k, t, 0);
   if (completion < 0 || completion > 2) return invalidArgument(0);
+  // Taking frames out of the middle of a region leaves two; the engine would not run with more than it has room for.
+  if (v.regions.length > MAX_REGIONS) return refuse(ErrorCode.MachineLimit);
   const words = k.machine.vcpu.words, at = k.machine.vcpu.record(v.index);
   if (!v.started) {
     for (const r of v.regions) k.machine.vcpu.mapRam(v.index, r.guestPhysical, r.physical, r.bytes);
