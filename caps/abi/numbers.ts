@@ -47,6 +47,7 @@ export const Kind = {
   SchedControl: 14,
   HostedControl: 15,
   IOSpace: 16,
+  Discrim: 17,
 } as const;
 export type Kind = (typeof Kind)[keyof typeof Kind];
 export type KindName = keyof typeof Kind;
@@ -92,6 +93,10 @@ export const Invocation = {
   CNodeDelete: 0x205,
   /** w0 = slot word. Deletes every capability derived from the one in the slot. */
   CNodeRevoke: 0x206,
+  /** w0 = slot word to; w1 = slot word pivot; w2 = slot word from; w3.lo, w3.hi = CPtrs of the CNodes of pivot and from. Moves pivot to `to` and from to pivot, at once; `to` may be `from`. */
+  CNodeRotate: 0x207,
+  /** w0 = slot word of an endpoint capability with a badge; w1 = w2 = 0 (the kernel counts its progress there). Ends every Send and Call that waits on the endpoint with that badge. */
+  CNodeCancelBadgedSends: 0x208,
 
   /** w0 = keeper's endpoint CPtr (0: none); w1 = CSpace root CPtr; w2 = VSpace CPtr. */
   TCBSetSpace: 0x301,
@@ -99,11 +104,13 @@ export const Invocation = {
   TCBSetIPCBuffer: 0x302,
   /** w0.lo = priority 0..255, w0.hi = maximum controlled priority; w1 = CPtr of the TCB whose maximum authorises it. */
   TCBSetPriority: 0x303,
-  /** w0.lo = first register (0 = pc, n = xn), w0.hi = 1 to resume afterwards; w1.. = values. */
+  /** w0.lo = first register (0 = pc, n = xn, 32 + n = fn, 64 = fcsr), w0.hi = 1 to resume afterwards; w1.. = values. */
   TCBWriteRegisters: 0x304,
   /** w0.lo = first register, w0.hi = count. Reply: the values. */
   TCBReadRegisters: 0x305,
+  /** Lets a stopped thread go on. A system call in which it was stopped answers Cancelled. */
   TCBResume: 0x306,
+  /** Stops a thread, whatever it does. */
   TCBSuspend: 0x307,
   /** w0 = CPtr of a notification, 0 to unbind. */
   TCBBindNotification: 0x308,
@@ -111,12 +118,25 @@ export const Invocation = {
   TCBSetLabel: 0x309,
   /** w0 = thread pointer (tp). */
   TCBSetTLS: 0x30a,
+  /** w0 = CPtr of the endpoint that is told when the thread's budget is used up, 0 for none: then it waits for more in silence. */
+  TCBSetTimeoutKeeper: 0x30b,
+  /** As TCBResume, but a system call in which the thread was stopped is made again. */
+  TCBRestart: 0x30c,
+  /** w0 = 1: the thread takes one instruction and faults (Breakpoint), each time it goes on; 0: no longer. */
+  TCBSetSingleStep: 0x30d,
+  /** w0 = number 0..15; w1 = address; w2 = 1: the thread faults (Breakpoint) before it executes the instruction there; 0: no longer. */
+  TCBSetBreakpoint: 0x30e,
+
+  /** On a reply object that holds a caller. w0 = CPtr of another one that is free: the caller is moved there, to be answered later. */
+  ReplySave: 0x601,
 
   /** w0 = CPtr of a TCB. */
   SchedContextBind: 0x701,
   SchedContextUnbind: 0x702,
   /** Reply: w0 = microseconds of CPU used since the last call. */
   SchedContextConsumed: 0x703,
+  /** The thread that runs on it goes to the head of its priority's queue, and before the caller if that priority is the caller's own. Reply: as Consumed. */
+  SchedContextYieldTo: 0x704,
 
   /** w0 = virtual address, a multiple of 2 MiB; w1 = CPtr of the VSpace. */
   PageTableMap: 0x901,
@@ -139,7 +159,7 @@ export const Invocation = {
   /** Reply: w0 = guest time in ticks of 100 ns. */
   VCPUGetTime: 0xb06,
 
-  /** w0 = interrupt number; w1 = CPtr of the destination CNode; w2 = slot word. */
+  /** w0.lo = interrupt number, w0.hi = 0 level, 1 edge triggered; w1 = CPtr of the destination CNode; w2 = slot word. */
   IRQControlGet: 0xc01,
 
   IRQHandlerAck: 0xd01,
@@ -147,7 +167,7 @@ export const Invocation = {
   IRQHandlerSetNotification: 0xd02,
   IRQHandlerClear: 0xd03,
 
-  /** w0 = CPtr of the SchedContext; w1 = budget in us; w2 = period in us (10 <= budget <= period). */
+  /** w0 = CPtr of the SchedContext; w1 = budget in us; w2 = period in us (10 <= budget <= period); w3 = a word that its Timeout faults carry. */
   SchedControlConfigure: 0xe01,
 
   /** w0 = CPtr of the TCB; w1 = address of the program text in that thread's VSpace; w2 = bytes. The thread becomes a hosted program. */
@@ -157,6 +177,13 @@ export const Invocation = {
   IOSpaceMap: 0x1001,
   /** w0 = CPtr of the Frame mapped there. */
   IOSpaceUnmap: 0x1002,
+
+  /** w0 = CPtr of any capability. Reply: w0 = its Kind (Null: an empty slot), w1 = its rights. */
+  DiscrimClassify: 0x1101,
+  /** w0 = CPtr of any capability. Reply: w0 = 1 if whoever holds it can tell nobody anything by it, else 0. */
+  DiscrimIsDiscreet: 0x1102,
+  /** w0, w1 = CPtrs of any capabilities. Reply: w0 = 0 different objects, 1 the same object, 3 the same object and badge. */
+  DiscrimSame: 0x1103,
 } as const;
 export type Invocation = (typeof Invocation)[keyof typeof Invocation];
 
@@ -210,9 +237,9 @@ export const Fault = {
   UserException: 3,
   /** w0 = pc, w1 = address, w2 = 0 fetch, 1 load, 2 store. Reply (label 0) to retry. */
   VMFault: 4,
-  /** ebreak. w0 = pc. */
+  /** w0 = pc, w1 = why: 0 an ebreak instruction, 1 a breakpoint, 2 a single step. */
   Breakpoint: 5,
-  /** Budget exhausted. w0 = consumed us. */
+  /** Budget used up, to the timeout keeper. w0 = pc, w1 = us used since the last look (as SchedContextConsumed), w2 = the SchedContext's word. */
   Timeout: 6,
 } as const;
 export type Fault = (typeof Fault)[keyof typeof Fault];
@@ -243,6 +270,8 @@ export const Right = {
   Grant: 4,
   /** Hand over a reply right (Call) without Grant. */
   GrantReply: 8,
+  /** CNodes and Frames: not a right but the lack of one. Never writes, and what is fetched through it is weak too. Source: EROS, "weak" and "sense" keys. */
+  Weak: 16,
 } as const;
 export const ALL_RIGHTS = 15;
 /** Attribute bit of FrameMap beside Read and Write. */
@@ -279,11 +308,13 @@ export const InitSlot = {
   SchedContext: 8,
   /** The frame of the IPC buffer. */
   IPCBuffer: 9,
-  /** Root server only, from here: singletons. */
+  /** Root server only: singletons. */
   IRQControl: 10,
   SchedControl: 11,
   HostedControl: 12,
   BootInfo: 13,
+  /** Says what a capability is. Harmless, so every program has it. */
+  Discrim: 14,
   /** The root server's endpoint, badged with the program's number: exit, log, guest state (`servers/root/protocol.ts`). */
   Parent: 15,
   /** First slot of the manifest's `use` entries (programs) or of the boot's lists (root server). */

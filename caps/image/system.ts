@@ -103,6 +103,8 @@ export type UseKind =
   | { readonly kind: "device"; readonly device: string; readonly physical: number; readonly address: number; readonly bytes: number }
   /** An IRQHandler for interrupt `irq`, its notification set to the component's own, badged with `badge` (one bit, 2^32..2^52). */
   | { readonly kind: "irq"; readonly device: string; readonly irq: number; readonly badge: number }
+  /** SchedControl: the right to say how much CPU time anybody has. */
+  | { readonly kind: "schedcontrol" }
   /** The device's IOSpace capability, by the name bootinfo gives it. */
   | { readonly kind: "iospace"; readonly device: string }
   /** A guest's RAM: frames of 2 MiB paid for apart from the component's memory, mapped read-write at `address` and into the component's VCPU from guest-physical `guestPhysical` on. The slot stays empty. */
@@ -136,6 +138,7 @@ function toRecord(use: ResolvedUse, slot: number): UseRecord {
     case "file":
       return { cap: 0, address: use.address, bytes: use.bytes, badge: 0 };
     case "iospace":
+    case "schedcontrol":
     case "vcpu":
       return { cap: slot, address: 0, bytes: 0, badge: 0 };
   }

@@ -81,7 +81,7 @@ export type Image =
   | { readonly kind: "ts"; readonly file: string };
 
 const use = z
-  .union([z.string(), z.strictObject({ from: z.string().describe("COMPONENT.OFFER or platform.DEVICE.regs, .irq, .iospace"), rights: rights.optional() })])
+  .union([z.string(), z.strictObject({ from: z.string().describe("COMPONENT.OFFER or platform.DEVICE.regs, .irq, .iospace, or platform.cpu.time"), rights: rights.optional() })])
   .transform((use): Use => (typeof use === "string" ? { from: use } : { from: use.from, ...(use.rights === undefined ? {} : { rights: use.rights }) }));
 export interface Use {
   readonly from: string;

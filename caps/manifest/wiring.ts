@@ -12,6 +12,19 @@ import type { Path } from "./source.ts";
 
 const RIGHT_BITS: Readonly<Record<RightName, number>> = { call: Right.Write | Right.GrantReply, send: Right.Write, grant: Right.Grant };
 
+/** `platform.cpu.time` is the right to hand out CPU time. */
+const CPU = "cpu";
+
+/** What a component may be given of a device, by part. `signals`: how many interrupts it has already. */
+function deviceParts(board: Board, name: string, signals: number): Map<string, UseKind> | undefined {
+  const device = board.devices.get(name);
+  if (device === undefined) return undefined;
+  const parts = new Map<string, UseKind>([["regs", { kind: "device", device: name, physical: device.physical, address: 0, bytes: device.bytes }]]);
+  if (device.irq !== undefined) parts.set("irq", { kind: "irq", device: name, irq: device.irq, badge: 2 ** (FIRST_SIGNAL_BIT + signals) });
+  if (device.dma) parts.set("iospace", { kind: "iospace", device: name });
+  return parts;
+}
+
 /** Offer index << 16 | client number. */
 const OFFER_STEP = 0x1_0000;
 
@@ -76,11 +89,8 @@ export function wireAll(drafts: ReadonlyMap<string, Draft>, board: Board | undef
 
   const lookUpDevice = (draft: Draft, { use }: WantedUse, at: Path, name: string, part: string, signals: number): UseKind | undefined => {
     if (board === undefined) return undefined;
-    const device = board.devices.get(name);
-    if (device === undefined) return void report.unknown(at, "device", name, board.devices.keys());
-    const parts = new Map<string, UseKind>([["regs", { kind: "device", device: name, physical: device.physical, address: 0, bytes: device.bytes }]]);
-    if (device.irq !== undefined) parts.set("irq", { kind: "irq", device: name, irq: device.irq, badge: 2 ** (FIRST_SIGNAL_BIT + signals) });
-    if (device.dma) parts.set("iospace", { kind: "iospace", device: name });
+    const parts = name === CPU ? new Map<string, UseKind>([["time", { kind: "schedcontrol" }]]) : deviceParts(board, name, signals);
+    if (parts === undefined) return void report.unknown(at, "device", name, [...board.devices.keys(), CPU]);
     const found = parts.get(part);
     if (found === undefined) return void report.unknown(at, `part of platform.${name}`, part, parts.keys());
     if (use.rights !== undefined) {

@@ -3,6 +3,7 @@ import { Reg } from "../../caps/abi/message.ts";
 import { Kind } from "../../caps/abi/numbers.ts";
 import { infoLabel } from "../../caps/abi/message.ts";
 import { invokeCNode } from "./objects/cnode.ts";
+import { invokeDiscrim } from "./objects/discrim.ts";
 import { invokeFrame } from "./objects/frame.ts";
 import { invokeHostedControl } from "./objects/hosted.ts";
 import { invokeIoSpace } from "./objects/iospace.ts";
@@ -43,6 +44,8 @@ export function invoke(k: Kernel, t: Tcb, slot: number): Outcome {
       return invokeHostedControl(k, t, label, info);
     case Kind.IOSpace:
       return invokeIoSpace(k, t, slot, label, info);
+    case Kind.Discrim:
+      return invokeDiscrim(k, t, label, info);
     default:
       // Endpoint, notification and reply have no methods; a VSpace is only named by others.
       return ILLEGAL;

@@ -94,6 +94,7 @@ export function startRoot(k: Kernel, image: RootImage): void {
   const sc = grant(InitSlot.SchedContext, Kind.SchedContext, make(Kind.SchedContext, 8, "a scheduling context"));
   for (const [slot, kind] of [
     [InitSlot.IRQControl, Kind.IRQControl], [InitSlot.SchedControl, Kind.SchedControl], [InitSlot.HostedControl, Kind.HostedControl],
+    [InitSlot.Discrim, Kind.Discrim],
   ] as const) grant(slot, kind, k.objects.create(kind, 0, 0, 0));
 
   /** Makes a frame, maps it for the root server and puts its capability into `slot`. */

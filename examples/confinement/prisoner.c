@@ -145,7 +145,7 @@ static bw_err call_error(bw_cptr cap) {
 }
 
 static bool was_given(bw_cptr slot) {
-    return (slot >= BW_SLOT_CNODE && slot <= BW_SLOT_IPC_BUFFER) || slot == BW_SLOT_PARENT || slot == bw_use_console.cap || slot == bw_use_warden.cap || (slot >= FRAME && slot < LAST_USED);
+    return (slot >= BW_SLOT_CNODE && slot <= BW_SLOT_IPC_BUFFER) || slot == BW_SLOT_DISCRIM || slot == BW_SLOT_PARENT || slot == bw_use_console.cap || slot == bw_use_warden.cap || (slot >= FRAME && slot < LAST_USED);
 }
 
 static void try_slots(void) {

@@ -74,6 +74,7 @@ export function* buildComponent(builder: Builder, planned: PlannedComponent, car
   if (made.has("Untyped")) yield* must(cnodeMove(sys, at(InitSlot.Untyped), space.place(slotOf("Untyped"))), says("hand over the rest of the memory"));
   yield* give(InitSlot.SchedContext, context);
   yield* give(InitSlot.IPCBuffer, buffer);
+  yield* give(InitSlot.Discrim, InitSlot.Discrim);
   yield* must(cnodeMint(sys, at(InitSlot.Parent), space.place(InitSlot.Service), Right.Write | Right.GrantReply, component.number), says("give the parent capability"));
   const keeper = yield* space.mint(InitSlot.Service, Right.Write | Right.GrantReply, KEEPER_BADGE + component.number, says("keeper"));
 
@@ -171,6 +172,9 @@ function* wire(w: Wiring, use: ResolvedUse, slot: number): Op<void> {
       yield* must(cnodeCopy(sys, at(slot), space.place(ioSpace), ALL_RIGHTS), what);
       return;
     }
+    case "schedcontrol":
+      yield* must(cnodeCopy(sys, at(slot), space.place(InitSlot.SchedControl), ALL_RIGHTS), what);
+      return;
     case "vcpu":
       yield* must(cnodeCopy(sys, at(slot), space.place(w.vcpu), ALL_RIGHTS), what);
       return;

@@ -34,7 +34,7 @@ export function describeFault(message: Pick<Message, "label" | "word">): { kind:
     case Fault.Capability:
       return { kind, pc, reason: `receive on capability ${a}, which is neither endpoint nor notification` };
     case Fault.Breakpoint:
-      return { kind, pc, reason: "breakpoint" };
+      return { kind, pc, reason: ["breakpoint", "breakpoint", "single step"][a] ?? "breakpoint" };
     case Fault.Timeout:
       return { kind, pc, reason: `used up its budget (${a} us)` };
     default:

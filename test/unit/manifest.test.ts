@@ -140,6 +140,13 @@ ${CONSOLE}  clock:
     expect(component(resolution, "clock").uses[1]).toEqual({ name: "entropy", kind: "iospace", device: "rng0" });
   });
 
+  it("gives the right to hand out CPU time to one component, by name", () => {
+    const scheduler = (other: string): string => `${HEAD}components:\n  a: { image: { c: a.c }, use: { time: platform.cpu.time }, essential: true }\n${other}`;
+    expect(component(resolveText(scheduler("")), "a").uses).toEqual([{ name: "time", kind: "schedcontrol" }]);
+    expect(formatDiagnostics(refusals(scheduler("  b: { image: { c: b.c }, use: { time: platform.cpu.time } }\n")))).toMatch(/used twice/);
+    expect(formatDiagnostics(refusals(scheduler("  b: { image: { c: b.c }, use: { time: platform.cpu.tea } }\n")))).toMatch(/part of platform.cpu/);
+  });
+
   it("is the same for the same text", () => {
     expect(JSON.stringify(resolveText(text))).toBe(JSON.stringify(resolution));
   });

@@ -43,6 +43,7 @@ const OBJECTS: { readonly [K in KindName]: ObjectOps } = {
   SchedControl: { create: null, destroy: nothing },
   HostedControl: { create: null, destroy: nothing },
   IOSpace: { create: null, destroy: destroyIoSpace },
+  Discrim: { create: null, destroy: nothing },
 };
 
 const BY_KIND: readonly ObjectOps[] = Object.entries(Kind)

@@ -34,6 +34,11 @@ export const cnodeMint = (sys: Sys, to: Place, from: Place, rights: number, badg
 export const cnodeMove = (sys: Sys, to: Place, from: Place): Answer => transfer(sys, Invocation.CNodeMove, to, from, 0, []);
 export const cnodeDelete = (sys: Sys, at: Place): Answer => sys.call(at.cnode, Invocation.CNodeDelete, [slotWord(at)]);
 export const cnodeRevoke = (sys: Sys, at: Place): Answer => sys.call(at.cnode, Invocation.CNodeRevoke, [slotWord(at)]);
+/** `pivot` to `to`, `from` to `pivot`, at once; `to` is empty or the same place as `from`. */
+export const cnodeRotate = (sys: Sys, to: Place, pivot: Place, from: Place): Answer =>
+  sys.call(to.cnode, Invocation.CNodeRotate, [slotWord(to), slotWord(pivot), slotWord(from), pair(pivot.cnode, from.cnode)]);
+/** Ends every Send and Call that waits with the badge of the endpoint capability there. */
+export const cnodeCancelBadgedSends = (sys: Sys, at: Place): Answer => sys.call(at.cnode, Invocation.CNodeCancelBadgedSends, [slotWord(at), 0, 0]);
 /** The badge argument of `cnodeMint` that gives a CNode a guard of `bits` zeros. */
 export const zeroGuard = (bits: number): bigint => BigInt(bits) << 32n;
 
@@ -42,20 +47,41 @@ export const tcbSetIpcBuffer = (sys: Sys, tcb: number, address: number, frame: n
 /** `authority`: a TCB whose maximum priority is at least both. */
 export const tcbSetPriority = (sys: Sys, tcb: number, priority: number, maximum: number, authority: number): Answer =>
   sys.call(tcb, Invocation.TCBSetPriority, [pair(priority, maximum), authority]);
-/** Registers from `first` on (0 is pc, n is xn). */
+/** Registers from `first` on (0 is pc, n is xn, 32 + n is fn, 64 is fcsr). */
 export const tcbWriteRegisters = (sys: Sys, tcb: number, first: number, values: readonly Word[], resume = false): Answer =>
   sys.call(tcb, Invocation.TCBWriteRegisters, [pair(first, resume ? 1 : 0), ...values]);
 export const tcbReadRegisters = (sys: Sys, tcb: number, first: number, count: number): Answer => sys.call(tcb, Invocation.TCBReadRegisters, [pair(first, count)]);
 export const tcbResume = (sys: Sys, tcb: number): Answer => sys.call(tcb, Invocation.TCBResume);
+/** As resume, but a system call in which the thread was stopped is made again. */
+export const tcbRestart = (sys: Sys, tcb: number): Answer => sys.call(tcb, Invocation.TCBRestart);
+/** `endpoint` is told when the thread's budget is used up; 0: nobody is. */
+export const tcbSetTimeoutKeeper = (sys: Sys, tcb: number, endpoint: number): Answer => sys.call(tcb, Invocation.TCBSetTimeoutKeeper, [endpoint]);
+export const tcbSetSingleStep = (sys: Sys, tcb: number, on: boolean): Answer => sys.call(tcb, Invocation.TCBSetSingleStep, [on ? 1 : 0]);
+/** number: 0..15. */
+export const tcbSetBreakpoint = (sys: Sys, tcb: number, number: number, address: Word, on: boolean): Answer => sys.call(tcb, Invocation.TCBSetBreakpoint, [number, address, on ? 1 : 0]);
 export const tcbSuspend = (sys: Sys, tcb: number): Answer => sys.call(tcb, Invocation.TCBSuspend);
 export const tcbBindNotification = (sys: Sys, tcb: number, notification: number): Answer => sys.call(tcb, Invocation.TCBBindNotification, [notification]);
 /** Up to 32 bytes of ASCII. */
 export const tcbSetLabel = (sys: Sys, tcb: number, name: string): Answer => sys.call(tcb, Invocation.TCBSetLabel, packBytes(new TextEncoder().encode(name.slice(0, 32))));
 
 export const schedContextBind = (sys: Sys, context: number, tcb: number): Answer => sys.call(context, Invocation.SchedContextBind, [tcb]);
-/** Microseconds. */
-export const schedControlConfigure = (sys: Sys, control: number, context: number, budget: number, period: number): Answer =>
-  sys.call(control, Invocation.SchedControlConfigure, [context, budget, period]);
+export const schedContextUnbind = (sys: Sys, context: number): Answer => sys.call(context, Invocation.SchedContextUnbind);
+/** Answers the microseconds of CPU used since the last question; so does `schedContextYieldTo`, which lets the context's thread run next. */
+export const schedContextConsumed = (sys: Sys, context: number): Answer => sys.call(context, Invocation.SchedContextConsumed);
+export const schedContextYieldTo = (sys: Sys, context: number): Answer => sys.call(context, Invocation.SchedContextYieldTo);
+/** Budget and period in microseconds; `word` is carried by Timeout faults. */
+export const schedControlConfigure = (sys: Sys, control: number, context: number, budget: number, period: number, word: Word = 0): Answer =>
+  sys.call(control, Invocation.SchedControlConfigure, [context, budget, period, word]);
+
+/** The caller that `reply` holds is moved to the free reply object `to`. */
+export const replySave = (sys: Sys, reply: number, to: number): Answer => sys.call(reply, Invocation.ReplySave, [to]);
+
+/** What a capability is: word 0 its Kind, word 1 its rights. */
+export const discrimClassify = (sys: Sys, discrim: number, cap: number): Answer => sys.call(discrim, Invocation.DiscrimClassify, [cap]);
+/** Word 0 is 1 if whoever holds it can tell nobody anything by it. */
+export const discrimIsDiscreet = (sys: Sys, discrim: number, cap: number): Answer => sys.call(discrim, Invocation.DiscrimIsDiscreet, [cap]);
+/** Word 0: 0 different objects, 1 the same object, 3 the same object and badge. */
+export const discrimSame = (sys: Sys, discrim: number, a: number, b: number): Answer => sys.call(discrim, Invocation.DiscrimSame, [a, b]);
 
 export const pageTableMap = (sys: Sys, table: number, address: number, vspace: number): Answer => sys.call(table, Invocation.PageTableMap, [address, vspace]);
 /** `rights`: one of MapRights. */
@@ -64,7 +90,8 @@ export const frameUnmap = (sys: Sys, frame: number): Answer => sys.call(frame, I
 export const vcpuMapFrame = (sys: Sys, vcpu: number, frame: number, guestPhysical: number): Answer => sys.call(vcpu, Invocation.VCPUMapFrame, [frame, guestPhysical]);
 export const vcpuMapDevice = (sys: Sys, vcpu: number, guestPhysical: number, bytes: number): Answer => sys.call(vcpu, Invocation.VCPUMapDevice, [guestPhysical, bytes]);
 
-export const irqControlGet = (sys: Sys, control: number, irq: number, to: Place): Answer => sys.call(control, Invocation.IRQControlGet, [irq, to.cnode, slotWord(to)]);
+export const irqControlGet = (sys: Sys, control: number, irq: number, to: Place, edge = false): Answer =>
+  sys.call(control, Invocation.IRQControlGet, [pair(irq, edge ? 1 : 0), to.cnode, slotWord(to)]);
 export const irqSetNotification = (sys: Sys, handler: number, notification: number): Answer => sys.call(handler, Invocation.IRQHandlerSetNotification, [notification]);
 export const irqAck = (sys: Sys, handler: number): Answer => sys.call(handler, Invocation.IRQHandlerAck);
 

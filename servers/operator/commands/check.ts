@@ -1,4 +1,5 @@
 // bailiwick check: the manifest alone. Nothing is built or started.
+import type { ResolvedUse } from "../../../caps/image/system.ts";
 import { formatSize } from "../../../caps/manifest/units.ts";
 import { loadManifest } from "../appliance.ts";
 import { onlyTarget, parseOptions, type Command } from "./command.ts";
@@ -23,11 +24,27 @@ wrong: every error is shown with its place, cause and fix.`,
       lines.push(`  ${name}: ${kind}, ${formatSize(memory)}, priority ${cpu.priority}${essential ? ", essential" : ""}`);
       for (const offer of offers) lines.push(`    offers ${offer.name}: ${offer.protocol}`);
       for (const use of uses) {
-        const from = use.kind === "endpoint" ? `${use.from}` : use.kind === "ram" ? formatSize(use.bytes) : use.kind === "file" ? use.file : use.kind === "vcpu" ? "a virtual CPU" : `${use.device} (${use.kind})`;
-        lines.push(`    uses ${use.name}: ${from}`);
+        lines.push(`    uses ${use.name}: ${sourceOf(use)}`);
       }
     }
     process.stdout.write(`${lines.join("\n")}\n`);
     return 0;
   },
 };
+
+function sourceOf(use: ResolvedUse): string {
+  switch (use.kind) {
+    case "endpoint":
+      return use.from;
+    case "ram":
+      return formatSize(use.bytes);
+    case "file":
+      return use.file;
+    case "vcpu":
+      return "a virtual CPU";
+    case "schedcontrol":
+      return "the right to hand out CPU time";
+    default:
+      return `${use.device} (${use.kind})`;
+  }
+}

@@ -27,8 +27,43 @@ bw_err bw_tcb_set_label(bw_cptr tcb, const char *name) {
     return bw_invoke(tcb, BW_INV_TCB_SET_LABEL, BW_REGISTER_WORDS, w[0], w[1], w[2], w[3]);
 }
 
+/* An invocation that answers with words: the first one is what was asked. */
+static bw_err ask(bw_cptr cap, uint32_t invocation, uint32_t length, uint64_t w0, uint64_t w1, struct bw_msg *m) {
+    *m = bw_call(cap, bw_info(invocation, length, 0), w0, w1, 0, 0);
+    return bw_error(m);
+}
+
 bw_err bw_sched_context_consumed(bw_cptr context, uint64_t *microseconds) {
-    struct bw_msg m = bw_call(context, bw_info(BW_INV_SCHED_CONTEXT_CONSUMED, 0, 0), 0, 0, 0, 0);
-    if (bw_error(&m) == 0) *microseconds = m.w[0];
-    return bw_error(&m);
+    struct bw_msg m;
+    const bw_err error = ask(context, BW_INV_SCHED_CONTEXT_CONSUMED, 0, 0, 0, &m);
+    if (error == 0) *microseconds = m.w[0];
+    return error;
+}
+
+bw_err bw_sched_context_yield_to(bw_cptr context, uint64_t *microseconds) {
+    struct bw_msg m;
+    const bw_err error = ask(context, BW_INV_SCHED_CONTEXT_YIELD_TO, 0, 0, 0, &m);
+    if (error == 0) *microseconds = m.w[0];
+    return error;
+}
+
+bw_err bw_discrim_classify(bw_cptr discrim, bw_cptr cap, uint32_t *kind, uint32_t *rights) {
+    struct bw_msg m;
+    const bw_err error = ask(discrim, BW_INV_DISCRIM_CLASSIFY, 1, cap, 0, &m);
+    if (error == 0) *kind = (uint32_t)m.w[0], *rights = (uint32_t)m.w[1];
+    return error;
+}
+
+bw_err bw_discrim_is_discreet(bw_cptr discrim, bw_cptr cap, bool *discreet) {
+    struct bw_msg m;
+    const bw_err error = ask(discrim, BW_INV_DISCRIM_IS_DISCREET, 1, cap, 0, &m);
+    if (error == 0) *discreet = m.w[0] != 0;
+    return error;
+}
+
+bw_err bw_discrim_same(bw_cptr discrim, bw_cptr a, bw_cptr b, uint32_t *same) {
+    struct bw_msg m;
+    const bw_err error = ask(discrim, BW_INV_DISCRIM_SAME, 2, a, b, &m);
+    if (error == 0) *same = (uint32_t)m.w[0];
+    return error;
 }

@@ -45,6 +45,17 @@ static inline bw_err bw_cnode_delete(bw_cptr cnode, uint64_t slot) { return bw_i
 /* Deletes all that was derived from the capability in the slot. */
 static inline bw_err bw_cnode_revoke(bw_cptr cnode, uint64_t slot) { return bw_invoke(cnode, BW_INV_CNODE_REVOKE, 1, bw_pair(slot, BW_DEPTH), 0, 0, 0); }
 
+/* Moves the capability in `pivot` to slot `to` and the one in `from` to `pivot`, at once. `to` is empty, or is `from`: then they change places. All in one CNode. */
+static inline bw_err bw_cnode_rotate(bw_cptr cnode, uint64_t to, uint64_t pivot, uint64_t from) {
+    return bw_invoke(cnode, BW_INV_CNODE_ROTATE, 4, bw_pair(to, BW_DEPTH), bw_pair(pivot, BW_DEPTH), bw_pair(from, BW_DEPTH), bw_pair(cnode, cnode));
+}
+/* Ends every Send and Call that waits on the endpoint in the slot with the badge of that capability: they answer Cancelled. */
+static inline bw_err bw_cnode_cancel_badged_sends(bw_cptr cnode, uint64_t slot) {
+    return bw_invoke(cnode, BW_INV_CNODE_CANCEL_BADGED_SENDS, 3, bw_pair(slot, BW_DEPTH), 0, 0, 0);
+}
+/* The caller that `reply` holds is moved to `to`, a free reply object, to be answered later. */
+static inline bw_err bw_reply_save(bw_cptr reply, bw_cptr to) { return bw_invoke(reply, BW_INV_REPLY_SAVE, 1, to, 0, 0, 0); }
+
 /* keeper: endpoint that the thread's faults are sent to, 0 for none. */
 static inline bw_err bw_tcb_set_space(bw_cptr tcb, bw_cptr keeper, bw_cptr cspace, bw_cptr vspace) { return bw_invoke(tcb, BW_INV_TCB_SET_SPACE, 3, keeper, cspace, vspace, 0); }
 /* address: a multiple of 1024 inside the page where `frame` is mapped; frame 0 removes the buffer. */
@@ -54,11 +65,20 @@ static inline bw_err bw_tcb_set_priority(bw_cptr tcb, uint32_t priority, uint32_
     return bw_invoke(tcb, BW_INV_TCB_SET_PRIORITY, 2, bw_pair(priority, maximum), authority, 0, 0);
 }
 static inline bw_err bw_tcb_resume(bw_cptr tcb) { return bw_invoke(tcb, BW_INV_TCB_RESUME, 0, 0, 0, 0, 0); }
+/* As resume, but a system call in which the thread was stopped is made again. */
+static inline bw_err bw_tcb_restart(bw_cptr tcb) { return bw_invoke(tcb, BW_INV_TCB_RESTART, 0, 0, 0, 0, 0); }
+/* endpoint: is told when the thread's budget is used up; 0: nobody is. */
+static inline bw_err bw_tcb_set_timeout_keeper(bw_cptr tcb, bw_cptr endpoint) { return bw_invoke(tcb, BW_INV_TCB_SET_TIMEOUT_KEEPER, 1, endpoint, 0, 0, 0); }
+/* For debuggers: the thread faults (Breakpoint) after each instruction, or before the one at `address`. number: 0..15. */
+static inline bw_err bw_tcb_set_single_step(bw_cptr tcb, bool on) { return bw_invoke(tcb, BW_INV_TCB_SET_SINGLE_STEP, 1, on, 0, 0, 0); }
+static inline bw_err bw_tcb_set_breakpoint(bw_cptr tcb, uint32_t number, uint64_t address, bool on) {
+    return bw_invoke(tcb, BW_INV_TCB_SET_BREAKPOINT, 3, number, address, on, 0);
+}
 static inline bw_err bw_tcb_suspend(bw_cptr tcb) { return bw_invoke(tcb, BW_INV_TCB_SUSPEND, 0, 0, 0, 0, 0); }
 /* notification 0 unbinds. */
 static inline bw_err bw_tcb_bind_notification(bw_cptr tcb, bw_cptr notification) { return bw_invoke(tcb, BW_INV_TCB_BIND_NOTIFICATION, 1, notification, 0, 0, 0); }
 static inline bw_err bw_tcb_set_tls(bw_cptr tcb, uint64_t tp) { return bw_invoke(tcb, BW_INV_TCB_SET_TLS, 1, tp, 0, 0, 0); }
-/* Registers by number: 0 is pc, n is xn. count 0..32. Through the IPC buffer. */
+/* Registers by number: 0 is pc, n is xn, 32 + n is fn, 64 is fcsr. count 0..65. Through the IPC buffer. */
 bw_err bw_tcb_write_registers(bw_cptr tcb, uint32_t first, const uint64_t *values, uint32_t count, bool resume);
 bw_err bw_tcb_read_registers(bw_cptr tcb, uint32_t first, uint64_t *values, uint32_t count);
 /* The name shown in faults and traces, at most 32 bytes. */
@@ -68,6 +88,12 @@ static inline bw_err bw_sched_context_bind(bw_cptr context, bw_cptr tcb) { retur
 static inline bw_err bw_sched_context_unbind(bw_cptr context) { return bw_invoke(context, BW_INV_SCHED_CONTEXT_UNBIND, 0, 0, 0, 0, 0); }
 /* Microseconds of CPU used since the last call. */
 bw_err bw_sched_context_consumed(bw_cptr context, uint64_t *microseconds);
+/* Its thread is the next of its priority to run, before the caller if that is the caller's own priority; as consumed. */
+bw_err bw_sched_context_yield_to(bw_cptr context, uint64_t *microseconds);
+/* control: SchedControl. budget, period: microseconds. word: carried by its Timeout faults. */
+static inline bw_err bw_sched_control_configure(bw_cptr control, bw_cptr context, uint64_t budget, uint64_t period, uint64_t word) {
+    return bw_invoke(control, BW_INV_SCHED_CONTROL_CONFIGURE, 4, context, budget, period, word);
+}
 
 /* address: a multiple of 2 MiB. */
 static inline bw_err bw_page_table_map(bw_cptr table, uint64_t address, bw_cptr vspace) { return bw_invoke(table, BW_INV_PAGE_TABLE_MAP, 2, address, vspace, 0, 0); }
@@ -85,3 +111,10 @@ static inline bw_err bw_irq_clear(bw_cptr handler) { return bw_invoke(handler, B
 /* address: where the device sees the frame; rights: what the device may do. */
 static inline bw_err bw_iospace_map(bw_cptr iospace, bw_cptr frame, uint64_t address, uint32_t rights) { return bw_invoke(iospace, BW_INV_IOSPACE_MAP, 3, frame, address, rights, 0); }
 static inline bw_err bw_iospace_unmap(bw_cptr iospace, bw_cptr frame) { return bw_invoke(iospace, BW_INV_IOSPACE_UNMAP, 1, frame, 0, 0, 0); }
+
+/* discrim: BW_SLOT_DISCRIM. What a capability is: kind (BW_KIND_..., BW_KIND_NULL: nothing), rights. */
+bw_err bw_discrim_classify(bw_cptr discrim, bw_cptr cap, uint32_t *kind, uint32_t *rights);
+/* Whether whoever holds it can tell nobody anything by it. */
+bw_err bw_discrim_is_discreet(bw_cptr discrim, bw_cptr cap, bool *discreet);
+/* 0 different objects, 1 the same object, 3 the same object and badge. */
+bw_err bw_discrim_same(bw_cptr discrim, bw_cptr a, bw_cptr b, uint32_t *same);
