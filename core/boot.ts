@@ -4,6 +4,7 @@ import { ROOT_FILE } from "../caps/image/system.ts";
 import { KernelPanic } from "../caps/model/panic.ts";
 import type { BootFile, ConsoleBackend } from "./host/backend.ts";
 import { run } from "./kernel/kernel.ts";
+import { awaitsInterrupt } from "./kernel/objects/irq.ts";
 import { threadName } from "./kernel/objects/tcb.ts";
 import { threadMemory } from "./kernel/objects/vspace.ts";
 import { startRoot } from "./kernel/root.ts";
@@ -103,7 +104,7 @@ function systemOf(k: Kernel, machine: BoardMachine, deterministic: boolean): Sys
       if (stopped !== undefined) break;
       if (pause === "slice") {
         await turn();
-      } else if (k.nextTimer === Infinity && k.irqHandlers.every((h) => h === undefined || h.notification === 0)) {
+      } else if (k.nextTimer === Infinity && !awaitsInterrupt(k)) {
         return { kind: "idle" };
       } else if (deterministic && k.nextTimer < Infinity) {
         machine.advanceClock(Math.max(0, Math.ceil(k.nextTimer - machine.clock())));

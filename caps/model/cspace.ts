@@ -1,6 +1,7 @@
 // CPtr → slot: a capability address walked through guarded CNodes like a page table. CPtrs are 32 bits.
-// Source: seL4 manual, "Capability Address Lookup" (there 64 bits).
-import { Kind } from "../abi/numbers.ts";
+// A walk may begin at a weak CNode, but does not go on through one: what is in a weak CNode is fetched by Copy, which diminishes it.
+// Source: seL4 manual, "Capability Address Lookup" (there 64 bits); EROS, "weak".
+import { Kind, Right } from "../abi/numbers.ts";
 import type { SlotTable } from "./slots.ts";
 
 export const CPTR_BITS = 32;
@@ -19,7 +20,7 @@ export function resolve(slots: SlotTable, shapes: readonly (CNodeShape | undefin
   let at = root;
   let bits = depth;
   for (;;) {
-    if (slots.kind[at] !== Kind.CNode) return -1 - bits;
+    if (slots.kind[at] !== Kind.CNode || (at !== root && (slots.rights[at]! & Right.Weak) !== 0)) return -1 - bits;
     const shape = shapes[slots.object[at]!]!;
     const guardBits = slots.badgeHi[at]!;
     if (guardBits + shape.radix > bits) return -1 - bits;
@@ -31,5 +32,15 @@ export function resolve(slots: SlotTable, shapes: readonly (CNodeShape | undefin
     bits -= guardBits + shape.radix;
     at = shape.first + ((cptr >>> bits) & ((1 << shape.radix) - 1));
     if (bits === 0) return at;
+  }
+}
+
+/** The rights of the CNode capability in whose slots a walk ends that `resolve` has found possible. */
+export function accessTo(slots: SlotTable, shapes: readonly (CNodeShape | undefined)[], root: number, cptr: number, depth: number): number {
+  for (let at = root, bits = depth; ; ) {
+    const shape = shapes[slots.object[at]!]!;
+    bits -= slots.badgeHi[at]! + shape.radix;
+    if (bits === 0) return slots.rights[at]!;
+    at = shape.first + ((cptr >>> bits) & ((1 << shape.radix) - 1));
   }
 }

@@ -3,15 +3,21 @@
 //
 // CDT-1  next and prev agree.
 // CDT-2  All descendants of a slot follow it directly in the list.
-// CDT-3  No capability has a right its ancestor lacks.
+// CDT-3  No capability has a right its ancestor lacks, and what descends from a weak one is weak.
 // Source: seL4 manual, "Capability Derivation Tree"; the rules for badges are its table of parent and child.
-import { Kind } from "../abi/numbers.ts";
+import { ALL_RIGHTS, Kind, Right } from "../abi/numbers.ts";
 import type { ObjectTable } from "./objects.ts";
 import type { SlotTable } from "./slots.ts";
 
 /** Bits of SlotTable.original: it may have descendants; one badge's line of copies begins here (seL4's mdbRevocable, mdbFirstBadged). */
 const ORIGINAL = 1;
 const FIRST_OF_BADGE = 2;
+
+/** The rights of a capability derived from one that has `has`, when `asked` is asked for. Weakness is passed on, and takes the right to write. */
+export function attenuate(has: number, asked: number): number {
+  const rights = has & asked & ALL_RIGHTS;
+  return ((has | asked) & Right.Weak) === 0 ? rights : (rights & ~Right.Write) | Right.Weak;
+}
 
 /** Whether revoking the capability in `a` deletes the one in `b`. */
 export function isAncestor(slots: SlotTable, objects: ObjectTable, a: number, b: number): boolean {
@@ -94,4 +100,11 @@ export function derivesOriginal(slots: SlotTable, from: number, badgeLo: number,
   if (kind === Kind.Untyped) return true;
   if (kind !== Kind.Endpoint && kind !== Kind.Notification) return false;
   return slots.badgeLo[from] !== badgeLo || slots.badgeHi[from] !== badgeHi;
+}
+
+/** Two capabilities change places: their slots, their places in the order and their mappings. */
+export function swapSlots(slots: SlotTable, a: number, b: number): void {
+  moveSlot(slots, a, slots.spare);
+  moveSlot(slots, b, a);
+  moveSlot(slots, slots.spare, b);
 }

@@ -2,12 +2,12 @@
 // heads: SLOT-1, SLOT-2 (slots), CDT-1..3 (derivation), OBJ-1, OBJ-2, UT-1 (objects), and CAP-1 (the kernel's capabilities.ts).
 // Slow and plain on purpose; the tests ask after each step.
 import { Kind } from "../abi/numbers.ts";
-import { isAncestor } from "./derivation.ts";
+import { attenuate, isAncestor } from "./derivation.ts";
 import type { ObjectTable } from "./objects.ts";
 import { kassert } from "./panic.ts";
 import type { SlotTable } from "./slots.ts";
 
-/** Throws KernelPanic. `dying`: CNodes that no capability names any more but whose slots are not all empty yet. */
+/** Throws KernelPanic. `dying`: objects that no capability names any more and that are not taken apart yet. */
 export function checkCapabilities(slots: SlotTable, objects: ObjectTable, dying: ReadonlySet<number>): void {
   checkSlots(slots);
   checkOrder(slots, objects);
@@ -61,7 +61,7 @@ function checkDescendants(s: SlotTable, objects: ObjectTable, family: readonly n
     kassert(inRun || !descends, "CDT-2", `row ${later} descends from ${slot}, but rows between them do not`);
     inRun &&= descends;
     if (inRun && s.object[later] === s.object[slot])
-      kassert((s.rights[later]! & ~s.rights[slot]!) === 0, "CDT-3", `row ${later} has rights ${s.rights[later]}, its ancestor ${slot} has ${s.rights[slot]}`);
+      kassert(attenuate(s.rights[slot]!, s.rights[later]!) === s.rights[later], "CDT-3", `row ${later} has rights ${s.rights[later]}, its ancestor ${slot} has ${s.rights[slot]}`);
   }
 }
 

@@ -8,26 +8,39 @@
 import { Kind, type Kind as KindT } from "../abi/numbers.ts";
 
 export class ObjectTable {
-  kind = new Uint8Array(256);
+  kind: Uint8Array;
   /** Physical address of the first byte; 0 for objects of the boot that cost no memory. */
-  base = new Float64Array(256);
+  base: Float64Array;
   /** log2 of the size in bytes. */
-  bits = new Uint8Array(256);
+  bits: Uint8Array;
   /** Capabilities that name the object. */
-  refs = new Int32Array(256);
+  refs: Int32Array;
   /** The Untyped it was made from, 0 for objects of the boot. */
-  parent = new Int32Array(256);
+  parent: Int32Array;
   /** Untyped: bytes handed out. */
-  watermark = new Float64Array(256);
+  watermark: Float64Array;
   /** Untyped: bytes from here on have never been written since the machine was powered on, so they are zero. */
-  clean = new Float64Array(256);
+  clean: Float64Array;
   /** Untyped: objects made from it that are alive. */
-  children = new Int32Array(256);
+  children: Int32Array;
   /** Device memory: never cleared, makes Frames and Untypeds only. */
-  device = new Uint8Array(256);
+  device: Uint8Array;
   /** Ids 1..count-1 have been used; 0 means none. */
   count = 1;
   readonly #free: number[] = [];
+
+  /** @param rows room for so many objects; more than that are made by copying the table to one of twice the size */
+  constructor(rows: number) {
+    this.kind = new Uint8Array(rows);
+    this.base = new Float64Array(rows);
+    this.bits = new Uint8Array(rows);
+    this.refs = new Int32Array(rows);
+    this.parent = new Int32Array(rows);
+    this.watermark = new Float64Array(rows);
+    this.clean = new Float64Array(rows);
+    this.children = new Int32Array(rows);
+    this.device = new Uint8Array(rows);
+  }
 
   create(kind: KindT, base: number, bits: number, parent: number): number {
     const id = this.#free.pop() ?? this.count++;
@@ -46,17 +59,15 @@ export class ObjectTable {
   }
 
   /**
-   * No capability names the object any more. An Untyped stays while anything made from it is alive, for that memory is still
-   * taken, and goes with the last of it. The id may be used again at once: whoever keeps ids across a destroy keeps a serial number too.
+   * The object is gone and its memory free. Answers the Untyped that goes with it: one that no capability names and that stayed only because this
+   * was made from it; 0 for none. The id may be used again at once: whoever keeps ids across a destroy keeps a serial number too.
    */
-  destroy(id: number): void {
-    for (let dead = id; dead !== 0 && this.refs[dead] === 0 && this.children[dead] === 0; ) {
-      const parent = this.parent[dead]!;
-      this.kind[dead] = Kind.Null;
-      this.#free.push(dead);
-      if (parent !== 0) this.children[parent]!--;
-      dead = parent;
-    }
+  destroy(id: number): number {
+    const parent = this.parent[id]!;
+    this.kind[id] = Kind.Null;
+    this.#free.push(id);
+    if (parent === 0) return 0;
+    return --this.children[parent]! === 0 && this.refs[parent] === 0 ? parent : 0;
   }
 
   size(id: number): number {

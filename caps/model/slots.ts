@@ -7,24 +7,41 @@ import { Kind } from "../abi/numbers.ts";
 import { grown } from "./objects.ts";
 
 export class SlotTable {
-  kind = new Uint8Array(1024);
-  rights = new Uint8Array(1024);
+  kind: Uint8Array;
+  rights: Uint8Array;
   /** Bit 0: an original, which may have descendants. Bit 1: the first of its badge. See derivation.ts. */
-  original = new Uint8Array(1024);
-  object = new Int32Array(1024);
+  original: Uint8Array;
+  object: Int32Array;
   /** Endpoint, Notification: badge. CNode: guard value (lo) and guard size in bits (hi). IRQHandler: interrupt number (lo). */
-  badgeLo = new Int32Array(1024);
-  badgeHi = new Int32Array(1024);
+  badgeLo: Int32Array;
+  badgeHi: Int32Array;
   /** Frame, PageTable: serial number of the space it is mapped in, 0 for none. */
-  mapSpace = new Int32Array(1024);
+  mapSpace: Int32Array;
   /** Frame, PageTable: address / 4096 where it is mapped. */
-  mapPage = new Int32Array(1024);
+  mapPage: Int32Array;
   /** Derivation order, see derivation.ts. */
-  next = new Int32Array(1024);
-  prev = new Int32Array(1024);
+  next: Int32Array;
+  prev: Int32Array;
   #end = 1;
   /** Freed runs by log2 of their length. */
   readonly #free: number[][] = [];
+  /** A row that is in no CNode and empty between calls: room to let two capabilities change places. */
+  readonly spare: number;
+
+  /** @param rows room for so many slots; more than that are made by copying the table to one of twice the size */
+  constructor(rows: number) {
+    this.kind = new Uint8Array(rows);
+    this.rights = new Uint8Array(rows);
+    this.original = new Uint8Array(rows);
+    this.object = new Int32Array(rows);
+    this.badgeLo = new Int32Array(rows);
+    this.badgeHi = new Int32Array(rows);
+    this.mapSpace = new Int32Array(rows);
+    this.mapPage = new Int32Array(rows);
+    this.next = new Int32Array(rows);
+    this.prev = new Int32Array(rows);
+    this.spare = this.allocate(0);
+  }
 
   /** A run of 2^bits empty rows; its first row. The caller has paid for it in Untyped memory (32 bytes a row). */
   allocate(bits: number): number {

@@ -1,8 +1,8 @@
 // Looking at the arguments of an invocation: CPtr words become slots, slot words become places in a CNode.
 import { Kind, type Kind as KindT } from "../../caps/abi/numbers.ts";
-import { resolve } from "../../caps/model/cspace.ts";
+import { accessTo, resolve } from "../../caps/model/cspace.ts";
 import { lookup } from "./ipc.ts";
-import { failedLookup, invalidCapability, outOfRange, type Refusal } from "./outcome.ts";
+import { failedLookup, invalidCapability, missingRight, outOfRange, type Refusal } from "./outcome.ts";
 import { wordHi, wordLo } from "./registers.ts";
 import type { Kernel, Tcb } from "./state.ts";
 
@@ -13,10 +13,12 @@ export function capArgument(k: Kernel, t: Tcb, arg: number, kind: KindT): number
   return k.slots.kind[slot] === kind ? slot : invalidCapability(arg);
 }
 
-/** The slot that (index, depth) names from the CNode capability in `root`. */
-export function slotArgument(k: Kernel, arg: number, root: number, index: number, depth: number): number | Refusal {
+/** The slot that (index, depth) names from the CNode capability in `root`, when that CNode allows what is `needed`: Read to copy from it, Write to change it. */
+export function slotArgument(k: Kernel, arg: number, root: number, index: number, depth: number, needed: number): number | Refusal {
   if (k.slots.kind[root] !== Kind.CNode) return invalidCapability(arg);
   if (depth < 1 || depth > 32) return outOfRange(arg, 1, 32);
   const slot = resolve(k.slots, k.cnodes, root, index, depth);
-  return slot < 0 ? failedLookup(arg, -1 - slot) : slot;
+  if (slot < 0) return failedLookup(arg, -1 - slot);
+  const missing = needed & ~accessTo(k.slots, k.cnodes, root, index, depth);
+  return missing === 0 ? slot : missingRight(missing);
 }

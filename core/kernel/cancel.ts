@@ -1,15 +1,40 @@
 // Taking a thread out of whatever it waits for.
-import { ErrorCode } from "../../caps/abi/numbers.ts";
+import { ErrorCode, Fault } from "../../caps/abi/numbers.ts";
+import { endLoan } from "./loans.ts";
 import { remove } from "./queue.ts";
 import { setError } from "./registers.ts";
-import { endLoan, unready } from "./scheduler.ts";
+import { unready, wake } from "./scheduler.ts";
 import { ThreadState, type Kernel, type Tcb } from "./state.ts";
 
-/** Stops a thread. A system call in which it waited answers Cancelled when it is resumed; a fault stays as it is. */
+/** Stops a thread. What becomes of a system call in which it waited, whoever lets it go on says; a fault stays as it is. */
 export function suspend(k: Kernel, t: Tcb): void {
   const waited = t.state !== ThreadState.Ready && t.state !== ThreadState.Inactive && t.state !== ThreadState.Faulted && t.faultLabel === 0;
   cancelWait(k, t);
-  if (waited) setError(k, t, ErrorCode.Cancelled);
+  if (waited) t.interrupted = true;
+}
+
+/** The system call in which the thread was stopped, if it was, answers Cancelled. */
+export function endInterrupted(k: Kernel, t: Tcb): void {
+  if (t.interrupted) setError(k, t, ErrorCode.Cancelled);
+  t.interrupted = false;
+}
+
+/** Ends a thread's wait on an endpoint or notification with an error; a thread that waits to tell its fault stays stopped. */
+export function endWait(k: Kernel, t: Tcb, code: ErrorCode): void {
+  cancelWait(k, t);
+  if (t.faultLabel !== 0) return abandonFault(k, t);
+  setError(k, t, code);
+  t.state = ThreadState.Ready;
+  wake(k, t);
+}
+
+/** Nobody will answer the thread's fault: it stays stopped. One that only told that its turn was over goes on. */
+export function abandonFault(k: Kernel, t: Tcb): void {
+  t.state = ThreadState.Faulted;
+  if (t.faultLabel !== Fault.Timeout) return;
+  t.faultLabel = 0;
+  t.state = ThreadState.Ready;
+  wake(k, t);
 }
 
 /** What its system call then answers is the caller's business. */

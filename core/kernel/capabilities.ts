@@ -1,14 +1,14 @@
 // Making and unmaking capabilities: every slot is filled by `install` or `derive` and emptied by `deleteSlot`.
-// Revocation and the emptying of dead CNodes go in pieces of PIECE slots; between pieces others run.
+// Revocation, the emptying of dead CNodes and the release of those who wait on dead endpoints go in pieces of PIECE steps; between pieces others run.
 //
-// CAP-1  objects.refs counts the slots that name the object; at 0 the object is destroyed.
+// CAP-1  objects.refs counts the slots that name the object; at 0 the object is destroyed, or dying: taken apart step by step.
 import { Kind, type Kind as KindT } from "../../caps/abi/numbers.ts";
-import { derivesOriginal, hasDescendants, insertAfter, insertRoot, unlink } from "../../caps/model/derivation.ts";
-import { destroyObject } from "./objects/table.ts";
+import { attenuate, derivesOriginal, hasDescendants, insertAfter, insertRoot, unlink } from "../../caps/model/derivation.ts";
+import { unmake } from "./objects/table.ts";
 import { unmapSlot } from "./objects/mapping.ts";
-import type { Kernel } from "./state.ts";
+import type { Kernel, Tcb } from "./state.ts";
 
-/** Most slots emptied in one entry into the kernel. */
+/** Most slots emptied, or waiting threads released, in one entry into the kernel. */
 export const PIECE = 64;
 
 /** Fills an empty slot with the first capability to an object, below `parent` in the derivation order (0: of the boot). */
@@ -27,7 +27,7 @@ export function derive(k: Kernel, from: number, to: number, rights: number, badg
   const s = k.slots;
   const original = derivesOriginal(s, from, badgeLo, badgeHi);
   s.copyFields(from, to);
-  s.rights[to] = s.rights[from]! & rights;
+  s.rights[to] = attenuate(s.rights[from]!, rights);
   s.badgeLo[to] = badgeLo;
   s.badgeHi[to] = badgeHi;
   insertAfter(s, from, to, original);
@@ -57,7 +57,7 @@ export function copiedBadge(k: Kernel, slot: number): { lo: number; hi: number }
   return { lo: k.slots.badgeLo[slot]!, hi: k.slots.badgeHi[slot]! };
 }
 
-/** Empties a slot. The last capability to an object destroys it. */
+/** Empties a slot. The last capability to an object destroys it, or has it taken apart in pieces. */
 export function deleteSlot(k: Kernel, slot: number): void {
   const s = k.slots;
   const kind = s.kind[slot]!;
@@ -66,30 +66,71 @@ export function deleteSlot(k: Kernel, slot: number): void {
   if (s.mapSpace[slot] !== 0) unmapSlot(k, slot);
   unlink(s, slot);
   s.clear(slot);
-  if (--k.objects.refs[object]! === 0) destroyObject(k, kind as KindT, object);
+  // An Untyped stays while anything made from it is alive: that memory is still taken.
+  if (--k.objects.refs[object]! === 0 && k.objects.children[object] === 0) bury(k, object);
 }
 
-/** Deletes up to PIECE descendants; true when none are left. */
-export function revokePiece(k: Kernel, slot: number): boolean {
+/** Nothing names the object any more: it goes at once if that is little work, else it is dying, on the account of the thread that brought it down. */
+function bury(k: Kernel, object: number): void {
+  if (unmake(k, object, false)) {
+    const parent = k.objects.destroy(object);
+    if (parent === 0) return;
+    object = parent;
+  }
+  const payer = k.payer === 0 ? k.current : k.payer;
+  k.dying.set(object, payer);
+  k.tcbs[payer]?.debts.push(object);
+}
+
+/** One step of taking a dying object apart. */
+function dismantle(k: Kernel, object: number): void {
+  const payer = k.dying.get(object)!;
+  k.payer = payer;
+  if (unmake(k, object, true)) {
+    k.dying.delete(object);
+    const parent = k.objects.destroy(object);
+    if (parent !== 0) {
+      k.dying.set(parent, payer);
+      k.tcbs[payer]?.debts.push(parent);
+    }
+  }
+  k.payer = 0;
+}
+
+/** Up to `steps` steps of what the thread's own deletions brought down; true when nothing of it is left. */
+export function payDebts(k: Kernel, t: Tcb, steps: number = PIECE): boolean {
+  for (let n = 0; n < steps; n++) {
+    const object = t.debts[t.debts.length - 1];
+    if (object === undefined) return true;
+    // It may be gone by now: see `reapOrphans`.
+    if (k.dying.get(object) === t.id) dismantle(k, object);
+    else t.debts.pop();
+  }
+  return t.debts.length === 0;
+}
+
+/**
+ * A piece of whatever is dying, the oldest first. Who deleted it is doing the same, unless he was stopped: so that nobody waits for ever for a thread
+ * that will not go on, the loop does a piece now and then, and all when there is nothing else to do.
+ */
+export function reapOrphans(k: Kernel): void {
   for (let n = 0; n < PIECE; n++) {
-    if (!hasDescendants(k.slots, k.objects, slot)) return reap(k);
+    const next = k.dying.keys().next();
+    if (next.done === true) return;
+    dismantle(k, next.value);
+  }
+}
+
+/** A piece of the revocation of the capability in `slot`; true when nothing derived from it is left. */
+export function revokePiece(k: Kernel, t: Tcb, slot: number): boolean {
+  let n = 0;
+  for (; hasDescendants(k.slots, k.objects, slot); n++) {
+    if (n === PIECE) return false;
     deleteSlot(k, k.slots.next[slot]!);
   }
+  if (!payDebts(k, t, PIECE - n)) return false;
+  // An Untyped is free again when all that was made from it is gone, also what somebody else has deleted and not yet taken apart.
+  if (k.slots.kind[slot] !== Kind.Untyped || k.objects.children[k.slots.object[slot]!] === 0 || k.dying.size === 0) return true;
+  reapOrphans(k);
   return false;
-}
-
-/** Empties up to PIECE slots of CNodes that nobody can reach any more; true when there are none. */
-export function reap(k: Kernel): boolean {
-  for (let n = 0; n < PIECE; n++) {
-    const cnode = k.dying[k.dying.length - 1];
-    if (cnode === undefined) return true;
-    if (cnode.at === 2 ** cnode.radix) {
-      k.dying.pop();
-      k.slots.release(cnode.first, cnode.radix);
-      k.objects.destroy(cnode.object);
-      continue;
-    }
-    deleteSlot(k, cnode.first + cnode.at++);
-  }
-  return k.dying.length === 0;
 }

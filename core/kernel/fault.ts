@@ -5,6 +5,12 @@ import { Cause } from "./machine.ts";
 import { unready } from "./scheduler.ts";
 import { TcbSlot, ThreadState, type Kernel, type Tcb } from "./state.ts";
 
+/** Whether the capability in a TCB's own slot is to an endpoint that a fault can be told through. */
+export function canTell(k: Kernel, slot: number): boolean {
+  const rights = k.slots.rights[slot]!;
+  return k.slots.kind[slot] === Kind.Endpoint && (rights & Right.Write) !== 0 && (rights & CAN_REPLY) !== 0;
+}
+
 /** Stops the thread with a fault. `words` after the pc are pairs of halves. */
 export function fault(k: Kernel, t: Tcb, label: Fault, ...words: number[]): void {
   t.faultLabel = label;
@@ -12,11 +18,11 @@ export function fault(k: Kernel, t: Tcb, label: Fault, ...words: number[]): void
   t.faultWords[1] = k.frames32[t.base + 1]!;
   for (let i = 0; i < words.length; i++) t.faultWords[2 + i] = words[i]!;
   t.faultLength = 1 + (words.length >> 1);
-  const slot = t.slots + TcbSlot.Keeper;
+  const slot = t.slots + (label === Fault.Timeout ? TcbSlot.TimeoutKeeper : TcbSlot.Keeper);
   const s = k.slots;
   unready(k, t);
   t.state = ThreadState.Faulted;
-  if (s.kind[slot] !== Kind.Endpoint || (s.rights[slot]! & Right.Write) === 0 || (s.rights[slot]! & CAN_REPLY) === 0) return;
+  if (!canTell(k, slot)) return;
   send(k, t, k.endpoints[s.object[slot]!]!, s.badgeLo[slot]!, s.badgeHi[slot]!, s.rights[slot]!, true, true);
 }
 
@@ -33,7 +39,7 @@ export function exception(k: Kernel, t: Tcb, cause: number, tvalLo: number, tval
     case Cause.StoreAccess:
       return fault(k, t, Fault.VMFault, tvalLo, tvalHi, 2, 0);
     case Cause.Breakpoint:
-      return fault(k, t, Fault.Breakpoint);
+      return fault(k, t, Fault.Breakpoint, 0, 0);
     default:
       return fault(k, t, Fault.UserException, cause, 0, tvalLo, tvalHi);
   }

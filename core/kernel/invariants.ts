@@ -1,16 +1,17 @@
 // What must hold of the kernel's state between any two entries, as code: the model's invariants, then IPC-1, IPC-2 (ipc.ts),
-// NTF-1 (notification.ts), SCHED-1, SCHED-2 (scheduler.ts), VCPU-1 (vcpu.ts), and those of memory in invariants-memory.ts.
+// NTF-1 (notification.ts), SCHED-1 (scheduler.ts), SCHED-2 (loans.ts), TIME-1..3 (time.ts), VCPU-1 (vcpu.ts), and those of memory in invariants-memory.ts.
 // Slow and plain on purpose; the tests ask after each step.
 import { Kind, type Kind as KindT } from "../../caps/abi/numbers.ts";
 import { checkCapabilities } from "../../caps/model/invariants.ts";
 import { kassert } from "../../caps/model/panic.ts";
 import { checkMappings } from "./invariants-memory.ts";
 import { isRunnable } from "./scheduler.ts";
-import { PRIORITIES, ThreadState, type Kernel, type Reply, type Tcb } from "./state.ts";
+import { PRIORITIES, ThreadState, type Kernel, type Tcb } from "./state.ts";
+import { MOST_REFILLS } from "./time.ts";
 
 /** Throws KernelPanic with the number of the first invariant that does not hold. */
 export function checkInvariants(k: Kernel): void {
-  checkCapabilities(k.slots, k.objects, new Set(k.dying.map((d) => d.object)));
+  checkCapabilities(k.slots, k.objects, new Set(k.dying.keys()));
   checkTables(k);
   for (const t of k.tcbs) if (t !== undefined) checkThread(k, t);
   checkLines(k);
@@ -26,10 +27,9 @@ function checkTables(k: Kernel): void {
     [Kind.CNode, k.cnodes], [Kind.TCB, k.tcbs], [Kind.Endpoint, k.endpoints], [Kind.Notification, k.notifications], [Kind.Reply, k.replies],
     [Kind.SchedContext, k.schedContexts], [Kind.VSpace, k.vspaces], [Kind.VCPU, k.vcpus], [Kind.Frame, k.pages], [Kind.IOSpace, k.ioSpaces], [Kind.IRQHandler, k.irqHandlers],
   ];
-  const dying = new Set(k.dying.map((d) => d.object));
   for (const [kind, table] of tables) {
     for (let id = 1; id < Math.max(k.objects.count, table.length); id++) {
-      const alive = k.objects.kind[id] === kind && !dying.has(id);
+      const alive = k.objects.kind[id] === kind;
       kassert(alive === (table[id] !== undefined), "OBJ-1", `object ${id} of kind ${kind} is ${alive ? "alive without state" : "dead and has state"}`);
     }
   }
@@ -89,14 +89,8 @@ function checkReplies(k: Kernel): void {
     kassert(r.caller === 0 || r.receiver === 0, "IPC-2", `reply ${r.id} holds a caller and waits for one`);
     if (r.caller !== 0) kassert(k.tcbs[r.caller]?.state === ThreadState.BlockedOnReply && k.tcbs[r.caller]!.reply === r.id, "IPC-2", `reply ${r.id} holds thread ${r.caller}, which does not wait for it`);
     else kassert(r.donated === 0, "IPC-2", `reply ${r.id} holds nobody, but time`);
-    kassert(r.donated === 0 ? r.below === 0 : onStack(k, r), "SCHED-2", `reply ${r.id} holds time ${r.donated} that was not lent through it`);
     if (r.receiver !== 0) kassert(k.tcbs[r.receiver]?.state === ThreadState.BlockedOnReceive && k.tcbs[r.receiver]!.reply === r.id, "IPC-2", `reply ${r.id} names receiver ${r.receiver}, which does not wait with it`);
   }
-}
-
-function onStack(k: Kernel, reply: Reply): boolean {
-  for (let r = k.schedContexts[reply.donated]?.lent ?? 0, steps = 0; r !== 0 && steps < k.replies.length; r = k.replies[r]?.below ?? 0, steps++) if (r === reply.id) return true;
-  return false;
 }
 
 function checkReadyQueues(k: Kernel): void {
@@ -123,10 +117,16 @@ function checkTime(k: Kernel): void {
     if (sc === undefined) continue;
     if (sc.tcb !== 0) kassert(k.tcbs[sc.tcb]?.sc === sc.id, "SCHED-2", `SchedContext ${sc.id} gives its time to thread ${sc.tcb}, which runs on ${k.tcbs[sc.tcb]?.sc}`);
     if (sc.home !== 0) kassert(k.tcbs[sc.home]?.homeSc === sc.id, "SCHED-2", `SchedContext ${sc.id} is bound to thread ${sc.home}, which is bound to ${k.tcbs[sc.home]?.homeSc}`);
-    for (let r = sc.lent, steps = 0; r !== 0; r = k.replies[r]!.below)
-      kassert(k.replies[r]?.donated === sc.id && k.replies[r]!.caller !== 0 && steps++ < k.replies.length, "SCHED-2", `SchedContext ${sc.id} was lent through reply ${r}, which does not hold it`);
-    kassert(sc.lent !== 0 || sc.tcb === 0 || sc.tcb === sc.home, "SCHED-2", `SchedContext ${sc.id} is not lent, but thread ${sc.tcb} has it`);
-    kassert(!sc.exhausted || k.released.includes(sc.id), "SCHED-2", `SchedContext ${sc.id} is used up and nothing will fill it up`);
+    sc.loans.forEach((id, place) => {
+      const r = k.replies[id];
+      kassert(r !== undefined && r.donated === sc.id && r.place === place && r.caller !== 0, "SCHED-2", `SchedContext ${sc.id} was lent through reply ${id}, which does not hold it`);
+    });
+    kassert(sc.loans.length > 0 || sc.tcb === 0 || sc.tcb === sc.home, "SCHED-2", `SchedContext ${sc.id} is not lent, but thread ${sc.tcb} has it`);
+    kassert(!sc.exhausted || k.releases.some((r) => r.sc === sc.id && r.at === sc.releaseAt), "TIME-3", `SchedContext ${sc.id} is used up and nothing will give it time`);
+    const owed = sc.refills.reduce((sum, refill) => sum + refill.amount, 0);
+    if (sc.budget < sc.period) kassert(Math.abs(sc.remaining + owed - sc.budget) < 1e-6, "TIME-1", `SchedContext ${sc.id} has ${sc.remaining} and is owed ${owed}, but its budget is ${sc.budget}`);
+    const ordered = sc.refills.every((refill, i) => i === 0 || sc.refills[i - 1]!.at <= refill.at);
+    kassert(ordered && sc.refills.length <= MOST_REFILLS, "TIME-2", `SchedContext ${sc.id} is owed time in ${sc.refills.length} pieces, ${ordered ? "in" : "out of"} order`);
   }
   for (const t of k.tcbs) {
     if (t === undefined) continue;

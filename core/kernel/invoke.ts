@@ -8,6 +8,7 @@ import { invokeFrame } from "./objects/frame.ts";
 import { invokeHostedControl } from "./objects/hosted.ts";
 import { invokeIoSpace } from "./objects/iospace.ts";
 import { invokeIrqControl, invokeIrqHandler } from "./objects/irq.ts";
+import { invokeReply } from "./objects/reply.ts";
 import { invokeSchedContext, invokeSchedControl } from "./objects/schedcontext.ts";
 import { invokeTcb } from "./objects/tcb.ts";
 import { invokeUntyped } from "./objects/untyped.ts";
@@ -46,8 +47,10 @@ export function invoke(k: Kernel, t: Tcb, slot: number): Outcome {
       return invokeIoSpace(k, t, slot, label, info);
     case Kind.Discrim:
       return invokeDiscrim(k, t, label, info);
+    case Kind.Reply:
+      return invokeReply(k, t, slot, label, info);
     default:
-      // Endpoint, notification and reply have no methods; a VSpace is only named by others.
+      // A notification has no methods; a VSpace is only named by others.
       return ILLEGAL;
   }
 }

@@ -5,11 +5,13 @@
 // Source: seL4 manual, "Message Passing" (MCS); what differs: a server with time of its own still works on its caller's time.
 import { Info, infoCaps, infoLength, IpcBuffer, MAX_CAPS, MAX_WORDS, Reg, REGISTER_WORDS } from "../../caps/abi/message.ts";
 import { ALL_RIGHTS, ErrorCode, Kind, Right } from "../../caps/abi/numbers.ts";
-import { resolve } from "../../caps/model/cspace.ts";
-import { copiedBadge, derive, mayDerive } from "./capabilities.ts";
+import { accessTo, resolve } from "../../caps/model/cspace.ts";
+import { abandonFault } from "./cancel.ts";
+import { copiedBadge, derive, mayDerive, PIECE } from "./capabilities.ts";
+import { endLoan, lend } from "./loans.ts";
 import { append, remove } from "./queue.ts";
-import { setError, setResult } from "./registers.ts";
-import { endLoan, lend, wake } from "./scheduler.ts";
+import { restartCall, setError, setResult } from "./registers.ts";
+import { wake } from "./scheduler.ts";
 import { TcbSlot, ThreadState, type Endpoint, type Kernel, type Notification, type Reply, type Tcb } from "./state.ts";
 
 const A1 = Reg.a1 * 2, A2 = Reg.a2 * 2;
@@ -78,9 +80,10 @@ function transferCaps(k: Kernel, from: Tcb, to: Tcb, count: number, via: number)
 function receiveSlot(k: Kernel, t: Tcb, n: number): number {
   const at = t.buffer >> 2;
   const cnode = lookup(k, t, k.ram32[at + 2 * IpcBuffer.RECEIVE_CNODE]!, k.ram32[at + 2 * IpcBuffer.RECEIVE_CNODE + 1]!);
-  const depth = k.ram32[at + 2 * IpcBuffer.RECEIVE_DEPTH]! >>> 0;
+  const index = k.ram32[at + 2 * IpcBuffer.RECEIVE_INDEX]! + n, depth = k.ram32[at + 2 * IpcBuffer.RECEIVE_DEPTH]! >>> 0;
   if (cnode < 0 || depth < 1 || depth > 32) return -1;
-  return resolve(k.slots, k.cnodes, cnode, k.ram32[at + 2 * IpcBuffer.RECEIVE_INDEX]! + n, depth);
+  const slot = resolve(k.slots, k.cnodes, cnode, index, depth);
+  return slot < 0 || (accessTo(k.slots, k.cnodes, cnode, index, depth) & Right.Write) === 0 ? -1 : slot;
 }
 
 /** The slot a CPtr names in a thread's CSpace; negative when it names none: -1 - bits left. */
@@ -118,6 +121,7 @@ export function send(k: Kernel, t: Tcb, ep: Endpoint, badgeLo: number, badgeHi: 
   t.sendBadgeHi = badgeHi;
   t.sendRights = rights;
   t.sendCall = call;
+  t.ticket = k.nextTicket++;
   append(k, ep, t);
   ep.waiting = 1;
 }
@@ -135,7 +139,7 @@ function deliver(k: Kernel, from: Tcb, to: Tcb, via: number, badgeLo: number, ba
   }
   if (reply === undefined) {
     // The receiver takes no calls: an answer can never come.
-    if (from.faultLabel !== 0) from.state = ThreadState.Faulted;
+    if (from.faultLabel !== 0) abandonFault(k, from);
     else setError(k, from, ErrorCode.Broken);
     return;
   }
@@ -153,7 +157,9 @@ export function receive(k: Kernel, t: Tcb, ep: Endpoint, replyId: number, blocki
     takeWord(k, t, bound);
     return;
   }
-  while (ep.waiting === 1) {
+  for (let refused = 0; ep.waiting === 1; ) {
+    // A crowd that was refused is no reason to stay in the kernel: the call is made again, and others run.
+    if (refused === PIECE) return restartCall(k, t);
     const sender = k.tcbs[ep.head]!;
     remove(k, ep, sender);
     if (ep.head === 0) ep.waiting = 0;
@@ -161,6 +167,7 @@ export function receive(k: Kernel, t: Tcb, ep: Endpoint, replyId: number, blocki
     if (!sender.sendCall && t.homeSc === 0) {
       setError(k, sender, ErrorCode.PassiveServer);
       wake(k, sender);
+      refused++;
       continue;
     }
     t.reply = replyId;
@@ -212,7 +219,7 @@ function release(k: Kernel, r: Reply, caller: Tcb): void {
 export function dropCaller(k: Kernel, r: Reply): void {
   if (r.caller === 0) return;
   const caller = k.tcbs[r.caller]!;
-  if (caller.faultLabel !== 0) caller.state = ThreadState.Faulted;
+  if (caller.faultLabel !== 0) abandonFault(k, caller);
   else setError(k, caller, ErrorCode.Broken);
   release(k, r, caller);
 }

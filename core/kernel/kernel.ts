@@ -1,13 +1,14 @@
 // The kernel's loop: choose a thread, run it until it traps, handle the trap, choose again.
 // A thread of a machine program runs in an engine, a hosted one in its generator, one inside VCPURun as its guest.
 import { Frame } from "../../caps/abi/message.ts";
+import { reapOrphans } from "./capabilities.ts";
 import { exception } from "./fault.ts";
 import { Cause, VcpuStop } from "./machine.ts";
 import { takeInterrupts } from "./objects/irq.ts";
 import { vcpuStopped } from "./objects/vcpu.ts";
-import { charge, schedule, setDeadline, tick } from "./scheduler.ts";
 import { ThreadState, type Kernel, type Tcb } from "./state.ts";
 import { syscall } from "./syscall.ts";
+import { charge, schedule, setDeadline, tick } from "./time.ts";
 
 /** Hosted steps between two looks at the clock: they cannot be preempted, only counted. */
 const HOSTED_STEPS = 16;
@@ -22,6 +23,7 @@ export function run(k: Kernel, until: number): Pause {
   const now = k.machine.clock();
   tick(k, now);
   k.leave = false;
+  reapOrphans(k);
   const onTrap = (frame: number, cause: number): number => {
     trap(k, k.tcbOfFrame[frame]!, cause);
     return dispatch(k);
@@ -33,6 +35,11 @@ export function run(k: Kernel, until: number): Pause {
       continue;
     }
     const t = k.current === 0 ? undefined : k.tcbs[k.current]!;
+    if (t === undefined && !k.leave && k.dying.size > 0) {
+      reapOrphans(k);
+      if (k.machine.clock() >= k.deadline) tick(k, k.machine.clock());
+      continue;
+    }
     if (k.leave || t === undefined) {
       const ends = k.machine.clock();
       charge(k, ends);

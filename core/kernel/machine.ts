@@ -96,6 +96,8 @@ export interface Machine {
     take(): number;
     unmask(line: number): void;
     mask(line: number): void;
+    /** How the line interrupts from now on: each time it rises, or as long as it is high. What was latched is forgotten. */
+    setEdge(line: number, edge: boolean): void;
   };
   /** DMA translation, by device number. */
   readonly iommu: {

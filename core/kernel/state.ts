@@ -22,7 +22,7 @@ export const ThreadState = {
 export type ThreadState = (typeof ThreadState)[keyof typeof ThreadState];
 
 /** Rows of a TCB's own slots, from Tcb.slots. */
-export const TcbSlot = { CSpace: 0, VSpace: 1, Buffer: 2, Keeper: 3, COUNT_BITS: 3 } as const;
+export const TcbSlot = { CSpace: 0, VSpace: 1, Buffer: 2, Keeper: 3, TimeoutKeeper: 4, COUNT_BITS: 3 } as const;
 
 export interface Tcb {
   readonly id: number;
@@ -53,14 +53,25 @@ export interface Tcb {
   sendBadgeHi: number;
   sendRights: number;
   sendCall: boolean;
+  /** BlockedOnSend: when it came to wait: later ones have greater numbers. */
+  ticket: number;
   /** BlockedOnReceive: the reply object to fill, 0 for none. BlockedOnReply: the one that holds this thread. */
   reply: number;
   /** Pending fault: label, 0 for none, and its words (pairs of halves). */
   faultLabel: number;
   readonly faultWords: Int32Array;
   faultLength: number;
+  /** It was stopped while it waited in a system call: resuming ends the call, restarting makes it again. */
+  interrupted: boolean;
   vcpu: number;
+  /** Objects that its deletions brought down and that are not taken apart yet (capabilities.ts). */
+  readonly debts: number[];
   label: string;
+}
+
+export interface CNode extends CNodeShape {
+  /** When no capability names it any more: how many of its slots have been emptied. */
+  emptied: number;
 }
 
 export interface Endpoint {
@@ -84,9 +95,9 @@ export interface Reply {
   readonly id: number;
   /** The thread that waits for the answer, 0 for none. */
   caller: number;
-  /** The SchedContext that came along, 0 for none, and the reply object through which it had come to the caller. */
+  /** The SchedContext that came along, 0 for none, and its place among that one's loans. */
   donated: number;
-  below: number;
+  place: number;
   /** The thread that waits to receive with this object, 0 for none. */
   receiver: number;
 }
@@ -97,16 +108,20 @@ export interface SchedContext {
   budget: number;
   period: number;
   remaining: number;
-  /** When the budget is next filled up. */
-  refillAt: number;
+  /** What was used comes back a period after it was begun to be used: amounts and times, soonest first. None when budget = period. */
+  readonly refills: { amount: number; at: number }[];
   /** The thread that runs on it now, and the one it is bound to. */
   tcb: number;
   home: number;
-  /** The reply object through which it was lent last, 0 while it is not lent: the top of a stack linked by Reply.below. */
-  lent: number;
+  /** The reply objects through which it is lent, the last one last. */
+  readonly loans: number[];
   consumed: number;
-  /** In the release queue, waiting for refillAt. */
+  /** Told in Timeout faults. */
+  wordLo: number;
+  wordHi: number;
+  /** Used up; it has time again at `releaseAt`. */
   exhausted: boolean;
+  releaseAt: number;
 }
 
 export interface VSpace {
@@ -137,6 +152,8 @@ export interface Vcpu {
   devices: { readonly guestPhysical: number; readonly bytes: number }[];
   /** It has run: from now on the engine holds its memory. */
   started: boolean;
+  /** So much was taken out of the middle of its memory that no engine could map the rest: it cannot run any more. */
+  shattered: boolean;
 }
 
 export interface FrameObject {
@@ -153,6 +170,12 @@ export interface IrqHandler {
   notification: number;
   badgeLo: number;
   badgeHi: number;
+}
+
+/** SchedContext `sc` is due at `at`; void when it is not exhausted any more or due at another time. */
+export interface Release {
+  readonly at: number;
+  readonly sc: number;
 }
 
 export interface IoSpace {
@@ -176,13 +199,18 @@ export class Kernel {
     this.frames32 = new Int32Array(machine.frames);
     this.ram32 = new Int32Array(machine.ram);
     this.ram8 = new Uint8Array(machine.ram);
+    // A table that grows is copied whole: so it begins with room for what fits into half the RAM, or for a million.
+    const rows = Math.min(2 ** 20, machine.ram.byteLength / 64);
+    this.objects = new ObjectTable(rows);
+    this.slots = new SlotTable(rows);
+    this.irqLines = Array.from({ length: machine.irq.lines }, () => 0);
   }
 
-  readonly objects = new ObjectTable();
-  readonly slots = new SlotTable();
+  readonly objects: ObjectTable;
+  readonly slots: SlotTable;
 
   // One sparse table a kind, by object id.
-  readonly cnodes: (CNodeShape | undefined)[] = [];
+  readonly cnodes: (CNode | undefined)[] = [];
   readonly tcbs: (Tcb | undefined)[] = [];
   readonly endpoints: (Endpoint | undefined)[] = [];
   readonly notifications: (Notification | undefined)[] = [];
@@ -193,6 +221,8 @@ export class Kernel {
   readonly pages: (FrameObject | undefined)[] = [];
   readonly ioSpaces: (IoSpace | undefined)[] = [];
   readonly irqHandlers: (IrqHandler | undefined)[] = [];
+  /** By interrupt line: its handler, 0 for none. */
+  readonly irqLines: number[];
 
   /** Mapping targets by serial number. */
   readonly spacesBySerial = new Map<number, number>();
@@ -215,8 +245,8 @@ export class Kernel {
   /** SchedContext whose time runs, since when, and what is due when it is over. */
   runningSc = 0;
   runningSince = 0;
-  /** Exhausted SchedContexts that wait for their refill, and VMM threads whose guest waits for its timer: few, unsorted. */
-  readonly released: number[] = [];
+  /** SchedContexts that wait for time to come back, soonest first (timers.ts); VCPUs whose guest waits for its timer: few, unsorted. */
+  readonly releases: Release[] = [];
   readonly waitingVcpus: number[] = [];
   /** The earliest of their times, Infinity for none. */
   nextTimer = Infinity;
@@ -226,6 +256,9 @@ export class Kernel {
   deadline = Infinity;
   /** Set at hostDeadline: dispatch answers "leave". */
   leave = false;
-  /** CNodes whose last capability is gone but whose slots are not all empty yet. */
-  readonly dying: { first: number; radix: number; at: number; base: number; object: number }[] = [];
+  /** Objects whose last capability is gone and that are taken apart in pieces: which thread's deletion it was that brought them down, 0 for none. */
+  readonly dying = new Map<number, number>();
+  /** The thread on whose account deletions go now, 0: the current one. */
+  payer = 0;
+  nextTicket = 1;
 }

@@ -198,8 +198,8 @@ describe("wiring", () => {
       const filled = [1]; const at = (slot) => slot + 32 * 2 ** 32;
       for (let slot = 2; slot < 255; slot++) { if ((yield* sys.call(1, ${Invocation.CNodeMove}, [at(255), at(slot), 1])).error) continue; filled.push(slot); yield* sys.call(1, ${Invocation.CNodeMove}, [at(slot), at(255), 1]); }
       yield* log(filled.join()); yield* exit(0);`);
-    const { CNode, TCB, VSpace, Reply, Service, Notification, Untyped, SchedContext, IPCBuffer, Parent } = InitSlot;
-    expect(logs(run)).toEqual([[CNode, TCB, VSpace, Reply, Service, Notification, Untyped, SchedContext, IPCBuffer, Parent].join()]);
+    const { CNode, TCB, VSpace, Reply, Service, Notification, Untyped, SchedContext, IPCBuffer, Discrim, Parent } = InitSlot;
+    expect(logs(run)).toEqual([[CNode, TCB, VSpace, Reply, Service, Notification, Untyped, SchedContext, IPCBuffer, Discrim, Parent].join()]);
   });
 });
 

@@ -27,6 +27,7 @@ type Spot = { readonly full: number } | { readonly empty: number } | { readonly 
 type Command =
   | { readonly do: "retype"; readonly from: number; readonly kind: number; readonly count: number; readonly to: Spot }
   | { readonly do: "copy" | "mint" | "move" | "mutate"; readonly from: Spot; readonly to: Spot; readonly rights: number; readonly badge: number }
+  | { readonly do: "rotate"; readonly to: Spot; readonly pivot: Spot; readonly from: Spot; readonly swap: boolean }
   | { readonly do: "delete" | "revoke"; readonly at: Spot };
 
 class World {
@@ -37,16 +38,16 @@ class World {
   constructor() {
     this.bed.give(this.a, FIRST, this.bed.make(Kind.Untyped, ROOT_BITS));
     const untyped = model.newThing("Untyped", ROOT_BITS, null);
-    model.put(untyped, { cnode: this.root, index: 0 }, null, 15, 0, true);
+    model.put(untyped, { cnode: this.root, index: 0, access: 15 }, null, 15, 0, true);
   }
 
   /** Where a spot is, for the model and for a call; null when there is no such CNode. */
   spot(spot: Spot): { place: Place; cptr: number; index: number; depth: number } | null {
     const { c, s } = "c" in spot ? spot : this.nth(spot);
-    if (c === 0) return { place: { cnode: this.root, index: s % SLOTS }, cptr: Slot.CNODE, index: FIRST + (s % SLOTS), depth: 32 };
-    const cnode = this.root.slots[c % SLOTS]?.thing;
-    if (cnode?.kind !== "CNode") return null;
-    return { place: { cnode, index: s % SUB }, cptr: FIRST + (c % SLOTS), index: s % SUB, depth: 2 };
+    if (c === 0) return { place: { cnode: this.root, index: s % SLOTS, access: 15 }, cptr: Slot.CNODE, index: FIRST + (s % SLOTS), depth: 32 };
+    const named = this.root.slots[c % SLOTS];
+    if (named?.thing.kind !== "CNode") return null;
+    return { place: { cnode: named.thing, index: s % SUB, access: named.rights }, cptr: FIRST + (c % SLOTS), index: s % SUB, depth: 2 };
   }
 
   nth(spot: { readonly full: number } | { readonly empty: number }): { c: number; s: number } {
@@ -74,7 +75,7 @@ class World {
         const source = untypeds[command.from % untypeds.length], to = this.spot(command.to);
         if (source === undefined || to === null) return null;
         const [kind, sizeBits, bits] = KINDS[command.kind]!;
-        const places = Array.from({ length: command.count }, (_, i) => ({ cnode: to.place.cnode, index: to.place.index + i }));
+        const places = Array.from({ length: command.count }, (_, i) => ({ ...to.place, index: to.place.index + i }));
         // The root CNode goes on behind the slots that the commands use.
         if (to.place.cnode === this.root && to.place.index + command.count > SLOTS) return null;
         return {
@@ -87,10 +88,17 @@ class World {
         const at = this.spot(command.at);
         if (at === null) return null;
         const kernel = call(at.cptr, command.do === "delete" ? I.CNodeDelete : I.CNodeRevoke, pair(at.index, at.depth));
+        if ((at.place.access & 1) === 0) return { kernel, model: false };
         const cap = model.at(at.place);
         if (cap !== null && command.do === "delete") model.remove(cap);
         if (cap !== null && command.do === "revoke") model.revoke(cap);
         return { kernel, model: true };
+      }
+      case "rotate": {
+        const from = this.spot(command.from), pivot = this.spot(command.pivot), to = command.swap ? from : this.spot(command.to);
+        if (from === null || pivot === null || to === null) return null;
+        const words = [pair(to.index, to.depth), pair(pivot.index, pivot.depth), pair(from.index, from.depth), pair(pivot.cptr, from.cptr)];
+        return { kernel: call(to.cptr, I.CNodeRotate, ...words), model: model.rotate(to.place, pivot.place, from.place) };
       }
       default: {
         const from = this.spot(command.from), to = this.spot(command.to);
@@ -141,13 +149,14 @@ const anywhere = fc.record({ c: fc.oneof({ weight: 3, arbitrary: fc.constant(0) 
 const full: fc.Arbitrary<Spot> = fc.oneof({ weight: 9, arbitrary: fc.record({ full: below(100) }) }, { weight: 1, arbitrary: anywhere });
 const empty: fc.Arbitrary<Spot> = fc.oneof({ weight: 9, arbitrary: fc.record({ empty: below(100) }) }, { weight: 1, arbitrary: anywhere });
 const transfer = (name: "copy" | "mint" | "move" | "mutate") =>
-  fc.record({ do: fc.constant(name), from: full, to: empty, rights: fc.oneof(fc.constant(15), below(16)), badge: below(4) });
+  fc.record({ do: fc.constant(name), from: full, to: empty, rights: fc.oneof({ weight: 3, arbitrary: fc.constant(15) }, { weight: 2, arbitrary: below(32) }), badge: below(4) });
 const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ do: fc.constant("retype" as const), from: below(SLOTS), kind: below(KINDS.length), count: fc.integer({ min: 1, max: 3 }), to: empty }) },
   { weight: 4, arbitrary: transfer("copy") },
   { weight: 3, arbitrary: transfer("mint") },
   { weight: 2, arbitrary: transfer("move") },
   { weight: 1, arbitrary: transfer("mutate") },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("rotate" as const), to: empty, pivot: full, from: full, swap: fc.boolean() }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("delete" as const), at: full }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("revoke" as const), at: full }) },
 );

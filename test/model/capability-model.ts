@@ -24,10 +24,18 @@ export interface Cap {
   readonly children: Set<Cap>;
   place: Place;
 }
+/** `access`: the rights of the capability by which the CNode was named. */
 export interface Place {
   readonly cnode: Thing;
   readonly index: number;
+  readonly access: number;
 }
+
+const READ = 2, WRITE = 1, WEAK = 16;
+const mayRead = (place: Place): boolean => (place.access & READ) !== 0;
+const mayWrite = (place: Place): boolean => (place.access & WRITE) !== 0;
+/** May be weak. */
+const TABLES_AND_MEMORY: ReadonlySet<ThingKind> = new Set<ThingKind>(["CNode", "Frame"]);
 
 const BADGED: ReadonlySet<ThingKind> = new Set<ThingKind>(["Endpoint", "Notification"]);
 const NEVER_COPIED: ReadonlySet<ThingKind> = new Set<ThingKind>(["Reply", "PageTable"]);
@@ -49,7 +57,7 @@ export function put(thing: Thing, place: Place, parent: Cap | null, rights: numb
 export function retype(source: Cap, kind: ThingKind, bits: number, slots: number, places: readonly Place[]): boolean {
   const untyped = source.thing;
   if ([...source.children].some((c) => c.thing === untyped)) return false;
-  if (places.some((p) => p.index >= p.cnode.slots.length || at(p) !== null)) return false;
+  if (places.some((p) => !mayWrite(p) || p.index >= p.cnode.slots.length || at(p) !== null)) return false;
   const used = untyped.made.size === 0 ? 0 : untyped.used;
   const start = Math.ceil(used / 2 ** bits) * 2 ** bits, end = start + places.length * 2 ** bits;
   if (end > 2 ** untyped.bits) return false;
@@ -64,14 +72,18 @@ export function retype(source: Cap, kind: ThingKind, bits: number, slots: number
 
 const parentOfCopy = (source: Cap): Cap | null => (source.original ? source : source.parent);
 
-export function copy(from: Place, to: Place, rights: number, badge: number | null): boolean {
+export function copy(from: Place, to: Place, asked: number, badge: number | null): boolean {
   const source = at(from);
-  if (source === null || at(to) !== null) return false;
+  if (source === null || at(to) !== null || !mayRead(from) || !mayWrite(to)) return false;
   const { kind } = source.thing;
+  const weak = ((asked | from.access) & WEAK) !== 0;
+  if (weak && !TABLES_AND_MEMORY.has(kind)) return false;
+  const full = source.rights & asked & 15;
+  const rights = weak || (source.rights & WEAK) !== 0 ? (full & ~WRITE) | WEAK : full;
   if (badge !== null && !mayBadge(source, badge)) return false;
   if (NEVER_COPIED.has(kind) || (kind === "Untyped" && (source.thing.made.size > 0 || source.children.size > 0))) return false;
   const changed = BADGED.has(kind) && badge !== null && badge !== source.badge;
-  put(source.thing, to, parentOfCopy(source), source.rights & rights, badge ?? source.badge, kind === "Untyped" || changed);
+  put(source.thing, to, parentOfCopy(source), rights, badge ?? source.badge, kind === "Untyped" || changed);
   return true;
 }
 
@@ -82,7 +94,7 @@ function mayBadge(source: Cap, badge: number): boolean {
 
 export function move(from: Place, to: Place, badge: number | null): boolean {
   const cap = at(from);
-  if (cap === null || at(to) !== null) return false;
+  if (cap === null || at(to) !== null || !mayRead(from) || !mayWrite(from) || !mayWrite(to)) return false;
   if (badge !== null) {
     if (!mayBadge(cap, badge) || (cap.original && cap.children.size > 0)) return false;
     if (badge !== cap.badge) cap.original = true;
@@ -91,6 +103,22 @@ export function move(from: Place, to: Place, badge: number | null): boolean {
   from.cnode.slots[from.index] = null;
   to.cnode.slots[to.index] = cap;
   cap.place = to;
+  return true;
+}
+
+const same = (a: Place, b: Place): boolean => a.cnode === b.cnode && a.index === b.index;
+
+/** pivot to `to`, from to pivot. */
+export function rotate(to: Place, pivot: Place, from: Place): boolean {
+  const p = at(pivot), f = at(from);
+  if (!mayWrite(to) || [pivot, from].some((place) => !mayRead(place) || !mayWrite(place))) return false;
+  if (same(pivot, to) || same(pivot, from) || p === null || f === null) return false;
+  if (!same(to, from) && at(to) !== null) return false;
+  from.cnode.slots[from.index] = null;
+  to.cnode.slots[to.index] = p;
+  p.place = to;
+  pivot.cnode.slots[pivot.index] = f;
+  f.place = pivot;
   return true;
 }
 

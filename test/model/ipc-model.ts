@@ -15,6 +15,8 @@ export interface Actor {
   sent: { label: number; badge: number; call: boolean };
   /** It receives with its reply object. */
   withReply: boolean;
+  /** It was stopped while it waited. */
+  interrupted: boolean;
 }
 /** Each actor has one reply object: the caller it holds, and whose time came along. */
 export interface Owed {
@@ -33,7 +35,7 @@ export class IpcModel {
   readonly loans: Owed[][];
 
   constructor(own: readonly boolean[], endpoints: number, notifications: number) {
-    this.actors = own.map((o, name) => ({ name, doing: "ready", time: o ? name : null, own: o, got: "", sent: { label: 0, badge: 0, call: false }, withReply: false }));
+    this.actors = own.map((o, name) => ({ name, doing: "ready", time: o ? name : null, own: o, got: "", sent: { label: 0, badge: 0, call: false }, withReply: false, interrupted: false }));
     this.owed = own.map(() => ({ caller: null, loan: null }));
     this.loans = own.map(() => []);
     const lists = (n: number): Actor[][] => Array.from({ length: n }, () => []);
@@ -166,13 +168,32 @@ export class IpcModel {
   }
 
   suspend(a: Actor): void {
-    if (a.doing !== "ready" && a.doing !== "stopped") a.got = "Cancelled";
+    if (a.doing !== "ready" && a.doing !== "stopped") a.interrupted = true;
     this.stopWaiting(a);
     a.doing = "stopped";
   }
 
   resume(a: Actor): void {
+    if (a.doing !== "stopped") return;
+    a.doing = "ready";
+    if (a.interrupted) a.got = "Cancelled";
+    a.interrupted = false;
+  }
+
+  /** Whether its call has to be made again. */
+  restart(a: Actor): boolean {
+    const again = a.doing === "stopped" && a.interrupted;
+    a.interrupted = false;
     if (a.doing === "stopped") a.doing = "ready";
+    return again;
+  }
+
+  cancelBadge(e: number, badge: number): void {
+    for (const a of this.senders[e]!.filter((sender) => sender.sent.badge === badge)) {
+      this.stopWaiting(a);
+      a.doing = "ready";
+      a.got = "Cancelled";
+    }
   }
 
   /** An endpoint is destroyed and a new one takes its place. */

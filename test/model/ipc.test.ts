@@ -7,6 +7,7 @@ import { ErrorCode, Invocation, Kind, Right, Syscall } from "../../caps/abi/numb
 import { ThreadState } from "../../core/kernel/state.ts";
 import { FakeMachine } from "../support/fake-machine.ts";
 import { DONE, KernelBed, pair, retypeWord, Slot, slotWord } from "../support/kernel-bed.ts";
+import type { Program } from "../support/testbed.ts";
 import { IpcModel, type Actor, type Doing } from "./ipc-model.ts";
 import { below, runs } from "./runs.ts";
 
@@ -28,14 +29,19 @@ type Act = { readonly by: number } & (
   | { readonly do: "replyRecv"; readonly e: number; readonly label: number }
   | { readonly do: "reply"; readonly label: number }
   | { readonly do: "signal" | "wait" | "poll"; readonly n: number }
-  | { readonly do: "suspend" | "resume" | "renewReply" | "renewEndpoint" }
+  | { readonly do: Direction }
 );
+type ActorsAct = Exclude<Act, { readonly do: Direction }>;
+type Direction = "suspend" | "resume" | "restart" | "renewReply" | "renewEndpoint" | "cancelBadge";
 
 class World {
   readonly bed = new KernelBed(new FakeMachine(2 ** 24));
   readonly model = new IpcModel(OWN, ENDPOINTS, NOTIFICATIONS);
   readonly director = this.bed.thread("director", { priority: 200 });
   readonly threads = OWN.map((_, i) => this.bed.thread(`actor${i}`));
+  /** What each did last. */
+  readonly lastActs: ActorsAct[] = OWN.map((_, i) => ({ do: "recv", by: i, e: 0, reply: true }));
+  restarted = 0;
 
   constructor() {
     const { bed, director, threads } = this;
@@ -88,52 +94,74 @@ class World {
 
   /** False when nobody can act. */
   step(act: Act): void {
-    const { bed, model, director } = this;
-    if (act.do === "suspend" || act.do === "resume" || act.do === "renewReply" || act.do === "renewEndpoint") return this.direct(act.do, act.by);
+    const { model, director } = this;
+    if (!("e" in act || "n" in act || "label" in act)) return this.direct(act.do, act.by);
     const able = model.runnable();
     const actor = able[act.by % able.length];
     if (actor === undefined) return;
-    const t = this.threads[actor.name]!, badge = 100 + actor.name;
     expect(director.tcb.state).toBe(ThreadState.Ready);
+    this.lastActs[actor.name] = act;
+    this.actInKernel(this.threads[actor.name]!, act);
+    this.actInModel(actor, act);
+  }
+
+  actInKernel(t: Program, act: ActorsAct): void {
+    const { bed } = this;
     switch (act.do) {
       case "call":
-        bed.call(t, EP + act.e, act.label);
+        return void bed.call(t, EP + act.e, act.label);
+      case "send":
+        return void bed.send(t, EP + act.e, act.label);
+      case "nbsend":
+        return void bed.nbsend(t, EP + act.e, act.label);
+      case "recv":
+        return void bed.recv(t, EP + act.e, act.reply ? REPLY : 0);
+      case "nbrecv":
+        return void bed.nbrecv(t, EP + act.e, act.reply ? REPLY : 0);
+      case "replyRecv":
+        return void bed.sys(t, Syscall.ReplyRecv, EP + act.e, toInfo(act.label, 0), [], REPLY);
+      case "reply":
+        return void bed.send(t, REPLY, act.label);
+      case "signal":
+        return void bed.signal(t, SIGNAL + act.n);
+      case "wait":
+        return void bed.wait(t, NTF + act.n);
+      case "poll":
+        return void bed.poll(t, NTF + act.n);
+    }
+  }
+
+  actInModel(actor: Actor, act: ActorsAct): void {
+    const { model } = this, badge = 100 + actor.name;
+    switch (act.do) {
+      case "call":
         return model.send(actor, act.e, act.label, badge, true, true);
       case "send":
-        bed.send(t, EP + act.e, act.label);
         return model.send(actor, act.e, act.label, badge, false, true);
       case "nbsend":
-        bed.nbsend(t, EP + act.e, act.label);
         return model.send(actor, act.e, act.label, badge, false, false);
       case "recv":
-        bed.recv(t, EP + act.e, act.reply ? REPLY : 0);
         return model.receive(actor, act.e, act.reply, true);
       case "nbrecv":
-        bed.nbrecv(t, EP + act.e, act.reply ? REPLY : 0);
         return model.receive(actor, act.e, act.reply, false);
       case "replyRecv":
-        bed.sys(t, Syscall.ReplyRecv, EP + act.e, toInfo(act.label, 0), [], REPLY);
         model.reply(actor, act.label);
         return model.receive(actor, act.e, true, true);
       case "reply":
-        bed.send(t, REPLY, act.label);
         model.reply(actor, act.label);
         actor.got = "done";
         return;
       case "signal":
-        bed.signal(t, SIGNAL + act.n);
         actor.got = "done";
         return model.signal(act.n, 1 << actor.name);
       case "wait":
-        bed.wait(t, NTF + act.n);
         return model.wait(actor, act.n, true);
       case "poll":
-        bed.poll(t, NTF + act.n);
         return model.wait(actor, act.n, false);
     }
   }
 
-  direct(what: "suspend" | "resume" | "renewReply" | "renewEndpoint", by: number): void {
+  direct(what: Direction, by: number): void {
     const { bed, model, director } = this;
     const i = by % OWN.length, actor = model.actors[i]!;
     switch (what) {
@@ -143,6 +171,22 @@ class World {
       case "resume":
         expect(bed.call(director, TCB + i, I.TCBResume)).toEqual(DONE);
         return model.resume(actor);
+      case "restart": {
+        // Without time it could not make its call again at once.
+        if (actor.time === null) return;
+        expect(bed.call(director, TCB + i, I.TCBRestart)).toEqual(DONE);
+        if (!model.restart(actor)) return;
+        const act = this.lastActs[i]!;
+        bed.trap(this.threads[i]!);
+        this.restarted++;
+        return this.actInModel(actor, act);
+      }
+      case "cancelBadge":
+        for (let e = 0; e < ENDPOINTS; e++) {
+          expect(bed.finish(director, CNODE + i, I.CNodeCancelBadgedSends, slotWord(EP + e), 0, 0)).toEqual(DONE);
+          model.cancelBadge(e, 100 + i);
+        }
+        return;
       case "renewReply":
         expect(bed.finish(director, CNODE + i, I.CNodeDelete, slotWord(REPLY))).toEqual(DONE);
         this.newReply(i);
@@ -165,7 +209,7 @@ class World {
     this.threads.forEach((t, i) => {
       const actor: Actor = this.model.actors[i]!;
       // While a thread waits its registers are its own.
-      if (actor.doing === "ready" || actor.doing === "stopped") expect(this.got(t), `actor ${i}`).toBe(actor.got);
+      if ((actor.doing === "ready" || actor.doing === "stopped") && !actor.interrupted) expect(this.got(t), `actor ${i}`).toBe(actor.got);
     });
     const line = (head: number): number[] => (head === 0 ? [] : [this.threads.findIndex((t) => t.tcb.id === head), ...line(k.tcbs[head]!.next)]);
     for (let e = 0; e < ENDPOINTS; e++) {
@@ -184,7 +228,7 @@ const act: fc.Arbitrary<Act> = fc.oneof(
   { weight: 5, arbitrary: fc.record({ do: fc.constant("replyRecv" as const), by, e, label }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant("reply" as const), by, label }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constantFrom("signal" as const, "wait" as const, "poll" as const), by, n }) },
-  { weight: 3, arbitrary: fc.record({ do: fc.constantFrom("suspend" as const, "resume" as const, "resume" as const, "renewReply" as const, "renewEndpoint" as const), by }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constantFrom("suspend" as const, "suspend" as const, "resume" as const, "restart" as const, "restart" as const, "renewReply" as const, "renewEndpoint" as const, "cancelBadge" as const), by }) },
 );
 
 test("MODEL-IPC any sequence of calls leaves every thread where the naive model has it, on the time it says", () => {
@@ -201,8 +245,9 @@ test("MODEL-IPC any sequence of calls leaves every thread where the naive model 
         }
         for (const stack of world.model.loans) seen.add(`lent ${stack.length} deep`);
       }
+      if (world.restarted > 0) seen.add("restarted");
     }),
     runs(120),
   );
-  for (const what of ["sending", "receiving", "waiting", "owed", "stopped", "no time", "lent time", "lent 2 deep"]) expect([...seen]).toContain(what);
+  for (const what of ["sending", "receiving", "waiting", "owed", "stopped", "no time", "lent time", "lent 2 deep", "restarted"]) expect([...seen]).toContain(what);
 }, 600_000);

@@ -40,6 +40,7 @@ class World {
     bed.give(hostile, 21, ntf, Right.Write, 2);
     // What it has of its own: one of everything that the boot can make.
     [Kind.IRQControl, Kind.SchedControl, Kind.HostedControl].forEach((kind, i) => bed.singleton(hostile, 10 + i, kind));
+    bed.singleton(hostile, DISCRIM, Kind.Discrim);
     install(bed.k, hostile.slots + 13, Kind.IOSpace, createIoSpace(bed.k, 0), 15, 0);
     const retype = (kind: number, sizeBits: number, count: number, first: number): void =>
       expect(bed.call(hostile, Slot.UNTYPED, Invocation.UntypedRetype, retypeWord(kind, sizeBits, count), Slot.CNODE, first)).toEqual(DONE);
@@ -109,7 +110,7 @@ const object = fc.constantFrom(...Object.keys(RetypeSize)).chain((name) =>
   fc.tuple(fc.constantFrom(0, 2, 3, 12, 13), fc.integer({ min: 0, max: 3 })).map(([bits, count]) => retypeWord(Kind[name as keyof typeof RetypeSize], bits, count)));
 /** Slot words: a small index, and a depth that is mostly right. */
 const place = fc.tuple(below(LAST), fc.constantFrom(32, 32, 32, 3, 8, 0, 33)).map(([index, depth]): Word => index + depth * 2 ** 32);
-const source = fc.tuple(below(LAST), fc.constantFrom(32, 32, 3), below(16)).map(([index, depth, rights]): Word => index + (depth + rights * 256) * 2 ** 32);
+const source = fc.tuple(below(LAST), fc.constantFrom(32, 32, 3), below(32)).map(([index, depth, rights]): Word => index + (depth + rights * 256) * 2 ** 32);
 const word: fc.Arbitrary<Word> = fc.oneof({ weight: 6, arbitrary: slot }, { weight: 2, arbitrary: numbers }, { weight: 2, arbitrary: place }, { weight: 2, arbitrary: source }, { weight: 1, arbitrary: object },
   { weight: 1, arbitrary: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }) });
 
@@ -120,17 +121,21 @@ const trap = fc.record({
 });
 /** Slots where the hostile thread began with one of each kind. Whatever has come to stand there since is called all the same. */
 const HAD = { tcb: [22, 23], ep: [24, 25, 20], ntf: [26, 27], reply: [28, 29], sc: [30, 31, Slot.SC], cnode: [32, 33], untyped: [34, 35, Slot.UNTYPED], vspace: [36, Slot.VSPACE], pt: [38, 39, 40, 41], frame: [42, 43, 44, 45, 46, 47], any: [22, 24, 26, 42, 50, 51] };
-const CNODE = Slot.CNODE, VCPU = 37, IO = 13;
+const CNODE = Slot.CNODE, VCPU = 37, IO = 13, DISCRIM = 14;
 const I = Invocation;
 /** Invocations that fit their objects: label, capability, words; a list is a choice. */
 const FITTING: readonly (readonly [label: number, cap: number | readonly number[], ...words: (number | readonly number[] | fc.Arbitrary<Word>)[]])[] = [
   [I.UntypedRetype, HAD.untyped, object, CNODE, [50, 52, 54]],
   [I.CNodeCopy, CNODE, empty(), from(), CNODE], [I.CNodeMint, CNODE, empty(), from(), CNODE, [0, 5]], [I.CNodeMove, CNODE, empty(), from(), CNODE], [I.CNodeMutate, CNODE, empty(), from(), CNODE, [0, 5]],
   [I.CNodeDelete, CNODE, from(50)], [I.CNodeDelete, CNODE, from(22)], [I.CNodeRevoke, CNODE, from(22)],
+  [I.CNodeRotate, CNODE, empty(), from(), from(), CNODE + CNODE * 2 ** 32], [I.CNodeRotate, CNODE, 22 + 32 * 2 ** 32, from(), 22 + 32 * 2 ** 32, CNODE + CNODE * 2 ** 32], [I.CNodeCancelBadgedSends, CNODE, from(), 0, 0],
+  [I.CNodeMint, CNODE, empty(), 24 + (32 + 256 * 15) * 2 ** 32, CNODE, [5, 6]], [I.ReplySave, HAD.reply, HAD.reply],
   [I.TCBSetSpace, HAD.tcb, [0, 24], CNODE, HAD.vspace], [I.TCBSetIPCBuffer, HAD.tcb, 0x2_5000, HAD.frame], [I.TCBSetIPCBuffer, Slot.TCB, 0x2_5000, HAD.frame], [I.TCBSetPriority, HAD.tcb, 100 + 100 * 2 ** 32, Slot.TCB],
   [I.TCBWriteRegisters, HAD.tcb, [0, 2 ** 32], 0x1_0000], [I.TCBReadRegisters, HAD.tcb, [4 * 2 ** 32, 32 * 2 ** 32]], [I.TCBResume, HAD.tcb], [I.TCBSuspend, HAD.tcb], [I.TCBBindNotification, [...HAD.tcb, Slot.TCB], [0, 26, 27]],
+  [I.TCBRestart, HAD.tcb], [I.TCBSetTimeoutKeeper, [...HAD.tcb, Slot.TCB], [0, 24, 25]], [I.TCBSetSingleStep, HAD.tcb, [0, 1]], [I.TCBSetBreakpoint, HAD.tcb, [0, 15], 0x1_0000, [0, 1]],
+  [I.DiscrimClassify, DISCRIM, from()], [I.DiscrimClassify, DISCRIM, HAD.any], [I.DiscrimIsDiscreet, DISCRIM, HAD.any], [I.DiscrimSame, DISCRIM, HAD.any, HAD.any],
   [I.TCBSetLabel, HAD.tcb, 0x41], [I.TCBSetTLS, HAD.tcb, 5],
-  [I.SchedContextBind, HAD.sc, HAD.tcb], [I.SchedContextUnbind, [30, 31]], [I.SchedContextConsumed, HAD.sc], [I.SchedControlConfigure, 11, HAD.sc, 100, [100, 1000]],
+  [I.SchedContextBind, HAD.sc, HAD.tcb], [I.SchedContextUnbind, [30, 31]], [I.SchedContextConsumed, HAD.sc], [I.SchedContextYieldTo, HAD.sc], [I.SchedControlConfigure, 11, HAD.sc, 100, [100, 1000]],
   [I.PageTableMap, HAD.pt, [0, FAR, FAR + 2 ** 21, FAR + 2 ** 30], HAD.vspace], [I.PageTableMap, HAD.pt, FAR, HAD.vspace], [I.PageTableUnmap, HAD.pt],
   [I.FrameMap, HAD.frame, [0x2_4000, FAR, FAR + 4096], HAD.vspace, [2, 3, 34, 35]], [I.FrameUnmap, HAD.frame],
   [I.VCPUMapFrame, VCPU, HAD.frame, [0, 4096, 8192, 2 ** 31]], [I.VCPUMapDevice, VCPU, [2 ** 28, 2 ** 29], 4096], [I.VCPURun, VCPU, [0, 1, 2], 0, 0, 0], [I.VCPUReadRegisters, VCPU, 4 * 2 ** 32], [I.VCPUWriteRegisters, VCPU, 0, 5], [I.VCPUGetTime, VCPU],
@@ -142,7 +147,7 @@ function empty(): fc.Arbitrary<Word> {
   return fc.integer({ min: 50, max: 59 }).map((index) => index + 32 * 2 ** 32);
 }
 function from(only?: number): fc.Arbitrary<Word> {
-  return fc.tuple(only === undefined ? fc.constantFrom(...HAD.any, ...HAD.frame, ...HAD.cnode, ...HAD.untyped) : fc.integer({ min: only, max: only + 25 }), fc.constantFrom(15, 15, 3, 0)).map(([index, rights]) => index + (32 + 256 * rights) * 2 ** 32);
+  return fc.tuple(only === undefined ? fc.constantFrom(...HAD.any, ...HAD.frame, ...HAD.cnode, ...HAD.untyped) : fc.integer({ min: only, max: only + 25 }), fc.constantFrom(15, 15, 3, 0, 31, 18)).map(([index, rights]) => index + (32 + 256 * rights) * 2 ** 32);
 }
 const choice = (w: number | readonly number[] | fc.Arbitrary<Word>): fc.Arbitrary<Word> => (typeof w === "number" ? fc.constant(w) : w instanceof fc.Arbitrary ? w : fc.constantFrom(...w));
 const fitting = fc.tuple(trap, fc.constantFrom(...FITTING)).chain(([t, [label, cap, ...words]]) =>

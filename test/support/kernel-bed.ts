@@ -6,9 +6,10 @@ import { derive, install } from "../../core/kernel/capabilities.ts";
 import { exception } from "../../core/kernel/fault.ts";
 import { checkInvariants } from "../../core/kernel/invariants.ts";
 import { takeInterrupts } from "../../core/kernel/objects/irq.ts";
-import { charge, isRunnable, schedule, tick, unready, wake } from "../../core/kernel/scheduler.ts";
+import { isRunnable, unready, wake } from "../../core/kernel/scheduler.ts";
 import { ThreadState, type Tcb } from "../../core/kernel/state.ts";
 import { syscall } from "../../core/kernel/syscall.ts";
+import { charge, schedule, tick } from "../../core/kernel/time.ts";
 import { FakeMachine } from "./fake-machine.ts";
 import { RADIX, Testbed, type Program } from "./testbed.ts";
 

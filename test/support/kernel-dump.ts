@@ -19,8 +19,8 @@ export function dump(k: Kernel, caller?: Tcb): string {
     tcbs: k.tcbs.map((t) => t && { ...t, faultWords: [...t.faultWords], registers: registers(k, t, t === caller) }),
     tables: [k.cnodes, k.endpoints, k.notifications, k.replies, k.schedContexts, k.vspaces, k.vcpus, k.pages, k.ioSpaces, k.irqHandlers],
     pages: k.vspaces.flatMap((v) => (v === undefined ? [] : leaves(k, v.root, 2))),
-    scheduler: [k.current, k.chosen, [...k.readyHead].flatMap((id, p) => (id === 0 ? [] : [[p, id]])), k.runningSc, k.released, k.waitingVcpus, String(k.nextTimer)],
-    rest: [k.dying, k.nextSerial, k.freeFrames, k.freeSpaces, k.framesUsed, k.spacesUsed, k.vcpusAlive, [...k.spacesBySerial]],
+    scheduler: [k.current, k.chosen, [...k.readyHead].flatMap((id, p) => (id === 0 ? [] : [[p, id]])), k.runningSc, k.releases, k.waitingVcpus, String(k.nextTimer)],
+    rest: [[...k.dying], k.nextSerial, k.freeFrames, k.freeSpaces, k.framesUsed, k.spacesUsed, k.vcpusAlive, [...k.spacesBySerial]],
     machine: k.machine instanceof FakeMachine ? k.machine.log.length : 0,
   });
 }

@@ -1,27 +1,53 @@
 // Endpoint: where senders and receivers meet. It holds no messages, only the line of those who wait. See ../ipc.ts.
-import { ErrorCode } from "../../../caps/abi/numbers.ts";
-import { cancelWait } from "../cancel.ts";
-import { setError } from "../registers.ts";
-import { wake } from "../scheduler.ts";
-import { ThreadState, type Kernel } from "../state.ts";
+import { ALL_RIGHTS, ErrorCode, Kind } from "../../../caps/abi/numbers.ts";
+import { endWait } from "../cancel.ts";
+import { PIECE } from "../capabilities.ts";
+import { AGAIN, ILLEGAL, invalidCapability, missingRight, type Outcome } from "../outcome.ts";
+import { setNumber, wordNumber } from "../registers.ts";
+import { ThreadState, type Kernel, type Tcb } from "../state.ts";
 
 export function createEndpoint(k: Kernel, id: number): void {
   k.endpoints[id] = { id, head: 0, tail: 0, waiting: 0 };
 }
 
-/** All who wait get Broken; a faulting thread stays stopped. */
-export function destroyEndpoint(k: Kernel, id: number): void {
+/** The next of those who wait gets Broken; a faulting thread stays stopped. False when nobody waits. */
+export function breakEndpoint(k: Kernel, id: number): boolean {
   const ep = k.endpoints[id]!;
-  while (ep.head !== 0) {
-    const t = k.tcbs[ep.head]!;
-    cancelWait(k, t);
-    if (t.faultLabel !== 0) {
-      t.state = ThreadState.Faulted;
-      continue;
-    }
-    setError(k, t, ErrorCode.Broken);
-    t.state = ThreadState.Ready;
-    wake(k, t);
-  }
+  if (ep.head === 0) return false;
+  endWait(k, k.tcbs[ep.head]!, ErrorCode.Broken);
+  return true;
+}
+
+export function destroyEndpoint(k: Kernel, id: number): void {
   k.endpoints[id] = undefined;
+}
+
+/**
+ * Ends the Sends and Calls that wait with the badge of the capability in `slot`: a server that gives the badge to somebody else wants nothing of the
+ * former holder's. Who comes to wait later is not meant: `limit` is the ticket of the last who is. A piece looks at PIECE threads; where it goes on
+ * stands in the caller's words 1 and 2. If that thread has left meanwhile it begins anew, and since each can leave once, this ends.
+ */
+export function cancelBadgedSends(k: Kernel, caller: Tcb, slot: number): Outcome {
+  const s = k.slots, badgeLo = s.badgeLo[slot]!, badgeHi = s.badgeHi[slot]!;
+  if (s.kind[slot] !== Kind.Endpoint) return invalidCapability(0);
+  if (badgeLo === 0 && badgeHi === 0) return ILLEGAL;
+  if ((s.rights[slot]! & ALL_RIGHTS) !== ALL_RIGHTS) return missingRight(ALL_RIGHTS);
+  const ep = k.endpoints[s.object[slot]!]!;
+  if (ep.waiting !== 1) return 0;
+  const limit = wordNumber(k, caller, 2) || k.nextTicket - 1;
+  const last = k.tcbs[wordNumber(k, caller, 1)];
+  const resumes = last !== undefined && last.state === ThreadState.BlockedOnSend && last.blockedOn === ep.id && last.ticket <= limit;
+  let at = resumes ? last.id : ep.head;
+  for (let n = 0; at !== 0; n++) {
+    const t = k.tcbs[at]!;
+    if (t.ticket > limit) return 0;
+    if (n === PIECE) {
+      setNumber(k, caller, 1, at);
+      setNumber(k, caller, 2, limit);
+      return AGAIN;
+    }
+    at = t.next;
+    if (t.sendBadgeLo === badgeLo && t.sendBadgeHi === badgeHi) endWait(k, t, ErrorCode.Cancelled);
+  }
+  return 0;
 }

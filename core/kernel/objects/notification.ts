@@ -4,10 +4,10 @@
 // NTF-1  Nobody waits for a word that is there; a bound notification and its thread name each other.
 // Source: seL4 manual, "Notifications".
 import { ErrorCode } from "../../../caps/abi/numbers.ts";
-import { cancelWait } from "../cancel.ts";
+import { cancelWait, endWait } from "../cancel.ts";
 import { takeWord } from "../ipc.ts";
 import { append, remove } from "../queue.ts";
-import { setError, setResult } from "../registers.ts";
+import { setError } from "../registers.ts";
 import { wake } from "../scheduler.ts";
 import { ThreadState, type Kernel, type Notification, type Tcb } from "../state.ts";
 import { forgetNotification } from "./irq.ts";
@@ -17,16 +17,17 @@ export function createNotification(k: Kernel, id: number): void {
   k.notifications[id] = { id, head: 0, tail: 0, wordLo: 0, wordHi: 0, boundTcb: 0 };
 }
 
+/** The next of those who wait gets Broken. False when nobody waits. */
+export function breakNotification(k: Kernel, id: number): boolean {
+  const n = k.notifications[id]!;
+  if (n.head === 0) return false;
+  endWait(k, k.tcbs[n.head]!, ErrorCode.Broken);
+  return true;
+}
+
 export function destroyNotification(k: Kernel, id: number): void {
   const n = k.notifications[id]!;
   if (n.boundTcb !== 0) unbindThread(k, k.tcbs[n.boundTcb]!);
-  while (n.head !== 0) {
-    const t = k.tcbs[n.head]!;
-    cancelWait(k, t);
-    setError(k, t, ErrorCode.Broken);
-    t.state = ThreadState.Ready;
-    wake(k, t);
-  }
   forgetNotification(k, id);
   k.notifications[id] = undefined;
 }
@@ -61,7 +62,6 @@ export function signal(k: Kernel, n: Notification, lo: number, hi: number): void
 export function wait(k: Kernel, t: Tcb, n: Notification, blocking: boolean): void {
   if (n.wordLo !== 0 || n.wordHi !== 0) return takeWord(k, t, n);
   if (!blocking) return setError(k, t, ErrorCode.WouldBlock);
-  setResult(k, t, 0, 0, 0);
   t.state = ThreadState.BlockedOnNotification;
   append(k, n, t);
 }

@@ -1,21 +1,21 @@
 // SchedContext: a right to CPU time, `budget` in every `period`. Who may say how much holds SchedControl.
 // A full SchedContext (budget = period) is a share of what its priority gets; the budget is the length of a turn.
-// Source: seL4 manual, "Scheduling Contexts"; ours is filled up at the end of its period, in one piece.
+// Source: seL4 manual, "Scheduling Contexts". How time is counted: ../time.ts.
 import { infoLength } from "../../../caps/abi/message.ts";
 import { Invocation, Kind } from "../../../caps/abi/numbers.ts";
 import { capArgument } from "../arguments.ts";
 import { ILLEGAL, outOfRange, TRUNCATED, type Outcome } from "../outcome.ts";
-import { setNumber, wordNumber } from "../registers.ts";
-import { charge, recall, setDeadline, wake } from "../scheduler.ts";
-import type { Kernel, Tcb } from "../state.ts";
+import { setNumber, wordHi, wordLo, wordNumber } from "../registers.ts";
+import { recall } from "../loans.ts";
+import { favour, wake } from "../scheduler.ts";
+import type { Kernel, SchedContext, Tcb } from "../state.ts";
+import { charge, configure, TICKS } from "../time.ts";
 
-/** Ticks of 100 ns in a microsecond. */
-const TICKS = 10;
 const LEAST_US = 10;
 const MOST_US = 60 * 60 * 1_000_000;
 
 export function createSchedContext(k: Kernel, id: number): void {
-  k.schedContexts[id] = { id, budget: 0, period: 0, remaining: 0, refillAt: 0, tcb: 0, home: 0, lent: 0, consumed: 0, exhausted: false };
+  k.schedContexts[id] = { id, budget: 0, period: 0, remaining: 0, refills: [], tcb: 0, home: 0, loans: [], consumed: 0, wordLo: 0, wordHi: 0, exhausted: false, releaseAt: 0 };
 }
 
 export function destroySchedContext(k: Kernel, id: number): void {
@@ -56,13 +56,25 @@ export function invokeSchedContext(k: Kernel, t: Tcb, slot: number, label: numbe
       unbind(k, id);
       return 0;
     case Invocation.SchedContextConsumed:
-      charge(k, k.machine.clock());
-      setNumber(k, t, 0, Math.floor(sc.consumed / TICKS));
-      sc.consumed = 0;
-      return 1;
+      return tellConsumed(k, t, sc);
+    case Invocation.SchedContextYieldTo: {
+      const thread = sc.tcb === 0 ? undefined : k.tcbs[sc.tcb]!;
+      if (thread === undefined || thread === t || thread.priority > t.maxPriority) return ILLEGAL;
+      favour(k, thread);
+      return tellConsumed(k, t, sc);
+    }
     default:
       return ILLEGAL;
   }
+}
+
+/** Whole microseconds; what is less is told the next time. */
+function tellConsumed(k: Kernel, t: Tcb, sc: SchedContext): Outcome {
+  charge(k, k.machine.clock());
+  const us = Math.floor(sc.consumed / TICKS);
+  setNumber(k, t, 0, us);
+  sc.consumed -= us * TICKS;
+  return 1;
 }
 
 export function invokeSchedControl(k: Kernel, t: Tcb, label: number, info: number): Outcome {
@@ -74,14 +86,9 @@ export function invokeSchedControl(k: Kernel, t: Tcb, label: number, info: numbe
   if (period < LEAST_US || period > MOST_US) return outOfRange(2, LEAST_US, MOST_US);
   if (budget < LEAST_US || budget > period) return outOfRange(1, LEAST_US, period);
   const sc = k.schedContexts[k.slots.object[slot]!]!;
-  const now = k.machine.clock();
-  charge(k, now);
-  sc.budget = budget * TICKS;
-  sc.period = period * TICKS;
-  sc.remaining = sc.budget;
-  sc.refillAt = now + sc.period;
-  sc.exhausted = false;
-  if (sc.tcb !== 0) wake(k, k.tcbs[sc.tcb]!);
-  if (k.runningSc === sc.id) setDeadline(k, now);
+  const worded = infoLength(info) > 3;
+  sc.wordLo = worded ? wordLo(k, t, 3) : 0;
+  sc.wordHi = worded ? wordHi(k, t, 3) : 0;
+  configure(k, sc, budget * TICKS, period * TICKS);
   return 0;
 }

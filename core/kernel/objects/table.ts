@@ -2,12 +2,12 @@
 import { Kind, type Kind as KindT, type KindName } from "../../../caps/abi/numbers.ts";
 import { kassert } from "../../../caps/model/panic.ts";
 import type { Kernel } from "../state.ts";
-import { createCNode, destroyCNode } from "./cnode.ts";
-import { createEndpoint, destroyEndpoint } from "./endpoint.ts";
+import { createCNode, destroyCNode, emptyCNode } from "./cnode.ts";
+import { breakEndpoint, createEndpoint, destroyEndpoint } from "./endpoint.ts";
 import { createFrame, destroyFrame } from "./frame.ts";
 import { destroyIoSpace } from "./iospace.ts";
 import { destroyIrqHandler } from "./irq.ts";
-import { createNotification, destroyNotification } from "./notification.ts";
+import { breakNotification, createNotification, destroyNotification } from "./notification.ts";
 import { createReply, destroyReply } from "./reply.ts";
 import { createSchedContext, destroySchedContext } from "./schedcontext.ts";
 import { createTcb, destroyTcb } from "./tcb.ts";
@@ -17,10 +17,10 @@ import { createVSpace, destroyVSpace } from "./vspace.ts";
 interface ObjectOps {
   /** Makes the object's state; null for kinds that only the boot makes. The object table knows the id already. */
   readonly create: ((k: Kernel, id: number) => void) | null;
-  /** Unmakes it: nothing may name the id afterwards. */
+  /** Unmakes it, a bounded amount of work: nothing may name the id afterwards. */
   readonly destroy: (k: Kernel, id: number) => void;
-  /** The memory stays taken until something else gives it back (CNodes, emptied in pieces). */
-  readonly lingers?: boolean;
+  /** Work that grows with something comes before that: does a step of it; false when there is none left. */
+  readonly dismantle?: (k: Kernel, id: number) => boolean;
 }
 
 const nothing = (): void => {};
@@ -28,10 +28,10 @@ const nothing = (): void => {};
 const OBJECTS: { readonly [K in KindName]: ObjectOps } = {
   Null: { create: null, destroy: nothing },
   Untyped: { create: nothing, destroy: nothing },
-  CNode: { create: createCNode, destroy: destroyCNode, lingers: true },
+  CNode: { create: createCNode, destroy: destroyCNode, dismantle: emptyCNode },
   TCB: { create: createTcb, destroy: destroyTcb },
-  Endpoint: { create: createEndpoint, destroy: destroyEndpoint },
-  Notification: { create: createNotification, destroy: destroyNotification },
+  Endpoint: { create: createEndpoint, destroy: destroyEndpoint, dismantle: breakEndpoint },
+  Notification: { create: createNotification, destroy: destroyNotification, dismantle: breakNotification },
   Reply: { create: createReply, destroy: destroyReply },
   SchedContext: { create: createSchedContext, destroy: destroySchedContext },
   VSpace: { create: createVSpace, destroy: destroyVSpace },
@@ -59,10 +59,17 @@ export function createObject(k: Kernel, kind: KindT, base: number, bits: number,
   return id;
 }
 
-export function destroyObject(k: Kernel, kind: KindT, id: number): void {
-  const ops = BY_KIND[kind]!;
-  ops.destroy(k, id);
-  if (ops.lingers !== true) k.objects.destroy(id);
+/** Unmakes an object that no capability names; false when there is more to do. `begun`: it is known to be more than a step. */
+export function unmake(k: Kernel, id: number, begun: boolean): boolean {
+  const { dismantle, destroy } = BY_KIND[k.objects.kind[id]!]!;
+  if (dismantle !== undefined && (begun ? dismantle(k, id) : !isBare(k, id))) return false;
+  destroy(k, id);
+  return true;
+}
+
+/** Nobody waits on it. A CNode is never bare: to look through its slots is work. */
+function isBare(k: Kernel, id: number): boolean {
+  return (k.endpoints[id] ?? k.notifications[id])?.head === 0;
 }
 
 /** Whether the machine's own tables have room for `count` more: threads, address spaces and VCPUs are numbered by the machine. */

@@ -3,14 +3,16 @@
 import { Frame, infoLength, IpcBuffer, Reg } from "../../../caps/abi/message.ts";
 import { ALL_RIGHTS, Fault, Invocation, Kind, Right } from "../../../caps/abi/numbers.ts";
 import { capArgument } from "../arguments.ts";
-import { cancelWait, suspend } from "../cancel.ts";
+import { cancelWait, endInterrupted, suspend } from "../cancel.ts";
 import { copiedBadge, deleteSlot, derive } from "../capabilities.ts";
-import { ILLEGAL, invalidArgument, invalidCapability, misaligned, missingRight, outOfRange, TRUNCATED, WX, type Outcome } from "../outcome.ts";
-import { setWord, wordHi, wordLo, wordNumber } from "../registers.ts";
+import { canTell } from "../fault.ts";
+import { ILLEGAL, invalidArgument, invalidCapability, misaligned, missingRight, outOfRange, TRUNCATED, WX, type Outcome, type Refusal } from "../outcome.ts";
+import { restartCall, setWord, wordHi, wordLo, wordNumber } from "../registers.ts";
 import { dequeue, unready, wake } from "../scheduler.ts";
 import { TcbSlot, ThreadState, type Kernel, type Tcb } from "../state.ts";
 import { breaksWx, countMapping } from "./frame.ts";
 import { IN_TCB } from "./mapping.ts";
+import { signal } from "./notification.ts";
 import { unbindThread } from "./vcpu.ts";
 import { PAGE, USER_TOP } from "./vspace.ts";
 
@@ -22,8 +24,8 @@ export function createTcb(k: Kernel, id: number): void {
   const t: Tcb = {
     id, frame, base, slots: k.slots.allocate(TcbSlot.COUNT_BITS), state: ThreadState.Inactive, priority: 0, maxPriority: 0, hosted: false,
     sc: 0, homeSc: 0, boundNotification: 0, buffer: -1, bufferAddress: 0, next: 0, prev: 0, queued: false, blockedOn: 0,
-    sendBadgeLo: 0, sendBadgeHi: 0, sendRights: 0, sendCall: false, reply: 0, faultLabel: 0, faultWords: new Int32Array(8), faultLength: 0,
-    vcpu: 0, label: "",
+    sendBadgeLo: 0, sendBadgeHi: 0, sendRights: 0, sendCall: false, ticket: 0, reply: 0, faultLabel: 0, faultWords: new Int32Array(8), faultLength: 0,
+    interrupted: false, vcpu: 0, debts: [], label: "",
   };
   k.tcbs[id] = t;
   k.tcbOfFrame[frame] = t;
@@ -65,12 +67,15 @@ export function setVSpace(k: Kernel, t: Tcb, from: number): void {
   k.frames32[t.base + 2 * Frame.SPACE] = k.vspaces[k.slots.object[from]!]!.space;
 }
 
-/** Makes a stopped thread ready. A thread stopped by a fault goes on at its pc. */
+/** Makes a stopped thread ready. A thread stopped by a fault goes on at its pc; a system call in which it was stopped answers Cancelled. */
 export function resume(k: Kernel, t: Tcb): void {
+  endInterrupted(k, t);
   t.faultLabel = 0;
   t.state = ThreadState.Ready;
   wake(k, t);
 }
+
+const isStopped = (t: Tcb): boolean => t.state === ThreadState.Inactive || t.state === ThreadState.Faulted;
 
 export function invokeTcb(k: Kernel, caller: Tcb, slot: number, label: number, info: number): Outcome {
   const t = k.tcbs[k.slots.object[slot]!]!;
@@ -87,8 +92,14 @@ export function invokeTcb(k: Kernel, caller: Tcb, slot: number, label: number, i
     case Invocation.TCBReadRegisters:
       return words < 1 ? TRUNCATED : readRegisters(k, caller, t);
     case Invocation.TCBResume:
+    case Invocation.TCBRestart:
       if (k.slots.kind[t.slots + TcbSlot.VSpace] !== Kind.VSpace) return ILLEGAL;
-      if (t.state === ThreadState.Inactive || t.state === ThreadState.Faulted) resume(k, t);
+      if (!isStopped(t)) return 0;
+      if (label === Invocation.TCBRestart && t.interrupted) {
+        restartCall(k, t);
+        t.interrupted = false;
+      }
+      resume(k, t);
       return 0;
     case Invocation.TCBSuspend:
       // Suspending oneself is a call that is answered by the next resume.
@@ -104,22 +115,32 @@ export function invokeTcb(k: Kernel, caller: Tcb, slot: number, label: number, i
       k.frames32[t.base + 2 * Reg.tp] = wordLo(k, caller, 0);
       k.frames32[t.base + 2 * Reg.tp + 1] = wordHi(k, caller, 0);
       return 0;
+    case Invocation.TCBSetTimeoutKeeper: {
+      const keeper = words < 1 ? TRUNCATED : keeperArgument(k, caller, 0);
+      if (typeof keeper !== "number") return keeper;
+      setTcbSlot(k, t, TcbSlot.TimeoutKeeper, keeper);
+      return 0;
+    }
     default:
       return ILLEGAL;
   }
 }
 
+/** The slot of the endpoint that word `arg` names as a keeper; 0 for none. */
+function keeperArgument(k: Kernel, caller: Tcb, arg: number): number | Refusal {
+  if (wordLo(k, caller, arg) === 0 && wordHi(k, caller, arg) === 0) return 0;
+  const slot = capArgument(k, caller, arg, Kind.Endpoint);
+  if (typeof slot !== "number") return slot;
+  return canTell(k, slot) ? slot : missingRight(Right.Write | Right.GrantReply);
+}
+
 function setSpace(k: Kernel, caller: Tcb, t: Tcb): Outcome {
-  let keeper = 0;
-  if (wordLo(k, caller, 0) !== 0 || wordHi(k, caller, 0) !== 0) {
-    const arg = capArgument(k, caller, 0, Kind.Endpoint);
-    if (typeof arg !== "number") return arg;
-    const needed = Right.Write | Right.GrantReply;
-    if ((k.slots.rights[arg]! & Right.Write) === 0 || (k.slots.rights[arg]! & (Right.Grant | Right.GrantReply)) === 0) return missingRight(needed);
-    keeper = arg;
-  }
+  const keeper = keeperArgument(k, caller, 0);
+  if (typeof keeper !== "number") return keeper;
   const cspace = capArgument(k, caller, 1, Kind.CNode);
   if (typeof cspace !== "number") return cspace;
+  // Nothing can be named through a weak CNode.
+  if ((k.slots.rights[cspace]! & Right.Weak) !== 0) return invalidCapability(1);
   const vspace = capArgument(k, caller, 2, Kind.VSpace);
   if (typeof vspace !== "number") return vspace;
   setTcbSlot(k, t, TcbSlot.Keeper, keeper);
@@ -185,11 +206,13 @@ function writeRegisters(k: Kernel, caller: Tcb, t: Tcb, words: number): Outcome 
   if ((flags & ~1) !== 0) return invalidArgument(0);
   if (flags === 1 && k.slots.kind[t.slots + TcbSlot.VSpace] !== Kind.VSpace) return ILLEGAL;
   if (t === caller) return ILLEGAL;
+  // What is written counts, not the answer of a call that was cut short.
+  endInterrupted(k, t);
   for (let i = 0; i < count; i++) {
     k.frames32[t.base + 2 * (first + i)] = wordLo(k, caller, 1 + i);
     k.frames32[t.base + 2 * (first + i) + 1] = wordHi(k, caller, 1 + i);
   }
-  if (flags === 1 && (t.state === ThreadState.Inactive || t.state === ThreadState.Faulted)) resume(k, t);
+  if (flags === 1 && isStopped(t)) resume(k, t);
   return 0;
 }
 
@@ -215,6 +238,8 @@ function bindNotification(k: Kernel, caller: Tcb, t: Tcb): Outcome {
   if (t.boundNotification !== 0 || n.boundTcb !== 0 || n.head !== 0) return ILLEGAL;
   t.boundNotification = n.id;
   n.boundTcb = t.id;
+  // What was signalled before is news to a thread that waits for messages.
+  if (n.wordLo !== 0 || n.wordHi !== 0) signal(k, n, 0, 0);
   return 0;
 }
 

@@ -1,17 +1,17 @@
 // Untyped: memory that is nothing yet. Retype turns some of it into objects, from a watermark upwards; the kernel has no
 // other memory, so it cannot run out. Source: seL4 manual, "Kernel Memory Allocation". Keeps UT-1, OBJ-2.
 import { infoLength } from "../../../caps/abi/message.ts";
-import { ALL_RIGHTS, Invocation, Kind, RetypeSize, type Kind as KindT, type RetypeName } from "../../../caps/abi/numbers.ts";
-import { ErrorCode } from "../../../caps/abi/numbers.ts";
+import { ALL_RIGHTS, ErrorCode, Invocation, Kind, RetypeSize, Right, type Kind as KindT, type RetypeName } from "../../../caps/abi/numbers.ts";
 import { capArgument } from "../arguments.ts";
 import { install } from "../capabilities.ts";
-import { DELETE_FIRST, ILLEGAL, invalidArgument, outOfRange, refuse, REVOKE_FIRST, TRUNCATED, type Outcome } from "../outcome.ts";
+import { AGAIN, DELETE_FIRST, ILLEGAL, invalidArgument, missingRight, outOfRange, refuse, REVOKE_FIRST, TRUNCATED, type Outcome } from "../outcome.ts";
 import { wordLo, wordNumber } from "../registers.ts";
 import type { Kernel, Tcb } from "../state.ts";
 import { createObject, roomFor } from "./table.ts";
 
-/** Most objects in one Retype: bounds the time in the kernel. */
+/** Most objects in one Retype, and most bytes cleared in one entry into the kernel. */
 export const MAX_RETYPE = 256;
+export const CLEAR_PIECE = 2 ** 18;
 
 const SIZES = new Map<number, (typeof RetypeSize)[RetypeName]>(
   (Object.keys(RetypeSize) as RetypeName[]).map((name) => [Kind[name], RetypeSize[name]]),
@@ -40,6 +40,7 @@ export function invokeUntyped(k: Kernel, t: Tcb, slot: number, label: number, in
   if (o.device[untyped] === 1 && kind !== Kind.Frame && kind !== Kind.Untyped) return ILLEGAL;
   const root = capArgument(k, t, 1, Kind.CNode);
   if (typeof root !== "number") return root;
+  if ((k.slots.rights[root]! & Right.Write) === 0) return missingRight(Right.Write);
   const cnode = k.cnodes[k.slots.object[root]!]!;
   const first = wordNumber(k, t, 2);
   if (first + count > 2 ** cnode.radix) return outOfRange(2, 0, 2 ** cnode.radix - count);
@@ -57,7 +58,7 @@ export function invokeUntyped(k: Kernel, t: Tcb, slot: number, label: number, in
   if (!roomFor(k, kind as KindT, count)) return refuse(ErrorCode.MachineLimit);
 
   const base = o.base[untyped]!;
-  clear(k, kind as KindT, untyped, start, end);
+  if (!clear(k, kind as KindT, untyped, start, end)) return AGAIN;
   for (let i = 0; i < count; i++) {
     const id = createObject(k, kind as KindT, base + start + i * size, bits, untyped);
     // What lies above the parent's clean mark has never been written, and neither has that part of the child.
@@ -69,13 +70,25 @@ export function invokeUntyped(k: Kernel, t: Tcb, slot: number, label: number, in
   return 0;
 }
 
-/** Frames and tables start as zeros. Memory above the clean mark is zero already. */
-function clear(k: Kernel, kind: KindT, untyped: number, start: number, end: number): void {
+/** Frames and tables start as zeros; memory above the clean mark is zero already. False when there is more to clear than one entry into the kernel may. */
+function clear(k: Kernel, kind: KindT, untyped: number, start: number, end: number): boolean {
   const o = k.objects;
-  if (o.device[untyped] === 1 || (kind !== Kind.Frame && kind !== Kind.PageTable && kind !== Kind.VSpace)) return;
+  if (o.device[untyped] === 1 || (kind !== Kind.Frame && kind !== Kind.PageTable && kind !== Kind.VSpace)) return true;
   const dirty = Math.min(end, o.clean[untyped]!);
-  if (dirty <= start) return;
-  const at = o.base[untyped]! - k.machine.ramBase;
-  k.ram8.fill(0, at + start, at + dirty);
-  k.machine.invalidate(o.base[untyped]! + start, dirty - start);
+  if (dirty <= start) return true;
+  if (dirty - start <= CLEAR_PIECE) {
+    zero(k, untyped, start, dirty);
+    return true;
+  }
+  // From the mark downwards, so that the mark always says what is true. Above `start` is nothing of anybody's.
+  const mark = o.clean[untyped]! - CLEAR_PIECE;
+  zero(k, untyped, mark, o.clean[untyped]!);
+  o.clean[untyped] = mark;
+  return false;
+}
+
+function zero(k: Kernel, untyped: number, start: number, end: number): void {
+  const base = k.objects.base[untyped]!;
+  k.ram8.fill(0, base - k.machine.ramBase + start, base - k.machine.ramBase + end);
+  k.machine.invalidate(base + start, end - start);
 }

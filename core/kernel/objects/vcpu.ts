@@ -23,7 +23,7 @@ const REGISTERS = 42;
 
 export function createVcpu(k: Kernel, id: number): void {
   const serial = k.nextSerial++;
-  k.vcpus[id] = { id, serial, index: k.machine.vcpu.create(), tcb: 0, regions: [], devices: [], started: false };
+  k.vcpus[id] = { id, serial, index: k.machine.vcpu.create(), tcb: 0, regions: [], devices: [], started: false, shattered: false };
   k.spacesBySerial.set(serial, id);
   k.vcpusAlive++;
 }
@@ -74,6 +74,7 @@ function mapFrame(k: Kernel, t: Tcb, v: Vcpu): Outcome {
   if (address > GUEST_TOP - bytes) return outOfRange(1, 0, GUEST_TOP - bytes);
   if (address % bytes !== 0) return misaligned(1);
   if (overlaps(v, address, bytes)) return DELETE_FIRST;
+  if (v.shattered) return refuse(ErrorCode.MachineLimit);
   // A run of frames is one region of the engine, mapped when the guest first runs.
   const last = v.regions[v.regions.length - 1];
   const extends_ = last !== undefined && !v.started && last.guestPhysical + last.bytes === address && last.physical + last.bytes === physical;
@@ -119,14 +120,18 @@ export function unmapFromVcpu(k: Kernel, slot: number, id: number): void {
   if (after > 0) rest.push({ guestPhysical: start + bytes, physical: r.physical + before + bytes, bytes: after });
   v.regions.splice(at, 1, ...rest);
   if (v.started) k.machine.vcpu.unmapRam(v.index, start, bytes);
+  // Taking frames out of the middle of a region leaves two: the engine has no room for many, and each further frame would be looked for among all.
+  if (v.regions.length <= MAX_REGIONS) return;
+  if (v.started) for (const left of v.regions) k.machine.vcpu.unmapRam(v.index, left.guestPhysical, left.bytes);
+  v.regions = [];
+  v.shattered = true;
 }
 
 function run(k: Kernel, t: Tcb, v: Vcpu): Outcome {
   if (v.tcb !== 0) return ILLEGAL;
   const completion = wordLo(k, t, 0);
   if (completion < 0 || completion > 2) return invalidArgument(0);
-  // Taking frames out of the middle of a region leaves two; the engine would not run with more than it has room for.
-  if (v.regions.length > MAX_REGIONS) return refuse(ErrorCode.MachineLimit);
+  if (v.shattered) return refuse(ErrorCode.MachineLimit);
   const words = k.machine.vcpu.words, at = k.machine.vcpu.record(v.index);
   if (!v.started) {
     for (const r of v.regions) k.machine.vcpu.mapRam(v.index, r.guestPhysical, r.physical, r.bytes);
@@ -143,6 +148,8 @@ function run(k: Kernel, t: Tcb, v: Vcpu): Outcome {
     words[at + 2 * VcpuRecord.A1 + 1] = wordHi(k, t, 2);
   }
   words[at + 2 * VcpuRecord.LINES] = wordLo(k, t, 3);
+  // Made again (TCBRestart), the call completes nothing twice.
+  setWord(k, t, 0, 0, 0);
   v.tcb = t.id;
   t.vcpu = v.id;
   t.state = ThreadState.RunningVcpu;

@@ -295,7 +295,7 @@ describe("CNODE-DELETE", () => {
   });
   test("004 an unknown label is an IllegalOperation, no words a TruncatedMessage", () => {
     const { bed, a } = setup();
-    for (const label of [0, 0x207, UntypedRetype, TCBSuspend]) refuses(bed, a, [Slot.CNODE, label, slotWord(30), 0, 0, 0], ErrorCode.IllegalOperation);
+    for (const label of [0, 0x209, UntypedRetype, TCBSuspend]) refuses(bed, a, [Slot.CNODE, label, slotWord(30), 0, 0, 0], ErrorCode.IllegalOperation);
     refuses(bed, a, [Slot.CNODE, CNodeDelete], ErrorCode.TruncatedMessage);
     refuses(bed, a, [Slot.CNODE, CNodeRevoke], ErrorCode.TruncatedMessage);
   });

@@ -43,7 +43,7 @@ describe("FAULT-MESSAGE", () => {
   test("003 ebreak: pc", () => {
     const { bed, keeper, t, pc } = setup();
     bed.except(t, Cause.Breakpoint, 5);
-    expect(bed.recv(keeper, EP, REPLY)).toEqual(answered(Fault.Breakpoint, [pc], KEEPER_BADGE));
+    expect(bed.recv(keeper, EP, REPLY)).toEqual(answered(Fault.Breakpoint, [pc, 0], KEEPER_BADGE));
   });
   test("004 an unknown system call: pc after the ecall, number, a0", () => {
     for (const number of [0, 11, 93, 2 ** 32 + 1, 2n ** 63n]) {
@@ -88,7 +88,7 @@ describe("FAULT-REPAIR", () => {
     bed.send(keeper, REPLY, 1);
     expect(t.tcb.state).toBe(ThreadState.Faulted);
     expect(t.tcb.sc).toBe(t.tcb.homeSc);
-    expect(faultText(t.tcb)).toBe(`Breakpoint (0x${(TEXT + 4).toString(16)})`);
+    expect(faultText(t.tcb)).toBe(`Breakpoint (0x${(TEXT + 4).toString(16)}, 0x0)`);
     expect(bed.call(keeper, 30, TCBResume)).toEqual(DONE);
     expect([t.tcb.state, faultText(t.tcb)]).toEqual([ThreadState.Ready, null]);
   });

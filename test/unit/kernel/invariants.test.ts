@@ -6,7 +6,7 @@ import { install } from "../../../core/kernel/capabilities.ts";
 import { checkInvariants } from "../../../core/kernel/invariants.ts";
 import { createIoSpace } from "../../../core/kernel/objects/iospace.ts";
 import { Pte, setPte, walk } from "../../../core/kernel/objects/vspace.ts";
-import { ThreadState, type Kernel } from "../../../core/kernel/state.ts";
+import { ThreadState, type Kernel, type SchedContext } from "../../../core/kernel/state.ts";
 import { DONE, KernelBed, retypeWord, Slot, slotWord } from "../../support/kernel-bed.ts";
 import type { Program } from "../../support/testbed.ts";
 
@@ -42,6 +42,7 @@ beforeEach(() => {
 const row = (slot: number, p: Program = b): number => p.slots + slot;
 const id = (slot: number): number => k.slots.object[row(slot)]!;
 const free = (): number => row(100);
+const sc = (p: Program): SchedContext => k.schedContexts[p.tcb.homeSc]!;
 
 function breaks(invariant: string, ...ways: readonly (readonly [string, () => void])[]): void {
   describe(`INV ${invariant}`, () => {
@@ -146,12 +147,12 @@ breaks("SCHED-2",
     k.schedContexts[c.tcb.sc]!.tcb = 0;
     c.tcb.sc = 0;
   }],
-  ["a loan is not on its stack", () => (k.schedContexts[b.tcb.sc]!.lent = 0)],
+  ["a loan is not among the loans", () => (k.schedContexts[b.tcb.sc]!.loans.length = 0)],
   ["a binding is one-sided", () => (k.schedContexts[c.tcb.homeSc]!.home = 0)],
-  ["used-up time that nothing will fill up", () => {
-    bed.call(b, Slot.SC, I.SchedContextConsumed);
-    k.schedContexts[c.tcb.sc]!.exhausted = true;
-  }]);
+  ["a loan is in another place", () => k.replies.find((r) => r !== undefined && r.donated !== 0)!.place++]);
+breaks("TIME-1", ["time is lost", () => (sc(c).budget = 50_000)]);
+breaks("TIME-2", ["time comes back out of order", () => sc(c).refills.push({ amount: 5, at: 20 }, { amount: -5, at: 10 })]);
+breaks("TIME-3", ["used-up time that nothing will give back", () => (sc(c).exhausted = true)]);
 breaks("VS-1", ["an entry is writable and executable", () => (k.ram32[walk(k, b.vspace, 0x24, 0)]! |= Pte.X | Pte.W)]);
 breaks("VS-3",
   ["an entry is left when its capability has gone", () => {

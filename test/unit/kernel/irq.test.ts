@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { ErrorCode, Invocation, Kind, Right } from "../../../caps/abi/numbers.ts";
 import { ThreadState } from "../../../core/kernel/state.ts";
-import { answered, DONE, failed, KernelBed, retypeWord, Slot, slotWord } from "../../support/kernel-bed.ts";
+import { answered, DONE, failed, KernelBed, pair, retypeWord, Slot, slotWord } from "../../support/kernel-bed.ts";
 import { refuses } from "./refusal.ts";
 
 const { IRQControlGet, IRQHandlerAck, IRQHandlerSetNotification, IRQHandlerClear, CNodeDelete, CNodeRevoke, CNodeCopy, UntypedRetype } = Invocation;
@@ -31,7 +31,8 @@ describe("IRQ-CONTROL", () => {
   });
   test("002 lines are 1..31, the destination an empty slot of a CNode", () => {
     const { bed, a } = setup(false);
-    for (const line of [0, 32, -1, 2n ** 32n + 1n]) refuses(bed, a, [CONTROL, IRQControlGet, line, Slot.CNODE, slotWord(40)], ErrorCode.RangeError, 0, 1, 31);
+    refuses(bed, a, [CONTROL, IRQControlGet, pair(1, 2), Slot.CNODE, slotWord(40)], ErrorCode.InvalidArgument, 0);
+    for (const line of [0, 32, -1, pair(32, 1)]) refuses(bed, a, [CONTROL, IRQControlGet, line, Slot.CNODE, slotWord(40)], ErrorCode.RangeError, 0, 1, 31);
     refuses(bed, a, [CONTROL, IRQControlGet, 1, NTF, slotWord(40)], ErrorCode.InvalidCapability, 1);
     refuses(bed, a, [CONTROL, IRQControlGet, 1, Slot.CNODE, slotWord(40, 0)], ErrorCode.RangeError, 2, 1, 32);
     refuses(bed, a, [CONTROL, IRQControlGet, 1, Slot.CNODE, slotWord(400)], ErrorCode.FailedLookup, 2, 32);

@@ -1,7 +1,7 @@
 // The other half of each invocation's tests: a call that must be refused, with which error, and with nothing changed by it.
 import { expect } from "vitest";
 import type { ErrorCode } from "../../../caps/abi/numbers.ts";
-import { schedule } from "../../../core/kernel/scheduler.ts";
+import { schedule } from "../../../core/kernel/time.ts";
 import { dump } from "../../support/kernel-dump.ts";
 import { failed, type KernelBed, type Outcome, type Word } from "../../support/kernel-bed.ts";
 import type { Program } from "../../support/testbed.ts";

@@ -147,7 +147,7 @@ describe("RUN", () => {
       after++;
     })());
     go(1000);
-    expect(faults).toEqual([[Fault.VMFault, 0, 1], [Fault.Breakpoint]]);
+    expect(faults).toEqual([[Fault.VMFault, 0, 1], [Fault.Breakpoint, 0]]);
     expect(after).toBe(2);
   });
   test("006 the host gets its turn back at its time, and the threads go on where they were", () => {
