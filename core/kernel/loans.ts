@@ -14,6 +14,7 @@ export function lend(k: Kernel, from: Tcb, to: Tcb, reply: Reply): void {
   reply.place = sc.loans.length;
   sc.loans.push(reply.id);
   from.sc = 0;
+  sc.tcb = 0;
   takeTime(k, to, sc);
 }
 

@@ -14,10 +14,10 @@ export type Step = () => number;
 export class FakeMachine implements Machine {
   readonly ram: ArrayBuffer;
   readonly ramBase = RAM_BASE;
-  readonly maxThreads: number = 32;
+  readonly maxThreads: number;
   readonly maxSpaces: number = 12;
   readonly maxVcpus: number = 3;
-  readonly frames = new ArrayBuffer(this.maxThreads * Frame.BYTES);
+  readonly frames: ArrayBuffer;
   readonly irq = new IrqChip();
   readonly iommu: Iommu;
 
@@ -40,8 +40,10 @@ export class FakeMachine implements Machine {
   /** By VCPU: what the guest does when it is run, a VcpuStop. Without one it spins. */
   readonly guests = new Map<number, (record: GuestRecord) => number>();
 
-  constructor(ramBytes = 32 << 20) {
+  constructor(ramBytes = 32 << 20, maxThreads = 32) {
     this.ram = new ArrayBuffer(ramBytes);
+    this.maxThreads = maxThreads;
+    this.frames = new ArrayBuffer(maxThreads * Frame.BYTES);
     const iommu = new Iommu(["dma0", "dma1"], { ram: this.ram, ramBase: RAM_BASE, written: () => {} });
     const note = (name: string, ...what: unknown[]): void => void this.log.push(`${name}(${what.join(",")})`);
     const [map, unmap, clear] = [iommu.map.bind(iommu), iommu.unmap.bind(iommu), iommu.clear.bind(iommu)];

@@ -121,3 +121,60 @@ describe("IRQ-HANDLER", () => {
     expect(bed.poll(a, NTF)).toEqual(failed(ErrorCode.WouldBlock));
   });
 });
+
+describe("IRQ-EDGE", () => {
+  const edge = () => {
+    const all = setup(false);
+    expect(all.bed.call(all.a, CONTROL, IRQControlGet, pair(LINE, 1), Slot.CNODE, slotWord(HANDLER))).toEqual(DONE);
+    expect(all.bed.call(all.a, HANDLER, IRQHandlerSetNotification, NTF)).toEqual(DONE);
+    const { bed, a } = all;
+    const fell = () => bed.machine.irq.setLevel(LINE, false);
+    const signalled = () => bed.poll(a, NTF) !== "fault" && bed.answer(a).error === 0;
+    return { ...all, fell, signalled };
+  };
+  test("001 a line interrupts when it rises, and not again while it is high", () => {
+    const { bed, a, signalled } = edge();
+    bed.interrupt(LINE);
+    expect(signalled()).toBe(true);
+    expect(bed.call(a, HANDLER, IRQHandlerAck)).toEqual(DONE);
+    expect(bed.machine.irq.pending).toBe(false);
+    bed.interrupt(LINE);
+    expect(signalled()).toBe(false);
+  });
+  test("002 an edge that comes before the acknowledgement is kept, once", () => {
+    const { bed, a, fell, signalled } = edge();
+    bed.interrupt(LINE);
+    expect(signalled()).toBe(true);
+    for (let i = 0; i < 3; i++) {
+      fell();
+      bed.interrupt(LINE);
+    }
+    expect(signalled()).toBe(false);
+    expect(bed.call(a, HANDLER, IRQHandlerAck)).toEqual(DONE);
+    expect(bed.machine.irq.pending).toBe(true);
+    bed.interrupt(LINE);
+    expect(signalled()).toBe(true);
+    expect(bed.call(a, HANDLER, IRQHandlerAck)).toEqual(DONE);
+    expect(bed.machine.irq.pending).toBe(false);
+  });
+  test("003 an edge is not lost when the line falls before anybody looks", () => {
+    const { bed, fell, signalled } = edge();
+    bed.machine.irq.setLevel(LINE, true);
+    fell();
+    bed.interrupt(30);
+    expect(signalled()).toBe(true);
+  });
+  test("004 the next handler of the line says anew how it interrupts, and finds no old edge", () => {
+    const { bed, a, get, signalled } = edge();
+    bed.machine.irq.setLevel(LINE, true);
+    bed.machine.irq.setLevel(LINE, false);
+    expect(bed.finish(a, Slot.CNODE, CNodeDelete, slotWord(HANDLER))).toEqual(DONE);
+    expect(get(LINE)).toEqual(DONE);
+    expect(bed.call(a, HANDLER, IRQHandlerSetNotification, NTF)).toEqual(DONE);
+    expect(bed.machine.irq.pending).toBe(false);
+    bed.interrupt(LINE);
+    expect(signalled()).toBe(true);
+    expect(bed.call(a, HANDLER, IRQHandlerAck)).toEqual(DONE);
+    expect(bed.machine.irq.pending).toBe(true);
+  });
+});
