@@ -68,7 +68,8 @@ export const RetypeSize = {
   VSpace: { bits: 12, sized: false, min: 0, max: 0 },
   PageTable: { bits: 12, sized: false, min: 0, max: 0 },
   Frame: { bits: 0, sized: true, min: 12, max: 21 },
-  VCPU: { bits: 12, sized: false, min: 0, max: 0 },
+  /** An engine of its own: what it costs the host. So whoever fills the machine's table of VCPUs has paid for all of it. */
+  VCPU: { bits: 21, sized: false, min: 0, max: 0 },
 } as const;
 export type RetypeName = keyof typeof RetypeSize;
 

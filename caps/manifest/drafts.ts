@@ -45,7 +45,7 @@ export interface GuestOrder {
 /** The RAM of a guest begins here in its physical address space. */
 const GUEST_RAM_BASE = 0x8000_0000;
 /** What a VMM spends: its text, its tables, its VCPU. The guest's RAM is apart. */
-const VMM_MEMORY = 2 * 1024 ** 2;
+const VMM_MEMORY = 4 * 1024 ** 2;
 const VMM = { kind: "server", name: "vmm" } as const satisfies Image;
 const DEFAULT_STACK = 64 * 1024;
 /** Names that would be read as something else: in `use`, or by the operator. */

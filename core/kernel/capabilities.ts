@@ -6,7 +6,7 @@ import { Kind, type Kind as KindT } from "../../caps/abi/numbers.ts";
 import { attenuate, derivesOriginal, hasDescendants, insertAfter, insertRoot, unlink } from "../../caps/model/derivation.ts";
 import { unmake } from "./objects/table.ts";
 import { unmapSlot } from "./objects/mapping.ts";
-import type { Kernel, Tcb } from "./state.ts";
+import { TcbSlot, type Kernel, type Tcb } from "./state.ts";
 
 /** Most slots emptied, or waiting threads released, in one entry into the kernel. */
 export const PIECE = 64;
@@ -57,22 +57,29 @@ export function copiedBadge(k: Kernel, slot: number): { lo: number; hi: number }
   return { lo: k.slots.badgeLo[slot]!, hi: k.slots.badgeHi[slot]! };
 }
 
-/** Empties a slot. The last capability to an object destroys it, or has it taken apart in pieces. */
-export function deleteSlot(k: Kernel, slot: number): void {
+/** Empties a slot. The last capability to an object destroys it, or has it taken apart in pieces. How many steps of a piece that was. */
+export function deleteSlot(k: Kernel, slot: number): number {
   const s = k.slots;
   const kind = s.kind[slot]!;
-  if (kind === Kind.Null) return;
+  if (kind === Kind.Null) return 1;
   const object = s.object[slot]!;
   if (s.mapSpace[slot] !== 0) unmapSlot(k, slot);
   unlink(s, slot);
   s.clear(slot);
   // An Untyped stays while anything made from it is alive: that memory is still taken.
-  if (--k.objects.refs[object]! === 0 && k.objects.children[object] === 0) bury(k, object);
+  if (--k.objects.refs[object]! > 0 || k.objects.children[object]! > 0) return 1;
+  bury(k, object);
+  return stepsOf(kind);
+}
+
+/** What it is to unmake an object: closing an engine is a whole piece, a TCB has slots of its own. */
+function stepsOf(kind: number): number {
+  return kind === Kind.VCPU ? PIECE : kind === Kind.TCB ? 2 ** TcbSlot.COUNT_BITS : 1;
 }
 
 /** Nothing names the object any more: it goes at once if that is little work, else it is dying, on the account of the thread that brought it down. */
 function bury(k: Kernel, object: number): void {
-  if (unmake(k, object, false)) {
+  if (unmake(k, object, false) === 0) {
     const parent = k.objects.destroy(object);
     if (parent === 0) return;
     object = parent;
@@ -82,11 +89,12 @@ function bury(k: Kernel, object: number): void {
   k.tcbs[payer]?.debts.push(object);
 }
 
-/** One step of taking a dying object apart. */
-function dismantle(k: Kernel, object: number): void {
+/** A little of the work of taking a dying object apart: how many steps that was, at least one. */
+function dismantle(k: Kernel, object: number): number {
   const payer = k.dying.get(object)!;
   k.payer = payer;
-  if (unmake(k, object, true)) {
+  const steps = unmake(k, object, true);
+  if (steps === 0) {
     k.dying.delete(object);
     const parent = k.objects.destroy(object);
     if (parent !== 0) {
@@ -95,16 +103,20 @@ function dismantle(k: Kernel, object: number): void {
     }
   }
   k.payer = 0;
+  return Math.max(steps, 1);
 }
 
 /** Up to `steps` steps of what the thread's own deletions brought down; true when nothing of it is left. */
 export function payDebts(k: Kernel, t: Tcb, steps: number = PIECE): boolean {
-  for (let n = 0; n < steps; n++) {
+  for (let n = 0; n < steps; ) {
     const object = t.debts[t.debts.length - 1];
     if (object === undefined) return true;
     // It may be gone by now: see `reapOrphans`.
-    if (k.dying.get(object) === t.id) dismantle(k, object);
-    else t.debts.pop();
+    if (k.dying.get(object) === t.id) n += dismantle(k, object);
+    else {
+      t.debts.pop();
+      n++;
+    }
   }
   return t.debts.length === 0;
 }
@@ -114,19 +126,19 @@ export function payDebts(k: Kernel, t: Tcb, steps: number = PIECE): boolean {
  * that will not go on, the loop does a piece now and then, and all when there is nothing else to do.
  */
 export function reapOrphans(k: Kernel): void {
-  for (let n = 0; n < PIECE; n++) {
+  for (let n = 0; n < PIECE; ) {
     const next = k.dying.keys().next();
     if (next.done === true) return;
-    dismantle(k, next.value);
+    n += dismantle(k, next.value);
   }
 }
 
 /** A piece of the revocation of the capability in `slot`; true when nothing derived from it is left. */
 export function revokePiece(k: Kernel, t: Tcb, slot: number): boolean {
   let n = 0;
-  for (; hasDescendants(k.slots, k.objects, slot); n++) {
-    if (n === PIECE) return false;
-    deleteSlot(k, k.slots.next[slot]!);
+  while (hasDescendants(k.slots, k.objects, slot)) {
+    if (n >= PIECE) return false;
+    n += deleteSlot(k, k.slots.next[slot]!);
   }
   if (!payDebts(k, t, PIECE - n)) return false;
   // An Untyped is free again when all that was made from it is gone, also what somebody else has deleted and not yet taken apart.

@@ -16,9 +16,10 @@ import { CONTROL_KICK, createMachine, VCPU_RECORD_BYTES, type NativeMachine } fr
 const PAGE = 4096;
 /** Engines for machine programs: hardware contexts, opened when first needed. */
 const ENGINES = 16;
-const MAX_THREADS = 2 ** 16;
-const MAX_SPACES = 2 ** 16;
-const MAX_VCPUS = 64;
+/** The native machine's limits. Below them there is a number for every TCB (2 KiB), VSpace (4 KiB) and VCPU (2 MiB) that fits into RAM, so nobody can use up another's. */
+const MAX_THREADS = 2 ** 20;
+const MAX_SPACES = 2 ** 20;
+const MAX_VCPUS = 256;
 
 export interface MachineOptions {
   /** Bytes of RAM, a multiple of 2 MiB. */
@@ -53,9 +54,9 @@ export interface BoardMachine extends Machine {
 }
 
 export function openMachine(options: MachineOptions): BoardMachine {
-  const native = createMachine({
-    ramBytes: options.ramBytes, maxThreads: MAX_THREADS, maxSpaces: MAX_SPACES, maxEngines: ENGINES, maxVcpus: MAX_VCPUS, clock: options.clock,
-  });
+  const maxThreads = Math.min(MAX_THREADS, options.ramBytes / 2 ** 11), maxSpaces = Math.min(MAX_SPACES, options.ramBytes / 2 ** 12);
+  const maxVcpus = Math.min(MAX_VCPUS, options.ramBytes / 2 ** 21);
+  const native = createMachine({ ramBytes: options.ramBytes, maxThreads, maxSpaces, maxEngines: ENGINES, maxVcpus, clock: options.clock });
   const control = new Float64Array(native.control, 0, 8);
   const kick = new Int32Array(native.control);
   const irq = new IrqChip();
@@ -94,7 +95,7 @@ export function openMachine(options: MachineOptions): BoardMachine {
   const engine = (): HostedEngine => hosted!;
   const decoder = new TextDecoder();
   return {
-    ram: native.ram, ramBase: RAM_BASE, frames: native.frames, maxThreads: MAX_THREADS, maxSpaces: MAX_SPACES, maxVcpus: MAX_VCPUS,
+    ram: native.ram, ramBase: RAM_BASE, frames: native.frames, maxThreads, maxSpaces, maxVcpus,
     run: (frame, trap) => native.run(frame, trap),
     bindSpace: native.bindSpace, dropSpace: native.dropSpace, flushSpace: native.flushSpace, invalidate: native.invalidate,
     hosted: {

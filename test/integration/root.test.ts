@@ -179,7 +179,7 @@ describe("wiring", () => {
        yield* sys.call(vcpu.cap, ${Invocation.VCPUWriteRegisters}, [0, 0x80000000]);
        const r = yield* sys.call(vcpu.cap, ${Invocation.VCPURun}, [0, 0, 0, 0]);
        yield* log([r.error, r.label, r.word(0), r.word(1), r.word(3), mem.load64(ram.address + 0x208)].join()); yield* exit(0);`,
-      { memory: MIB, uses: [{ name: "vcpu", kind: "vcpu" }, { name: "ram", kind: "ram", bytes: 6 * MIB, address: 0, guestPhysical: 0x8000_0000 }] },
+      { memory: 4 * MIB, uses: [{ name: "vcpu", kind: "vcpu" }, { name: "ram", kind: "ram", bytes: 6 * MIB, address: 0, guestPhysical: 0x8000_0000 }] },
     );
     expect(logs(run)).toEqual([`false,2,${0x1234},7,77,77`]);
   });

@@ -12,6 +12,7 @@ const program = (file: string, more = ""): string => `{ image: { c: ${file}.c },
 /** Those that end by themselves. */
 const MORTAL: Readonly<Record<string, string>> = {
   memory: program("memory", ", memory: 512KiB"),
+  vcpus: program("vcpus", ", memory: 16MiB"),
   nonsense: program("nonsense"),
   liar: program("liar"),
   recursion: "{ image: { c: recursion.c } }",
@@ -22,7 +23,7 @@ const OTHERS: Readonly<Record<string, string>> = {
   hog: "{ image: { c: hog.c }, cpu: { priority: 250, budget: 3ms, period: 10ms } }",
   ...Object.fromEntries(WILD.map((name) => [name, program("wild", ", cpu: { priority: 110 }")])),
 };
-const FILES = ["memory.c", "nonsense.c", "liar.c", "recursion.c", "data-runs.c", "million.c", "hog.c", "wild.c", "fuzz.h"];
+const FILES = ["memory.c", "vcpus.c", "nonsense.c", "liar.c", "recursion.c", "data-runs.c", "million.c", "hog.c", "wild.c", "fuzz.h"];
 
 describe("programs that mean harm", () => {
   let run: Run;
@@ -63,10 +64,12 @@ describe("programs that mean harm", () => {
 
   test("memory is taken to the last byte, given back, and is the same amount again, forty times for each kind", () => {
     const counts = lines("memory").filter((line) => line.includes("each time"));
-    expect(counts.map((line) => line.split(":")[0])).toEqual(["frame", "page table", "CNode", "TCB", "VSpace", "VCPU", "Untyped", "endpoint", "scheduling context"]);
+    expect(counts.map((line) => line.split(":")[0])).toEqual(["frame", "page table", "CNode", "TCB", "VSpace", "Untyped", "endpoint", "scheduling context"]);
     for (const line of counts) expect(line).toMatch(/: [1-9]\d* each time, 40 of 40 times$/);
     expect(lines("memory").filter((line) => line.startsWith("then ")).every((line) => line === "then NotEnoughMemory")).toBe(true);
     expect(end("memory")).toMatchObject({ event: "exit", status: 0 });
+    // A VCPU costs what its engine costs the host: 2 MiB.
+    expect(lines("vcpus")).toEqual(["4 each time, 10 of 10 times, then NotEnoughMemory"]);
   });
 
   test("thirty thousand messages of nonsense are refused by the console driver, which goes on", () => {

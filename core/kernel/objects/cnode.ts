@@ -19,16 +19,15 @@ export function createCNode(k: Kernel, id: number): void {
 /** Empty slots that are looked through in one step. */
 const EMPTIES = 64;
 
-/** Empties the next slot that is not; false when all are. */
-export function emptyCNode(k: Kernel, id: number): boolean {
+/** Empties the next slot that is not; 0 when all are. */
+export function emptyCNode(k: Kernel, id: number): number {
   const c = k.cnodes[id]!, size = 2 ** c.radix, end = Math.min(size, c.emptied + EMPTIES);
   while (c.emptied < end) {
     const slot = c.first + c.emptied++;
     if (k.slots.isEmpty(slot)) continue;
-    deleteSlot(k, slot);
-    return true;
+    return deleteSlot(k, slot);
   }
-  return c.emptied < size;
+  return c.emptied < size ? 1 : 0;
 }
 
 export function destroyCNode(k: Kernel, id: number): void {

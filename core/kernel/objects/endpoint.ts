@@ -10,12 +10,12 @@ export function createEndpoint(k: Kernel, id: number): void {
   k.endpoints[id] = { id, head: 0, tail: 0, waiting: 0 };
 }
 
-/** The next of those who wait gets Broken; a faulting thread stays stopped. False when nobody waits. */
-export function breakEndpoint(k: Kernel, id: number): boolean {
+/** The next of those who wait gets Broken; a faulting thread stays stopped. 0 when nobody waits. */
+export function breakEndpoint(k: Kernel, id: number): number {
   const ep = k.endpoints[id]!;
-  if (ep.head === 0) return false;
+  if (ep.head === 0) return 0;
   endWait(k, k.tcbs[ep.head]!, ErrorCode.Broken);
-  return true;
+  return 1;
 }
 
 export function destroyEndpoint(k: Kernel, id: number): void {

@@ -17,12 +17,12 @@ export function createNotification(k: Kernel, id: number): void {
   k.notifications[id] = { id, head: 0, tail: 0, wordLo: 0, wordHi: 0, boundTcb: 0 };
 }
 
-/** The next of those who wait gets Broken. False when nobody waits. */
-export function breakNotification(k: Kernel, id: number): boolean {
+/** The next of those who wait gets Broken. 0 when nobody waits. */
+export function breakNotification(k: Kernel, id: number): number {
   const n = k.notifications[id]!;
-  if (n.head === 0) return false;
+  if (n.head === 0) return 0;
   endWait(k, k.tcbs[n.head]!, ErrorCode.Broken);
-  return true;
+  return 1;
 }
 
 export function destroyNotification(k: Kernel, id: number): void {

@@ -19,8 +19,8 @@ interface ObjectOps {
   readonly create: ((k: Kernel, id: number) => void) | null;
   /** Unmakes it, a bounded amount of work: nothing may name the id afterwards. */
   readonly destroy: (k: Kernel, id: number) => void;
-  /** Work that grows with something comes before that: does a step of it; false when there is none left. */
-  readonly dismantle?: (k: Kernel, id: number) => boolean;
+  /** Work that grows with something comes before that: does a little of it, and answers how many steps of a piece that was; 0 when there is none left. */
+  readonly dismantle?: (k: Kernel, id: number) => number;
 }
 
 const nothing = (): void => {};
@@ -59,12 +59,13 @@ export function createObject(k: Kernel, kind: KindT, base: number, bits: number,
   return id;
 }
 
-/** Unmakes an object that no capability names; false when there is more to do. `begun`: it is known to be more than a step. */
-export function unmake(k: Kernel, id: number, begun: boolean): boolean {
+/** Unmakes an object that no capability names: 0 when that is done, else how many steps were. `begun`: it is known to be more than one. */
+export function unmake(k: Kernel, id: number, begun: boolean): number {
   const { dismantle, destroy } = BY_KIND[k.objects.kind[id]!]!;
-  if (dismantle !== undefined && (begun ? dismantle(k, id) : !isBare(k, id))) return false;
-  destroy(k, id);
-  return true;
+  if (dismantle !== undefined && !begun && !isBare(k, id)) return 1;
+  const steps = begun && dismantle !== undefined ? dismantle(k, id) : 0;
+  if (steps === 0) destroy(k, id);
+  return steps;
 }
 
 /** Nobody waits on it. A CNode is never bare: to look through its slots is work. */

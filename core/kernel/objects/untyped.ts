@@ -36,7 +36,9 @@ export function invokeUntyped(k: Kernel, t: Tcb, slot: number, label: number, in
   const bits = objectBits(kind, (what >>> 8) & 0xff);
   const count = what >>> 16;
   if (bits === undefined) return invalidArgument(0);
-  if (count < 1 || count > MAX_RETYPE) return outOfRange(0, 1, MAX_RETYPE);
+  // To open an engine is work enough for one call.
+  const most = kind === Kind.VCPU ? 1 : MAX_RETYPE;
+  if (count < 1 || count > most) return outOfRange(0, 1, most);
   if (o.device[untyped] === 1 && kind !== Kind.Frame && kind !== Kind.Untyped) return ILLEGAL;
   const root = capArgument(k, t, 1, Kind.CNode);
   if (typeof root !== "number") return root;

@@ -20,7 +20,7 @@ int main(void) {
         const char *name;
         uint32_t kind, bits;
     } kinds[] = {{"frame", BW_KIND_FRAME, 12}, {"page table", BW_KIND_PAGE_TABLE, 0}, {"CNode", BW_KIND_CNODE, 8}, {"TCB", BW_KIND_TCB, 0}, {"VSpace", BW_KIND_VSPACE, 0},
-                 {"VCPU", BW_KIND_VCPU, 0}, {"Untyped", BW_KIND_UNTYPED, 14}, {"endpoint", BW_KIND_ENDPOINT, 0}, {"scheduling context", BW_KIND_SCHED_CONTEXT, 0}};
+                 {"Untyped", BW_KIND_UNTYPED, 14}, {"endpoint", BW_KIND_ENDPOINT, 0}, {"scheduling context", BW_KIND_SCHED_CONTEXT, 0}};
     bw_console_open(bw_use_console.cap);
     for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
         bw_err error = 0;

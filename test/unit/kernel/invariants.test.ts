@@ -185,7 +185,8 @@ breaks("WX-1",
   }]);
 breaks("IOMMU-1", ["an IOSpace miscounts its mappings", () => k.ioSpaces[id(40)]!.mappings++]);
 breaks("VCPU-1", ["a VCPU names a thread that is not inside", () => {
-  bed.call(b, Slot.UNTYPED, I.UntypedRetype, retypeWord(Kind.VCPU), Slot.CNODE, 60);
+  bed.give(b, 61, bed.make(Kind.Untyped, 21));
+  bed.call(b, 61, I.UntypedRetype, retypeWord(Kind.VCPU), Slot.CNODE, 60);
   k.vcpus[id(60)]!.tcb = c.tcb.id;
 }]);
 

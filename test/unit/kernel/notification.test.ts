@@ -152,4 +152,14 @@ describe("NTF-BIND", () => {
     expect(bed.answer(a)).toEqual(failed(ErrorCode.Cancelled));
     expect(bed.recv(a, EP)).toEqual(answered(0, [], 1));
   });
+  test("007 binding one that was signalled already wakes a thread that waits for messages", () => {
+    const { bed, a, b } = setup();
+    bed.share(a, Slot.TCB, b, 30);
+    bed.share(a, NTF, b, 31, 15);
+    bed.signal(b, ONE);
+    expect(bed.recv(a, EP)).toBe("blocked");
+    expect(bed.call(b, 30, TCBBindNotification, 31)).toEqual(DONE);
+    expect(bed.answer(a)).toEqual(answered(0, [], 1));
+    expect(bed.poll(a, NTF)).toEqual(failed(ErrorCode.WouldBlock));
+  });
 });

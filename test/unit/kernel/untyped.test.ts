@@ -18,7 +18,9 @@ const setup = () => {
 
 describe("UNTYPED-RETYPE", () => {
   test("001 makes every kind of object, of its size, with all rights, from the Untyped's memory", () => {
-    const { bed, a, retype } = setup();
+    const { bed, a } = setup();
+    bed.give(a, 10, bed.make(Kind.Untyped, 23));
+    const retype = (what: number, first: number) => bed.call(a, 10, UntypedRetype, what, Slot.CNODE, first);
     const names = Object.keys(RetypeSize) as RetypeName[];
     names.forEach((name, i) => {
       const size = RetypeSize[name];
@@ -27,7 +29,7 @@ describe("UNTYPED-RETYPE", () => {
       const made = bed.slot(a, Slot.FIRST + i)!;
       expect(made).toMatchObject({ kind: Kind[name], rights: 15, badge: 0 });
       expect(bed.k.objects.bits[made.object]).toBe(size.bits + (size.sized ? sizeBits : 0));
-      expect(bed.k.objects.parent[made.object]).toBe(bed.slot(a, Slot.UNTYPED)!.object);
+      expect(bed.k.objects.parent[made.object]).toBe(bed.slot(a, 10)!.object);
       expect(bed.k.objects.base[made.object]! % 2 ** bed.k.objects.bits[made.object]!).toBe(0);
     });
   });
@@ -87,9 +89,11 @@ describe("UNTYPED-RETYPE", () => {
     const before = left();
     refuses(bed, a, [Slot.UNTYPED, UntypedRetype, retypeWord(Kind.TCB, 0, bed.machine.maxThreads), Slot.CNODE, 20], ErrorCode.MachineLimit);
     refuses(bed, a, [Slot.UNTYPED, UntypedRetype, retypeWord(Kind.VSpace, 0, bed.machine.maxSpaces), Slot.CNODE, 20], ErrorCode.MachineLimit);
-    refuses(bed, a, [Slot.UNTYPED, UntypedRetype, retypeWord(Kind.VCPU, 0, bed.machine.maxVcpus + 1), Slot.CNODE, 20], ErrorCode.MachineLimit);
     expect(left()).toBe(before);
-    expect(retype(retypeWord(Kind.VCPU, 0, bed.machine.maxVcpus), 20)).toEqual(DONE);
+    bed.give(a, 10, bed.make(Kind.Untyped, 23));
+    const vcpu = retypeWord(Kind.VCPU);
+    for (let i = 0; i < bed.machine.maxVcpus; i++) expect(bed.call(a, 10, UntypedRetype, vcpu, Slot.CNODE, 20 + i)).toEqual(DONE);
+    refuses(bed, a, [10, UntypedRetype, vcpu, Slot.CNODE, 29], ErrorCode.MachineLimit);
     expect(retype(retypeWord(Kind.TCB, 0, bed.machine.maxThreads - 1), 30)).toEqual(DONE);
     expect(retype(retypeWord(Kind.VSpace, 0, bed.machine.maxSpaces - 1), 80)).toEqual(DONE);
   });

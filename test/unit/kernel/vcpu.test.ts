@@ -12,7 +12,7 @@ import type { Program } from "../../support/testbed.ts";
 import { refuses } from "./refusal.ts";
 
 const I = Invocation;
-const V = 20, F = 30, NTF = 25, GUEST_RAM = 0x8000_0000;
+const V = 20, F = 30, NTF = 25, GUEST_RAM = 0x8000_0000, MEMORY = 250;
 const RW = Right.Read | Right.Write;
 
 let bed: KernelBed, vmm: Program, other: Program;
@@ -20,7 +20,8 @@ beforeEach(() => {
   bed = new KernelBed();
   vmm = bed.thread("vmm");
   other = bed.thread("other");
-  bed.call(vmm, Slot.UNTYPED, I.UntypedRetype, retypeWord(Kind.VCPU), Slot.CNODE, V);
+  bed.give(vmm, MEMORY, bed.make(Kind.Untyped, 21));
+  bed.call(vmm, MEMORY, I.UntypedRetype, retypeWord(Kind.VCPU), Slot.CNODE, V);
   bed.call(vmm, Slot.UNTYPED, I.UntypedRetype, retypeWord(Kind.Frame, 12, 4), Slot.CNODE, F);
   const ntf = bed.hold(vmm, NTF, Kind.Notification, 6);
   bed.give(other, NTF, ntf, Right.Write, 6);
@@ -192,7 +193,7 @@ describe("VCPU-RUN", () => {
   test("007 the VCPU is destroyed while its VMM is inside: Broken", () => {
     bed.call(vmm, V, I.VCPURun, 0, 0, 0, 0);
     bed.share(vmm, Slot.CNODE, other, 41);
-    bed.finish(other, 41, I.CNodeRevoke, slotWord(Slot.UNTYPED));
+    bed.finish(other, 41, I.CNodeRevoke, slotWord(MEMORY));
     expect(bed.answer(vmm)).toEqual(answered(Exit.Broken));
     expect([vmm.tcb.state, bed.k.vcpusAlive]).toEqual([ThreadState.Ready, 0]);
   });
@@ -302,7 +303,7 @@ describe("VCPU-DESTROY", () => {
     bed.share(vmm, Slot.CNODE, other, 41);
     bed.finish(vmm, Slot.CNODE, I.CNodeRevoke, slotWord(V));
     bed.finish(vmm, Slot.CNODE, I.CNodeDelete, slotWord(V));
-    bed.call(vmm, Slot.UNTYPED, I.UntypedRetype, retypeWord(Kind.VCPU), Slot.CNODE, V);
+    bed.call(vmm, MEMORY, I.UntypedRetype, retypeWord(Kind.VCPU), Slot.CNODE, V);
     expect(bed.call(vmm, V, I.VCPUMapFrame, F + 1, 0)).toEqual(DONE);
     bed.machine.log.length = 0;
     expect(bed.call(vmm, F, I.FrameUnmap)).toEqual(DONE);

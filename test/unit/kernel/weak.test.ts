@@ -111,7 +111,7 @@ describe("WEAK", () => {
     view(ALL | WEAK);
     refuses(bed, a, [Slot.CNODE, I.CNodeCopy, slotWord(40), source(0, ALL, 4), VIEW], ErrorCode.InvalidCapability, 1);
     expect(fetch(VIEW, 3, 40)).toEqual(DONE);
-    const others = [Kind.TCB, Kind.Notification, Kind.SchedContext, Kind.VSpace, Kind.VCPU];
+    const others = [Kind.TCB, Kind.Notification, Kind.SchedContext, Kind.VSpace];
     others.forEach((kind, i) => {
       retype(retypeWord(kind), 50 + i);
       expect(bed.call(a, OUTER, I.CNodeCopy, slotWord(4 + i, 4), source(50 + i), Slot.CNODE)).toEqual(DONE);
