@@ -191,7 +191,7 @@ describe("bailiwick run refuses, with a message and status 1,", () => {
   it("a boot image that leaves no room for the components", () => {
     const kernel = new Uint8Array(10 << 20);
     new DataView(kernel.buffer).setUint32(0x38, 0x0543_5352, true);
-    expect(refused([appliance("tight", guest("{ kernel: Image }", "32MiB"), { Image: kernel, }, "44MiB")])).toMatch(/BW0308[^]*boot image [^]*platform\.memory/);
+    expect(refused([appliance("tight", guest("{ kernel: Image }", "32MiB"), { Image: kernel, }, "46MiB")])).toMatch(/BW0308[^]*boot image [^]*platform\.memory/);
   });
 
   it("--exec without a guest that could run it", () => {
