@@ -4,8 +4,8 @@ import { ROOT_FILE } from "../caps/image/system.ts";
 import { KernelPanic } from "../caps/model/panic.ts";
 import type { BootFile, ConsoleBackend } from "./host/backend.ts";
 import { run } from "./kernel/kernel.ts";
+import { threadName } from "./kernel/names.ts";
 import { awaitsInterrupt } from "./kernel/objects/irq.ts";
-import { threadName } from "./kernel/objects/tcb.ts";
 import { threadMemory } from "./kernel/objects/vspace.ts";
 import { startRoot } from "./kernel/root.ts";
 import { Kernel } from "./kernel/state.ts";
@@ -60,6 +60,7 @@ export async function boot(options: BootOptions): Promise<System> {
       const t = kernel?.tcbOfFrame[frame];
       report({ event: "log", component: t === undefined ? "?" : threadName(t), text });
     },
+    onStranded: (thread, fault) => report({ event: "fault", component: thread, reason: `${fault}, and it has no keeper: it stays stopped` }),
     onDevice: (device, text) => report({ event: "log", component: device, text }),
   });
   try {

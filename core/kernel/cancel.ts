@@ -1,6 +1,7 @@
 // Taking a thread out of whatever it waits for.
 import { ErrorCode, Fault } from "../../caps/abi/numbers.ts";
 import { endLoan } from "./loans.ts";
+import { strand } from "./names.ts";
 import { remove } from "./queue.ts";
 import { setError } from "./registers.ts";
 import { unready, wake } from "./scheduler.ts";
@@ -31,7 +32,7 @@ export function endWait(k: Kernel, t: Tcb, code: ErrorCode): void {
 /** Nobody will answer the thread's fault: it stays stopped. One that only told that its turn was over goes on. */
 export function abandonFault(k: Kernel, t: Tcb): void {
   t.state = ThreadState.Faulted;
-  if (t.faultLabel !== Fault.Timeout) return;
+  if (t.faultLabel !== Fault.Timeout) return strand(k, t);
   t.faultLabel = 0;
   t.state = ThreadState.Ready;
   wake(k, t);

@@ -2,6 +2,7 @@
 import { Fault, Kind, Right } from "../../caps/abi/numbers.ts";
 import { CAN_REPLY, send } from "./ipc.ts";
 import { Cause } from "./machine.ts";
+import { strand } from "./names.ts";
 import { unready } from "./scheduler.ts";
 import { TcbSlot, ThreadState, type Kernel, type Tcb } from "./state.ts";
 
@@ -22,7 +23,7 @@ export function fault(k: Kernel, t: Tcb, label: Fault, ...words: number[]): void
   const s = k.slots;
   unready(k, t);
   t.state = ThreadState.Faulted;
-  if (!canTell(k, slot)) return;
+  if (!canTell(k, slot)) return strand(k, t);
   send(k, t, k.endpoints[s.object[slot]!]!, s.badgeLo[slot]!, s.badgeHi[slot]!, s.rights[slot]!, true, true);
 }
 

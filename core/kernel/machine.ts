@@ -99,6 +99,8 @@ export interface Machine {
     /** How the line interrupts from now on: each time it rises, or as long as it is high. What was latched is forgotten. */
     setEdge(line: number, edge: boolean): void;
   };
+  /** For the operator: this thread has stopped with a fault, in words, and has no keeper who could be told. */
+  stranded(thread: string, fault: string): void;
   /** DMA translation, by device number. */
   readonly iommu: {
     readonly devices: readonly string[];

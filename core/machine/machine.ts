@@ -32,6 +32,8 @@ export interface MachineOptions {
   readonly entropy: (most: number) => Uint8Array;
   /** A hosted program ended with an error of its own. */
   readonly onProgramError: (frame: number, text: string) => void;
+  /** A thread stopped with a fault that nobody is told of. */
+  readonly onStranded: (thread: string, fault: string) => void;
   /** What a device did that its driver should know of: a line for the operator. */
   readonly onDevice: (device: string, text: string) => void;
 }
@@ -115,6 +117,7 @@ export function openMachine(options: MachineOptions): BoardMachine {
     vcpu: vcpuPort(native, shared),
     clock: native.clock,
     setDeadline: (ticks) => void (control[0] = ticks),
+    stranded: options.onStranded,
     irq,
     iommu,
     attach(translation) {

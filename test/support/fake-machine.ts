@@ -85,6 +85,9 @@ export class FakeMachine implements Machine {
   invalidate(physical: number, bytes: number): void {
     this.log.push(`invalidate(${physical.toString(16)},${bytes})`);
   }
+  stranded(thread: string, fault: string): void {
+    this.log.push(`stranded(${thread}: ${fault})`);
+  }
   clock(): number {
     return this.now;
   }

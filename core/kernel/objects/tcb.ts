@@ -1,7 +1,7 @@
 // TCB: a thread. Its registers stand in a trap frame of the machine's; its CSpace root, VSpace, IPC buffer and keeper in
 // four slots of its own. Source: seL4 manual, "Thread Control Blocks".
 import { Frame, infoLength, IpcBuffer, Reg } from "../../../caps/abi/message.ts";
-import { ALL_RIGHTS, Fault, Invocation, Kind, Right } from "../../../caps/abi/numbers.ts";
+import { ALL_RIGHTS, Invocation, Kind, Right } from "../../../caps/abi/numbers.ts";
 import { capArgument } from "../arguments.ts";
 import { cancelWait, endInterrupted, suspend } from "../cancel.ts";
 import { copiedBadge, deleteSlot, derive } from "../capabilities.ts";
@@ -253,19 +253,4 @@ function labelText(k: Kernel, caller: Tcb, words: number): string {
     text += String.fromCharCode(byte);
   }
   return text;
-}
-
-/** For messages to people: the thread's label, or its number. */
-export const threadName = (t: Tcb): string => (t.label === "" ? `thread ${t.id}` : t.label);
-
-/** The fault a thread is stopped by, for messages to people; null when there is none. */
-export function faultText(t: Tcb): string | null {
-  if (t.faultLabel === 0) return null;
-  const name = Object.entries(Fault).find(([, n]) => n === t.faultLabel)?.[0] ?? "fault";
-  const words: string[] = [];
-  for (let i = 0; i < t.faultLength; i++) {
-    const n = (BigInt(t.faultWords[2 * i + 1]! >>> 0) << 32n) | BigInt(t.faultWords[2 * i]! >>> 0);
-    words.push(`0x${n.toString(16)}`);
-  }
-  return `${name} (${words.join(", ")})`;
 }

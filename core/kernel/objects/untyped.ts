@@ -4,6 +4,7 @@ import { infoLength } from "../../../caps/abi/message.ts";
 import { ALL_RIGHTS, ErrorCode, Invocation, Kind, RetypeSize, Right, type Kind as KindT, type RetypeName } from "../../../caps/abi/numbers.ts";
 import { capArgument } from "../arguments.ts";
 import { install } from "../capabilities.ts";
+import { MOST_LABEL } from "../names.ts";
 import { AGAIN, DELETE_FIRST, ILLEGAL, invalidArgument, missingRight, outOfRange, refuse, REVOKE_FIRST, TRUNCATED, type Outcome } from "../outcome.ts";
 import { wordLo, wordNumber } from "../registers.ts";
 import type { Kernel, Tcb } from "../state.ts";
@@ -66,6 +67,8 @@ export function invokeUntyped(k: Kernel, t: Tcb, slot: number, label: number, in
     // What lies above the parent's clean mark has never been written, and neither has that part of the child.
     if (kind === Kind.Untyped) o.clean[id] = Math.min(size, Math.max(0, o.clean[untyped]! - (start + i * size)));
     install(k, cnode.first + first + i, kind as KindT, id, ALL_RIGHTS, slot);
+    // Until somebody names it, a thread is called after who made it and where its capability was put.
+    if (kind === Kind.TCB) k.tcbs[id]!.label = `${t.label}/${first + i}`.slice(-MOST_LABEL);
   }
   o.watermark[untyped] = end;
   o.clean[untyped] = Math.max(o.clean[untyped]!, end);

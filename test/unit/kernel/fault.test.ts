@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { Frame, Reg } from "../../../caps/abi/message.ts";
 import { ErrorCode, Fault, Invocation, Kind, Right } from "../../../caps/abi/numbers.ts";
 import { Cause } from "../../../core/kernel/machine.ts";
-import { faultText } from "../../../core/kernel/objects/tcb.ts";
+import { faultText } from "../../../core/kernel/names.ts";
 import { ThreadState } from "../../../core/kernel/state.ts";
 import { answered, DONE, failed, KernelBed, retypeWord, Slot, slotWord } from "../../support/kernel-bed.ts";
 import { TEXT, type Program } from "../../support/testbed.ts";
@@ -173,5 +173,40 @@ describe("FAULT-KEEPER", () => {
       expect(bed.call(t, Slot.TCB, TCBSetSpace, 50, Slot.CNODE, Slot.VSPACE)).toEqual(failed(ErrorCode.MissingRight, Right.Write | Right.GrantReply));
       bed.call(t, Slot.CNODE, CNodeDelete, slotWord(50));
     }
+  });
+});
+
+describe("FAULT-STRANDED", () => {
+  const told = (bed: KernelBed): string[] => bed.machine.log.filter((line) => line.startsWith("stranded"));
+  test("001 a fault without a keeper is told to the operator by the thread's name, once, and the thread stays stopped", () => {
+    const bed = new KernelBed();
+    const t = bed.thread("lonely");
+    bed.except(t, Cause.LoadPage, 0x1234);
+    expect(told(bed)).toEqual([`stranded(lonely: VMFault (0x${TEXT.toString(16)}, 0x1234, 0x1))`]);
+    expect(t.tcb.state).toBe(ThreadState.Faulted);
+  });
+  test("002 so is one whose keeper's endpoint goes while it waits, or whose keeper drops it", () => {
+    for (const held of [false, true]) {
+      const bed = new KernelBed();
+      const keeper = bed.thread("keeper"), t = bed.thread("t");
+      bed.share(t, Slot.TCB, keeper, 30);
+      expect(bed.call(keeper, Slot.UNTYPED, Invocation.UntypedRetype, retypeWord(Kind.Endpoint), Slot.CNODE, 40)).toEqual(DONE);
+      expect(bed.call(keeper, Slot.UNTYPED, Invocation.UntypedRetype, retypeWord(Kind.Reply), Slot.CNODE, 41)).toEqual(DONE);
+      bed.share(t, Slot.CNODE, keeper, 31);
+      bed.share(t, Slot.VSPACE, keeper, 32);
+      expect(bed.call(keeper, 30, Invocation.TCBSetSpace, 40, 31, 32)).toEqual(DONE);
+      bed.except(t, Cause.Breakpoint);
+      if (held) bed.recv(keeper, 40, 41);
+      expect(told(bed)).toEqual([]);
+      expect(bed.finish(keeper, Slot.CNODE, Invocation.CNodeRevoke, slotWord(Slot.UNTYPED))).toEqual(DONE);
+      expect(told(bed).length).toBe(1);
+      expect(t.tcb.state).toBe(ThreadState.Faulted);
+    }
+  });
+  test("003 a thread that nobody has named is called after its maker and the slot it was put in", () => {
+    const bed = new KernelBed();
+    const a = bed.thread("maker");
+    expect(bed.call(a, Slot.UNTYPED, Invocation.UntypedRetype, retypeWord(Kind.TCB, 0, 2), Slot.CNODE, 50)).toEqual(DONE);
+    expect([50, 51].map((slot) => bed.k.tcbs[bed.slot(a, slot)!.object]!.label)).toEqual(["maker/50", "maker/51"]);
   });
 });
