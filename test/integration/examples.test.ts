@@ -5,12 +5,14 @@ import { expect, test } from "vitest";
 import { runAppliance } from "../support/appliance-run.ts";
 
 const EXAMPLES = join(import.meta.dirname, "../../examples");
-const examples = readdirSync(EXAMPLES).filter((name) => existsSync(join(EXAMPLES, name, "expected.txt")) && !existsSync(join(EXAMPLES, name, "args")));
+const argsOf = (name: string): string => (existsSync(join(EXAMPLES, name, "args")) ? readFileSync(join(EXAMPLES, name, "args"), "utf8").trim() : "");
+/** Those that need no more of the command line than its clock. */
+const examples = readdirSync(EXAMPLES).filter((name) => existsSync(join(EXAMPLES, name, "expected.txt")) && ["", "--deterministic"].includes(argsOf(name)));
 
 test("the examples that run by themselves are found", () => expect(examples).toEqual(expect.arrayContaining(["confinement", "hello", "ipc"])));
 
 test.each(examples)("%s prints what is expected and ends with status 0", { timeout: 60_000 }, async (name) => {
-  const { output, status } = await runAppliance(join(EXAMPLES, name));
+  const { output, status } = await runAppliance(join(EXAMPLES, name), { deterministic: argsOf(name) === "--deterministic" });
   expect(output).toBe(readFileSync(join(EXAMPLES, name, "expected.txt"), "utf8"));
   expect(status).toBe(0);
 });

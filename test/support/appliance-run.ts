@@ -49,6 +49,8 @@ export interface Run {
 export interface RunOptions {
   readonly line?: Line;
   readonly limitMs?: number;
+  /** By counted blocks instead of the host's clock. */
+  readonly deterministic?: boolean;
   /** A command for the appliance's only guest, or for `execGuest`. */
   readonly exec?: string;
   readonly execGuest?: string;
@@ -59,7 +61,7 @@ export interface RunOptions {
 }
 
 /** Runs the appliance in `folder` to its end, or to the limit (default 20 s). */
-export async function runAppliance(folder: string, { line = new Line(), limitMs = 20_000, exec, execGuest, onEvent, during }: RunOptions = {}): Promise<Run> {
+export async function runAppliance(folder: string, { line = new Line(), limitMs = 20_000, deterministic = false, exec, execGuest, onEvent, during }: RunOptions = {}): Promise<Run> {
   const { system: description, files } = await prepareAppliance(folder, exec === undefined ? {} : { exec: { command: exec, ...(execGuest === undefined ? {} : { guest: execGuest }) } });
   const events: Record<string, unknown>[] = [];
   let status: number | undefined;
@@ -67,6 +69,7 @@ export async function runAppliance(folder: string, { line = new Line(), limitMs 
     ramBytes: description.memory,
     files,
     console: line,
+    clock: deterministic ? "blocks" : "host",
     onEvent(text) {
       const event = JSON.parse(text) as Record<string, unknown>;
       events.push(event);

@@ -10,3 +10,4 @@
 #include <bailiwick/serve.h>
 #include <bailiwick/string.h>
 #include <bailiwick/syscall.h>
+#include <bailiwick/thread.h>
