@@ -7,6 +7,7 @@ import { attenuate, derivesOriginal, hasDescendants, insertAfter, insertRoot, un
 import { unmake } from "./objects/table.ts";
 import { unmapSlot } from "./objects/mapping.ts";
 import { TcbSlot, type Kernel, type Tcb } from "./state.ts";
+import { note, TraceEvent } from "./trace.ts";
 
 /** Most slots emptied, or waiting threads released, in one entry into the kernel. */
 export const PIECE = 64;
@@ -32,6 +33,7 @@ export function derive(k: Kernel, from: number, to: number, rights: number, badg
   s.badgeHi[to] = badgeHi;
   insertAfter(s, from, to, original);
   k.objects.refs[s.object[to]!]!++;
+  note(k, TraceEvent.Derive, s.kind[to]!, s.object[to]!, s.rights[to]!);
 }
 
 /**
@@ -63,6 +65,7 @@ export function deleteSlot(k: Kernel, slot: number): number {
   const kind = s.kind[slot]!;
   if (kind === Kind.Null) return 1;
   const object = s.object[slot]!;
+  note(k, TraceEvent.Delete, kind, object);
   if (s.mapSpace[slot] !== 0) unmapSlot(k, slot);
   unlink(s, slot);
   s.clear(slot);

@@ -9,6 +9,7 @@ import { vcpuStopped } from "./objects/vcpu.ts";
 import { ThreadState, type Kernel, type Tcb } from "./state.ts";
 import { syscall } from "./syscall.ts";
 import { charge, schedule, setDeadline, tick } from "./time.ts";
+import { traceSwitch, traceSyscall } from "./trace.ts";
 
 /** Hosted steps between two looks at the clock: they cannot be preempted, only counted. */
 const HOSTED_STEPS = 16;
@@ -24,12 +25,22 @@ export function run(k: Kernel, until: number): Pause {
   tick(k, now);
   k.leave = false;
   reapOrphans(k);
-  const onTrap = (frame: number, cause: number): number => {
-    trap(k, k.tcbOfFrame[frame]!, cause);
-    return dispatch(k);
-  };
+  const handle = k.trace === null ? trap : tracedTrap;
+  // Two functions, so that the one without a trace does nothing for it.
+  const onTrap = k.trace === null
+    ? (frame: number, cause: number): number => {
+        trap(k, k.tcbOfFrame[frame]!, cause);
+        return dispatch(k, trap);
+      }
+    : (frame: number, cause: number): number => {
+        tracedTrap(k, k.tcbOfFrame[frame]!, cause);
+        const next = dispatch(k, tracedTrap);
+        traceSwitch(k);
+        return next;
+      };
   for (;;) {
-    const frame = dispatch(k);
+    const frame = dispatch(k, handle);
+    traceSwitch(k);
     if (frame >= 0) {
       k.machine.run(frame, onTrap);
       continue;
@@ -54,7 +65,7 @@ export function run(k: Kernel, until: number): Pause {
 }
 
 /** The trap frame to run next; -1 when the current thread runs a guest, nothing can run, or the host wants the CPU. */
-function dispatch(k: Kernel): number {
+function dispatch(k: Kernel, handle: typeof trap): number {
   for (let steps = 0; ; ) {
     if (k.machine.irq.pending) takeInterrupts(k);
     if (k.leave) return -1;
@@ -70,7 +81,8 @@ function dispatch(k: Kernel): number {
         continue;
       }
     }
-    trap(k, t, k.machine.hosted.step(t.frame));
+    if (handle === tracedTrap) traceSwitch(k);
+    handle(k, t, k.machine.hosted.step(t.frame));
   }
 }
 
@@ -78,4 +90,9 @@ function trap(k: Kernel, t: Tcb, cause: number): void {
   if (cause === Cause.Ecall) syscall(k, t);
   else if (cause === Cause.Preempted) tick(k, k.machine.clock());
   else exception(k, t, cause, k.frames32[t.base + 2 * Frame.TVAL]!, k.frames32[t.base + 2 * Frame.TVAL + 1]!);
+}
+
+function tracedTrap(k: Kernel, t: Tcb, cause: number): void {
+  if (cause === Cause.Ecall) traceSyscall(k, t, () => trap(k, t, cause));
+  else trap(k, t, cause);
 }

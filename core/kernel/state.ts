@@ -3,6 +3,7 @@ import type { CNodeShape } from "../../caps/model/cspace.ts";
 import { ObjectTable } from "../../caps/model/objects.ts";
 import { SlotTable } from "../../caps/model/slots.ts";
 import type { Machine } from "./machine.ts";
+import type { Trace } from "./trace.ts";
 
 /** What a thread is doing. Ready and RunningVcpu want the CPU. */
 export const ThreadState = {
@@ -261,4 +262,6 @@ export class Kernel {
   /** The thread on whose account deletions go now, 0: the current one. */
   payer = 0;
   nextTicket = 1;
+  /** What is done is recorded there; null: nothing is. */
+  trace: Trace | null = null;
 }

@@ -9,6 +9,7 @@ import { lookup } from "../ipc.ts";
 import { AGAIN, DELETE_FIRST, failedLookup, ILLEGAL, invalidArgument, invalidCapability, REVOKE_FIRST, TRUNCATED, type Outcome, type Refusal } from "../outcome.ts";
 import { wordHi, wordLo } from "../registers.ts";
 import type { Kernel, Tcb } from "../state.ts";
+import { note, TraceEvent } from "../trace.ts";
 import { cancelBadgedSends } from "./endpoint.ts";
 
 export function createCNode(k: Kernel, id: number): void {
@@ -103,6 +104,7 @@ function moved(k: Kernel, t: Tcb, target: number, badged: boolean, words: number
   const source = sourceOf(k, t, target, Right.Read | Right.Write);
   if ("code" in source) return source;
   const { from } = source, s = k.slots;
+  note(k, TraceEvent.Move, s.kind[from]!, s.object[from]!);
   if (!badged) {
     moveSlot(s, from, target);
     return 0;

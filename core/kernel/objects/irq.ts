@@ -7,6 +7,7 @@ import { install } from "../capabilities.ts";
 import { DELETE_FIRST, ILLEGAL, invalidArgument, missingRight, outOfRange, TRUNCATED, type Outcome } from "../outcome.ts";
 import { wordHi, wordLo } from "../registers.ts";
 import type { IrqHandler, Kernel, Tcb } from "../state.ts";
+import { note, TraceEvent } from "../trace.ts";
 import { signal } from "./notification.ts";
 
 export function invokeIrqControl(k: Kernel, t: Tcb, slot: number, label: number, info: number): Outcome {
@@ -67,6 +68,7 @@ export function destroyIrqHandler(k: Kernel, id: number): void {
 /** Signals for all lines that are pending and not masked. Each is masked as it is taken, so this ends. */
 export function takeInterrupts(k: Kernel): void {
   for (let line = k.machine.irq.take(); line >= 0; line = k.machine.irq.take()) {
+    note(k, TraceEvent.Interrupt, line);
     const handler = k.irqHandlers[k.irqLines[line]!];
     if (handler === undefined) continue;
     const n = handler.notification === 0 ? undefined : k.notifications[handler.notification];

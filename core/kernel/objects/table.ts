@@ -2,6 +2,7 @@
 import { Kind, type Kind as KindT, type KindName } from "../../../caps/abi/numbers.ts";
 import { kassert } from "../../../caps/model/panic.ts";
 import type { Kernel } from "../state.ts";
+import { note, TraceEvent } from "../trace.ts";
 import { createCNode, destroyCNode, emptyCNode } from "./cnode.ts";
 import { breakEndpoint, createEndpoint, destroyEndpoint } from "./endpoint.ts";
 import { createFrame, destroyFrame } from "./frame.ts";
@@ -64,7 +65,9 @@ export function unmake(k: Kernel, id: number, begun: boolean): number {
   const { dismantle, destroy } = BY_KIND[k.objects.kind[id]!]!;
   if (dismantle !== undefined && !begun && !isBare(k, id)) return 1;
   const steps = begun && dismantle !== undefined ? dismantle(k, id) : 0;
-  if (steps === 0) destroy(k, id);
+  if (steps > 0) return steps;
+  note(k, TraceEvent.Destroy, k.objects.kind[id]!, id);
+  destroy(k, id);
   return steps;
 }
 

@@ -8,6 +8,7 @@ import { MOST_LABEL } from "../names.ts";
 import { AGAIN, DELETE_FIRST, ILLEGAL, invalidArgument, missingRight, outOfRange, refuse, REVOKE_FIRST, TRUNCATED, type Outcome } from "../outcome.ts";
 import { wordLo, wordNumber } from "../registers.ts";
 import type { Kernel, Tcb } from "../state.ts";
+import { note, TraceEvent } from "../trace.ts";
 import { createObject, roomFor } from "./table.ts";
 
 /** Most objects in one Retype, and most bytes cleared in one entry into the kernel. */
@@ -67,6 +68,7 @@ export function invokeUntyped(k: Kernel, t: Tcb, slot: number, label: number, in
     // What lies above the parent's clean mark has never been written, and neither has that part of the child.
     if (kind === Kind.Untyped) o.clean[id] = Math.min(size, Math.max(0, o.clean[untyped]! - (start + i * size)));
     install(k, cnode.first + first + i, kind as KindT, id, ALL_RIGHTS, slot);
+    note(k, TraceEvent.Create, kind, id, bits);
     // Until somebody names it, a thread is called after who made it and where its capability was put.
     if (kind === Kind.TCB) k.tcbs[id]!.label = `${t.label}/${first + i}`.slice(-MOST_LABEL);
   }
