@@ -3,8 +3,10 @@ import { Limit } from "./limits.ts";
 import { cptr, refusal, slotWord, truncated, word, type ObjectPage, type Refusal, type TestId } from "./page.ts";
 
 const TO = word("w0", "to", "slot word: lo = index, hi = depth in bits 1..32, from the invoked CNode");
-const FROM = [word("w1.lo", "from", "index of the source"), word("w2", "source", "CPtr of the CNode from which the source is resolved")];
-const depth = (more: string) => word("w1.hi", "depth", `bits 0-7: depth of the source, 1..32${more}`);
+const from = (more: string) => [
+  word("w1.lo", "from", "index of the source"), word("w1.hi", "depth", `bits 0-7: depth of the source, 1..32${more}`),
+  word("w2", "source", "CPtr of the CNode from which the source is resolved"),
+];
 const RIGHTS = "; bits 8-12: rights to keep, and Weak (EROS) to add";
 const BADGE = word("w3", "badge", "endpoints and notifications: badge of 64 bits; CNodes: guard bits in the low half, guard size in bits in the high half");
 const CONSTANT = "Constant, but for the walks: each at most 32 CNodes deep.";
@@ -40,7 +42,7 @@ Revoke repeats itself until all is done. When that thread is stopped, the kernel
   operations: {
     CNodeCopy: {
       does: "Puts a capability to the same object into an empty slot: with the source's badge or guard, mapped nowhere, with those of its rights that are asked for.",
-      words: [TO, ...FROM, depth(RIGHTS)],
+      words: [TO, ...from(RIGHTS)],
       rights: "Write on the CNode of the destination slot, Read on that of the source",
       answer: [],
       tests: ["CNODE-COPY-001", "CNODE-COPY-002", "CNODE-COPY-010"],
@@ -59,7 +61,7 @@ Revoke repeats itself until all is done. When that thread is stopped, the kernel
     },
     CNodeMint: {
       does: "As Copy, and gives a badge or a guard. A badge is given once: an unbadged capability gets it, and copies of the result are its descendants.",
-      words: [TO, ...FROM, depth(RIGHTS), BADGE],
+      words: [TO, ...from(RIGHTS), BADGE],
       rights: "as CNodeCopy",
       answer: [],
       tests: ["CNODE-MINT-001", "CNODE-MINT-005", "CSPACE-WALK-001"],
@@ -78,7 +80,7 @@ Revoke repeats itself until all is done. When that thread is stopped, the kernel
     },
     CNodeMove: {
       does: "Moves a capability, its mapping and its place among its relatives to an empty slot. Whatever may not be copied can be moved.",
-      words: [TO, ...FROM, depth("")],
+      words: [TO, ...from("")],
       rights: "Write on the CNode of the destination slot, Read and Write on that of the source",
       answer: [],
       tests: ["CNODE-MOVE-001", "CNODE-MOVE-002", "CNODE-MOVE-003"],
@@ -91,7 +93,7 @@ Revoke repeats itself until all is done. When that thread is stopped, the kernel
     },
     CNodeMutate: {
       does: "As Move, and gives a badge or a guard.",
-      words: [TO, ...FROM, depth(""), BADGE],
+      words: [TO, ...from(""), BADGE],
       rights: "as CNodeMove",
       answer: [],
       tests: ["CNODE-MUTATE-001", "CNODE-MUTATE-004"],

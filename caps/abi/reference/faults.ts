@@ -53,13 +53,13 @@ export const FAULTS: { readonly [F in FaultName]: FaultPage } = {
 };
 
 /** What a keeper's answer does. */
-export const FAULT_ANSWERS: readonly { readonly answer: string; readonly then: string; readonly tests: readonly TestId[] }[] = [
-  { answer: "label 0, no word", then: "the thread goes on at its pc, registers untouched", tests: ["FAULT-REPAIR-001"] },
-  { answer: "label 0, a word", then: "it goes on at the address in w0", tests: ["FAULT-REPAIR-002"] },
-  { answer: "another label", then: "it stays stopped (Faulted) until TCBResume or TCBRestart", tests: ["FAULT-REPAIR-003"] },
-  { answer: "none: the keeper receives anew with that reply object, or the object is destroyed", then: "it stays stopped", tests: ["FAULT-KEEPER-004", "TCB-STATE-121"] },
-  { answer: "none: the keeper received without a reply object", then: "it stays stopped", tests: ["FAULT-KEEPER-005"] },
-  { answer: "none: there is no keeper, or its endpoint is destroyed", then: "it stays stopped, with its time", tests: ["FAULT-KEEPER-001", "FAULT-KEEPER-003"] },
+export const FAULT_ANSWERS: readonly { readonly answer: string; readonly result: string; readonly tests: readonly TestId[] }[] = [
+  { answer: "label 0, no word", result: "the thread goes on at its pc, registers untouched", tests: ["FAULT-REPAIR-001"] },
+  { answer: "label 0, a word", result: "it goes on at the address in w0", tests: ["FAULT-REPAIR-002"] },
+  { answer: "another label", result: "it stays stopped (Faulted) until TCBResume or TCBRestart", tests: ["FAULT-REPAIR-003"] },
+  { answer: "none: the keeper receives anew with that reply object, or the object is destroyed", result: "it stays stopped", tests: ["FAULT-KEEPER-004", "TCB-STATE-121"] },
+  { answer: "none: the keeper received without a reply object", result: "it stays stopped", tests: ["FAULT-KEEPER-005"] },
+  { answer: "none: there is no keeper, or its endpoint is destroyed", result: "it stays stopped, with its time", tests: ["FAULT-KEEPER-001", "FAULT-KEEPER-003"] },
 ];
 
 export interface ExitPage {

@@ -34,10 +34,10 @@ export const THREAD_EVENTS = {
 export type ThreadEventName = keyof typeof THREAD_EVENTS;
 
 export interface Cell {
-  readonly then: string;
+  readonly result: string;
   readonly test: TestId;
 }
-const cell = (number: string, then: string): Cell => ({ then, test: `TCB-STATE-${number}` });
+const cell = (number: string, result: string): Cell => ({ result, test: `TCB-STATE-${number}` });
 
 const GONE = "gone";
 const STOPPED_ALREADY = "stays stopped";
