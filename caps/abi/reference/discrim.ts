@@ -1,8 +1,8 @@
 // Discrim: what a capability is. Kernel: core/kernel/objects/discrim.ts.
-import { refusal, truncated, word, type ObjectPage } from "./page.ts";
+import { refusal, truncated, word, type ObjectPage, type TestId } from "./page.ts";
 
 const CAPABILITY = word("w0", "capability", "CPtr of any slot, also an empty one");
-const lookup = (argument: number) => refusal("FailedLookup", argument, "the CPtr leads to no slot of the caller's CSpace");
+const lookup = (argument: number, test: TestId) => refusal("FailedLookup", argument, "the CPtr leads to no slot of the caller's CSpace", test);
 
 export const DISCRIM: ObjectPage<"Discrim"> = {
   is: "Says what a capability is, and nothing more, so it is harmless and every program has it. A constructor decides by it whether what it is given could leak.",
@@ -11,15 +11,15 @@ export const DISCRIM: ObjectPage<"Discrim"> = {
   capabilities: "It can be copied freely, also out of a weak CNode.",
   end: "Nothing.",
   endTests: [],
-  otherLabels: [],
+  otherLabels: ["DISCRIM-CLASSIFY-002"],
   operations: {
     DiscrimClassify: {
       does: "Tells the kind of a capability, and its rights.",
       words: [CAPABILITY],
       rights: "none",
       answer: [word("w0", "kind", "its Kind, 0 for an empty slot"), word("w1", "rights", "its rights, with Weak")],
-      tests: [],
-      refusals: [truncated(1), lookup(0)],
+      tests: ["DISCRIM-CLASSIFY-001"],
+      refusals: [truncated(1, "DISCRIM-CLASSIFY-002"), lookup(0, "DISCRIM-CLASSIFY-002")],
       bound: "Constant.",
       source: "EROS, Discrim classify",
     },
@@ -28,8 +28,8 @@ export const DISCRIM: ObjectPage<"Discrim"> = {
       words: [CAPABILITY],
       rights: "none",
       answer: [word("w0", "discreet", "1 or 0")],
-      tests: [],
-      refusals: [truncated(1), lookup(0)],
+      tests: ["DISCRIM-DISCREET-001"],
+      refusals: [truncated(1, "DISCRIM-DISCREET-002"), lookup(0, "DISCRIM-DISCREET-002")],
       bound: "Constant.",
       source: "EROS, Discrim verify, and the constructor's \"is discreet\"",
     },
@@ -38,8 +38,8 @@ export const DISCRIM: ObjectPage<"Discrim"> = {
       words: [CAPABILITY, word("w1", "other", "CPtr of any slot")],
       rights: "none",
       answer: [word("w0", "sameness", "0 different objects, 1 the same object, 3 the same object and badge")],
-      tests: [],
-      refusals: [truncated(2), lookup(0), lookup(1)],
+      tests: ["DISCRIM-SAME-001", "DISCRIM-SAME-002"],
+      refusals: [truncated(2, "DISCRIM-SAME-003"), lookup(0, "DISCRIM-SAME-003"), lookup(1, "DISCRIM-SAME-003")],
       bound: "Constant.",
       source: "EROS, Discrim compare",
     },

@@ -16,7 +16,7 @@ when both are there: [system-calls.md](system-calls.md) and [message.md](message
 through is not transferred but unwrapped: the receiver sees its badge.`,
   end: `Everybody who waits gets Broken; a thread that waited to tell its fault stays stopped. That goes in pieces of ${Limit.PIECE} threads, on the account of who deleted it. A thread whose call was received
 already waits for its reply object, and is not concerned.`,
-  endTests: ["IPC-BROKEN-002", "FAULT-KEEPER-003"],
+  endTests: ["IPC-BROKEN-002", "FAULT-KEEPER-003", "PIECE-DELETE-002"],
   otherLabels: ["IPC-CALL-001"],
   operations: {},
 };

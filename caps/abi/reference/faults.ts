@@ -48,7 +48,7 @@ export const FAULTS: { readonly [F in FaultName]: FaultPage } = {
     when: "the thread's turn is over, and it has a timeout keeper; told to that one. A thread inside VCPURun is not told of",
     words: [word("w0", "pc", "where the thread was preempted"), word("w1", "consumed", "us used since the last time this was told"), word("w2", "word", "the SchedContext's")],
     onward: "where it was, when it has time. So it does when the keeper or the reply object is destroyed, or takes no calls",
-    tests: [],
+    tests: ["TIMEOUT-001", "TIMEOUT-002", "TIMEOUT-005", "TIMEOUT-006"],
   },
 };
 
@@ -56,10 +56,10 @@ export const FAULTS: { readonly [F in FaultName]: FaultPage } = {
 export const FAULT_ANSWERS: readonly { readonly answer: string; readonly result: string; readonly tests: readonly TestId[] }[] = [
   { answer: "label 0, no word", result: "the thread goes on at its pc, registers untouched", tests: ["FAULT-REPAIR-001"] },
   { answer: "label 0, a word", result: "it goes on at the address in w0", tests: ["FAULT-REPAIR-002"] },
-  { answer: "another label", result: "it stays stopped (Faulted) until TCBResume or TCBRestart", tests: ["FAULT-REPAIR-003"] },
+  { answer: "another label", result: "it stays stopped (Faulted) until TCBResume or TCBRestart", tests: ["FAULT-REPAIR-003", "TIMEOUT-007"] },
   { answer: "none: the keeper receives anew with that reply object, or the object is destroyed", result: "it stays stopped", tests: ["FAULT-KEEPER-004", "TCB-STATE-121"] },
   { answer: "none: the keeper received without a reply object", result: "it stays stopped", tests: ["FAULT-KEEPER-005"] },
-  { answer: "none: there is no keeper, or its endpoint is destroyed", result: "it stays stopped, with its time", tests: ["FAULT-KEEPER-001", "FAULT-KEEPER-003"] },
+  { answer: "none: there is no keeper, or its endpoint is destroyed", result: "it stays stopped, with its time, and the operator is told", tests: ["FAULT-KEEPER-001", "FAULT-KEEPER-003", "FAULT-STRANDED-001", "FAULT-STRANDED-002"] },
 ];
 
 export interface ExitPage {

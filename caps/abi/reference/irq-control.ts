@@ -18,7 +18,7 @@ export const IRQ_CONTROL: ObjectPage<"IRQControl"> = {
       ],
       rights: "Write on the CNode of the slot",
       answer: [],
-      tests: ["IRQ-CONTROL-001", "IRQ-CONTROL-003"],
+      tests: ["IRQ-CONTROL-001", "IRQ-CONTROL-003", "IRQ-EDGE-001", "IRQ-EDGE-003", "IRQ-EDGE-004"],
       refusals: [
         truncated(3, "IRQ-CONTROL-002"),
         refusal("RangeError", 0, "no such line", "IRQ-CONTROL-002"),
@@ -26,7 +26,7 @@ export const IRQ_CONTROL: ObjectPage<"IRQControl"> = {
         refusal("IllegalOperation", null, "the line has a handler", "IRQ-CONTROL-001"),
         ...cptr(1, "a CNode", ["IRQ-CONTROL-002"], ["ARG-IRQ-001"]),
         ...slotWord(2, ["IRQ-CONTROL-002"], ["IRQ-CONTROL-002"]),
-        refusal("MissingRight", null, "the CNode of the slot lacks Write", "ARG-IRQ-001"),
+        refusal("MissingRight", null, "the CNode of the slot lacks Write", "CNODE-RIGHTS-001"),
         refusal("DeleteFirst", null, "the slot is occupied", "IRQ-CONTROL-002"),
       ],
       bound: "Constant.",

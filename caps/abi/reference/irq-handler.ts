@@ -15,7 +15,7 @@ export const IRQ_HANDLER: ObjectPage<"IRQHandler"> = {
       words: [],
       rights: "none",
       answer: [],
-      tests: ["IRQ-HANDLER-002", "IRQ-HANDLER-003"],
+      tests: ["IRQ-HANDLER-002", "IRQ-HANDLER-003", "IRQ-EDGE-002"],
       refusals: [],
       bound: "Constant.",
       source: "seL4 manual, seL4_IRQHandler_Ack",

@@ -10,7 +10,7 @@ which then gets the word where it receives messages, or as the exit of the guest
   capabilities: "It has a badge of 64 bits, the bits that a Signal through it adds; Mint and Mutate give one once. Through one with badge 0 a Signal adds nothing.",
   end: `Everybody who waits gets Broken, in pieces of ${Limit.PIECE} threads on the account of who deleted it. A bound thread is unbound; one whose guest nothing else can wake leaves it with Exit Stuck.
 Interrupt handlers forget it.`,
-  endTests: ["NTF-WAIT-003", "NTF-BIND-005", "VCPU-WFI-006", "IRQ-HANDLER-006"],
+  endTests: ["NTF-WAIT-003", "PIECE-DELETE-006", "NTF-BIND-005", "VCPU-WFI-006", "IRQ-HANDLER-006"],
   otherLabels: ["IPC-CALL-006"],
   operations: {},
 };

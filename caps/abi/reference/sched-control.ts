@@ -18,7 +18,7 @@ export const SCHED_CONTROL: ObjectPage<"SchedControl"> = {
       ],
       rights: "none",
       answer: [],
-      tests: ["SC-CONFIGURE-001", "SC-CONFIGURE-004"],
+      tests: ["SC-CONFIGURE-001", "SC-CONFIGURE-004", "TIMEOUT-004"],
       refusals: [
         truncated(3, "SC-CONFIGURE-003"),
         ...cptr(0, "a SchedContext", ["SC-CONFIGURE-003"], ["SC-CONFIGURE-003"]),

@@ -112,7 +112,7 @@ it takes gets Broken. On a notification: a Wait.`,
     registers: [word("a0", "endpoint", "CPtr"), REPLY],
     rights: "Read",
     answer: RECEIVED,
-    tests: ["IPC-CALL-001", "IPC-SEND-001", "IPC-RECV-004", "NTF-BIND-001", "NTF-SIGNAL-004"],
+    tests: ["IPC-CALL-001", "IPC-SEND-001", "IPC-RECV-004", "NTF-BIND-001", "NTF-SIGNAL-004", "PIECE-RECEIVE-001"],
     refusals: [
       refusal("Broken", null, "the endpoint or notification was destroyed while it waited", "IPC-BROKEN-002", "NTF-WAIT-003"),
       refusal("Cancelled", null, WAITS_FOREVER, "TCB-STATE-034"),

@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 import type { ThreadEventName, ThreadStateName } from "../../../caps/abi/reference/threads.ts";
 import { Frame, IpcBuffer, Reg, toInfo } from "../../../caps/abi/message.ts";
-import { ErrorCode, Exit, Fault, Invocation, Kind, Syscall } from "../../../caps/abi/numbers.ts";
+import { ErrorCode, Exit, Fault, Invocation, Kind, RetypeSize, Syscall } from "../../../caps/abi/numbers.ts";
 import { moveSlot } from "../../../caps/model/derivation.ts";
 import { checkInvariants } from "../../../core/kernel/invariants.ts";
 import { Cause, VcpuRecord, VcpuStop } from "../../../core/kernel/machine.ts";
@@ -36,8 +36,10 @@ function scene(state: ThreadStateName, { bound = false, timer = false, words = M
   const bed = new KernelBed();
   const boss = bed.thread("boss"), server = bed.thread("server"), t = bed.thread("t");
   const { k } = bed;
-  ([[Kind.Endpoint, EP], [Kind.Reply, REPLY], [Kind.Notification, NTF], [Kind.VCPU, GUEST]] as const).forEach(([kind, slot]) => {
-    expect(bed.call(boss, Slot.UNTYPED, I.UntypedRetype, retypeWord(kind), Slot.CNODE, slot)).toEqual(DONE);
+  bed.hold(boss, GUEST, Kind.VCPU, RetypeSize.VCPU.bits);
+  ([[Kind.Endpoint, EP], [Kind.Reply, REPLY], [Kind.Notification, NTF]] as const).forEach(([kind, slot]) =>
+    expect(bed.call(boss, Slot.UNTYPED, I.UntypedRetype, retypeWord(kind), Slot.CNODE, slot)).toEqual(DONE));
+  [EP, REPLY, NTF, GUEST].forEach((slot) => {
     for (const p of [server, t]) bed.share(boss, slot, p, slot, 15, slot === NTF ? 6 : 0);
   });
   bed.call(boss, Slot.UNTYPED, I.UntypedRetype, retypeWord(Kind.Frame, 12), Slot.CNODE, BUFFER);
