@@ -7,7 +7,7 @@ export const NOTIFICATION: ObjectPage<"Notification"> = {
 which then gets the word where it receives messages, or as the exit of the guest it runs. Nobody waits for a word that is there. It has no invocations.`,
   source: "seL4 manual, \"Notifications\"",
   rights: { Write: "Signal, and what is a Signal on it: Send, NBSend; to be an IRQHandler's notification", Read: "Wait, Poll, and what is one on it: Recv, NBRecv; TCBBindNotification" },
-  capabilities: "It has a badge of 64 bits, the bits that a Signal through it adds; Mint and Mutate give one once. Through one with badge 0 a Signal adds nothing.",
+  capabilities: "It has a badge of 64 bits, the bits that a Signal through it adds; Mint and Mutate give one once. Through one with badge 0 a Signal adds nothing: it wakes who waits, with 0, and is gone when nobody does.",
   end: `Everybody who waits gets Broken, in pieces of ${Limit.PIECE} threads on the account of who deleted it. A bound thread is unbound; one whose guest nothing else can wake leaves it with Exit Stuck.
 Interrupt handlers forget it.`,
   endTests: ["NTF-WAIT-003", "PIECE-DELETE-006", "NTF-BIND-005", "VCPU-WFI-006", "IRQ-HANDLER-006"],

@@ -137,7 +137,7 @@ it takes gets Broken. On a notification: a Wait.`,
     registers: [word("a0", "notification", "CPtr")],
     rights: "Write",
     answer: NOTHING,
-    tests: ["NTF-SIGNAL-001", "NTF-SIGNAL-002"],
+    tests: ["NTF-SIGNAL-001", "NTF-SIGNAL-002", "ARG-CALL-003"],
     refusals: [
       refusal("FailedLookup", 0, "a0 leads to no slot of the caller's CSpace", "NTF-SIGNAL-003"),
       refusal("InvalidCapability", 0, "the slot is empty, or holds no notification", "NTF-SIGNAL-003"),

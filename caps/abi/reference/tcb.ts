@@ -25,7 +25,7 @@ is stopped by losing its old VSpace, as by Suspend.`,
       ],
       rights: "Write and one of Grant and GrantReply on the keeper's endpoint",
       answer: [],
-      tests: ["TCB-SPACE-001", "TCB-SPACE-003"],
+      tests: ["TCB-SPACE-001", "TCB-SPACE-003", "ARG-TCB-006"],
       refusals: [
         truncated(3, "TCB-SPACE-002"),
         ...cptr(0, "an endpoint", ["TCB-SPACE-002"], ["TCB-SPACE-002"]),

@@ -4,6 +4,7 @@ import { ErrorCode, Fault, Invocation, Kind, RetypeSize, Right, Syscall } from "
 import { Limit } from "../../../caps/abi/reference/limits.ts";
 import { createIoSpace } from "../../../core/kernel/objects/iospace.ts";
 import { install } from "../../../core/kernel/capabilities.ts";
+import { ThreadState } from "../../../core/kernel/state.ts";
 import { DONE, failed, KernelBed, pair, retypeWord, Slot, slotWord, type Word } from "../../support/kernel-bed.ts";
 import { leavesAlone, refuses } from "./refusal.ts";
 
@@ -139,6 +140,17 @@ describe("ARG-TCB", () => {
     expect(bed.call(a, Slot.UNTYPED, I.UntypedRetype, retypeWord(Kind.TCB), Slot.CNODE, 50)).toEqual(DONE);
     for (const label of [I.TCBResume, I.TCBRestart]) refuses(bed, a, [50, label], ErrorCode.IllegalOperation);
   });
+  test("006 SetSpace of a thread that waits stops it, as it loses its old VSpace; resumed, its call answers Cancelled", () => {
+    const { bed, a } = setup();
+    const t = bed.thread("t");
+    ([[Slot.TCB, 50], [Slot.CNODE, 51], [Slot.VSPACE, 52]] as const).forEach(([from, to]) => bed.share(t, from, a, to));
+    bed.share(a, NTF, t, NTF);
+    expect(bed.wait(t, NTF)).toBe("blocked");
+    expect(bed.call(a, 50, I.TCBSetSpace, 0, 51, 52)).toEqual(DONE);
+    expect(t.tcb.state).toBe(ThreadState.Inactive);
+    expect(bed.call(a, 50, I.TCBResume)).toEqual(DONE);
+    expect(bed.answer(t)).toEqual(failed(ErrorCode.Cancelled));
+  });
 });
 
 describe("ARG-SC", () => {
@@ -233,5 +245,15 @@ describe("ARG-CALL", () => {
         expect(bed.sys(a, number, slot, 0, [], reply)).toBe("fault");
         expect([a.tcb.faultLabel, a.tcb.faultWords[2]]).toEqual([Fault.Capability, slot]);
       }
+  });
+  test("003 a Signal without a badge adds nothing: it wakes who waits, with 0, and is gone when nobody does", () => {
+    const { bed, a } = setup();
+    const b = bed.thread("b");
+    bed.share(a, NTF, b, NTF);
+    expect(bed.signal(a, NTF)).toEqual(DONE);
+    expect(bed.poll(a, NTF)).toEqual(failed(ErrorCode.WouldBlock));
+    expect(bed.wait(b, NTF)).toBe("blocked");
+    expect(bed.signal(a, NTF)).toEqual(DONE);
+    expect([b.tcb.state, bed.answer(b)]).toEqual([ThreadState.Ready, DONE]);
   });
 });
