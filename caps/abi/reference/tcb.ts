@@ -13,7 +13,7 @@ from: revoking those takes them back. What stops it and lets it go on in each st
   source: "seL4 manual, \"Threads and Execution\" (MCS)",
   rights: {},
   capabilities: "It can be copied freely; copies are equal.",
-  end: "The thread is taken out of whatever it waits for, leaves its guest, and gives back what it was lent; its own slots are emptied. Who waits for its answer waits on until the reply object is gone.",
+  end: "The thread is taken out of whatever it waits for, leaves its guest, and has back what it lent; its own slots are emptied. Who waits for its answer waits on, and the time it was lent with him, until the reply object answers or is gone.",
   endTests: ["TCB-SUSPEND-002", "TCB-SUSPEND-005", "FAULT-KEEPER-007", "HOSTED-BIND-007"],
   otherLabels: ["TCB-SPACE-002"],
   operations: {
