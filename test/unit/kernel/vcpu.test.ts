@@ -86,7 +86,7 @@ describe("VCPU-MEMORY", () => {
     refuses(bed, vmm, [V, I.VCPUMapDevice, GUEST_TOP - 4096, 8192], ErrorCode.RangeError, 0, 0, GUEST_TOP - 8192);
     refuses(bed, vmm, [V, I.VCPUMapDevice, 0], ErrorCode.TruncatedMessage);
   });
-  test("006 a guest whose regions were split into too many never runs again: MachineLimit", () => {
+  test("008 a guest whose regions were split into too many never runs again: MachineLimit", () => {
     const count = 2 * (MAX_REGIONS + 1) - 1;
     bed.call(vmm, Slot.UNTYPED, I.UntypedRetype, retypeWord(Kind.Frame, 12, count), Slot.CNODE, 100);
     for (let i = 0; i < count; i++) expect(bed.call(vmm, V, I.VCPUMapFrame, 100 + i, GUEST_RAM + 4096 * i)).toEqual(DONE);

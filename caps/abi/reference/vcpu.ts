@@ -1,0 +1,117 @@
+// VCPU: a guest's hart. Kernel: core/kernel/objects/vcpu.ts; the guest itself: core/machine/native/vcpu.cc.
+import { VcpuRegister } from "../numbers.ts";
+import { Limit } from "./limits.ts";
+import { bytes, cptr, refusal, truncated, word, type ObjectPage } from "./page.ts";
+
+const LAST = VcpuRegister.priv;
+const NUMBERS = Object.entries(VcpuRegister).filter(([, n]) => n >= 32).map(([name, n]) => `${n} ${name}`).join(", ");
+
+export const VCPU: ObjectPage<"VCPU"> = {
+  is: `A virtual hart with supervisor mode and page tables of its own. Its memory is the Frames mapped into it (the second stage); addresses that are nobody's memory can be windows of devices, accesses
+to which are handed to the VMM. The VMM's thread enters the guest with VCPURun, a call that the next exit answers; meanwhile the guest runs with that thread's priority and time. A wfi is no
+exit: the kernel waits for the guest's timer or the VMM's bound notification.`,
+  source: "the shape of seL4's VCPU and Linux's KVM_RUN; RISC-V Privileged Architecture 1.12, SBI 2.0",
+  rights: {},
+  capabilities: "It can be copied freely; one thread at a time is inside.",
+  end: "A thread inside gets Exit Broken without words. Its frames stay what they are and can be unmapped, or mapped elsewhere.",
+  endTests: ["VCPU-DESTROY-001", "VCPU-RUN-007"],
+  otherLabels: ["VCPU-MEMORY-002"],
+  operations: {
+    VCPUMapFrame: {
+      does: "Maps a frame as the guest's memory. Frames that lie one after the other, in memory and in the guest, and are mapped in that order before the guest first runs, are one region.",
+      words: [word("w0", "frame", "CPtr of a Frame of RAM that is mapped nowhere"), word("w1", "address", `guest-physical: a multiple of the frame's size, and all of it below ${bytes(Limit.GUEST_TOP)}`)],
+      rights: "Read and Write on the frame",
+      answer: [],
+      tests: ["VCPU-MEMORY-001", "VCPU-MEMORY-006"],
+      refusals: [
+        truncated(2, "VCPU-MEMORY-002"),
+        ...cptr(0, "a Frame of RAM (device memory)", ["VCPU-MEMORY-002"], ["VCPU-MEMORY-002"]),
+        refusal("DeleteFirst", null, "this capability is mapped already", "VCPU-MEMORY-003"),
+        refusal("MissingRight", null, "the frame's capability lacks Read or Write", "VCPU-MEMORY-002"),
+        refusal("RangeError", 1, "it would reach beyond the top of a guest's addresses", "VCPU-MEMORY-002"),
+        refusal("AlignmentError", 1, "not a multiple of the frame's size", "VCPU-MEMORY-002"),
+        refusal("DeleteFirst", null, "memory or a device's window is there", "VCPU-MEMORY-003"),
+        refusal("MachineLimit", null, `it would be a region more than ${Limit.MAX_REGIONS}; or frames were taken out of the middle until more were left: such a guest has lost its memory for good`,
+          "VCPU-MEMORY-005", "VCPU-MEMORY-008"),
+      ],
+      bound: `Grows with regions and windows, at most ${Limit.MAX_REGIONS} and ${Limit.MAX_DEVICES}.`,
+      source: "ours",
+    },
+    VCPUMapDevice: {
+      does: "Accesses to these addresses become MMIO exits. A window stays as long as the VCPU.",
+      words: [word("w0", "address", "guest-physical, a multiple of 4096"), word("w1", "bytes", `a multiple of 4096, from 4096 to ${bytes(Limit.GUEST_TOP)}, and all below that address`)],
+      rights: "none",
+      answer: [],
+      tests: ["VCPU-MEMORY-003"],
+      refusals: [
+        truncated(2, "VCPU-MEMORY-004"),
+        refusal("AlignmentError", 0, "the address is not a multiple of 4096", "VCPU-MEMORY-004"),
+        refusal("AlignmentError", 1, "the size is not", "VCPU-MEMORY-004"),
+        refusal("RangeError", 1, "a size of 0, or above the greatest", "VCPU-MEMORY-004"),
+        refusal("RangeError", 0, "it would reach beyond the top of a guest's addresses", "VCPU-MEMORY-004"),
+        refusal("DeleteFirst", null, "memory or another window is there", "VCPU-MEMORY-003"),
+        refusal("MachineLimit", null, `there are ${Limit.MAX_DEVICES} windows`, "ARG-VCPU-001"),
+      ],
+      bound: `Grows with regions and windows, at most ${Limit.MAX_REGIONS} and ${Limit.MAX_DEVICES}.`,
+      source: "ours",
+    },
+    VCPURun: {
+      does: `Enters the guest, after completing what it left for. The answer's label is an Exit (below). A word in the VMM's bound notification ends the run at once. A run that is cut short by Suspend and made
+again by Restart completes nothing twice.`,
+      words: [
+        word("w0", "completion", "0 nothing, 1 the value that an MMIO read gets, 2 the result of an SBI call"), word("w1", "value", "1: the value read; 2: the guest's a0"), word("w2", "second", "2: the guest's a1"),
+        word("w3.lo", "lines", "interrupt lines that are high: bit 1 SSIP, bit 9 SEIP"),
+      ],
+      rights: "none",
+      answer: [word("w0..", "exit", "as the table of exits says")],
+      tests: ["VCPU-RUN-001", "VCPU-RUN-002", "VCPU-RUN-003", "VCPU-RUN-005", "VCPU-RUN-006", "VCPU-RUN-007", "VCPU-WFI-001", "VCPU-WFI-002", "VCPU-WFI-003", "VCPU-WFI-004"],
+      refusals: [
+        truncated(4, "VCPU-RUN-004"),
+        refusal("IllegalOperation", null, "a thread is inside", "VCPU-RUN-004"),
+        refusal("InvalidArgument", 0, "a completion that there is not", "VCPU-RUN-004"),
+        refusal("MachineLimit", null, "so much was taken out of the middle of its memory that it has lost it for good", "VCPU-MEMORY-008"),
+        refusal("Cancelled", null, "the thread was suspended inside, and resumed; the guest stays where it is", "VCPU-RUN-006", "TCB-STATE-067", "TCB-STATE-078"),
+      ],
+      bound: "To enter: constant, and the first time the regions are mapped. The guest's own time is the thread's.",
+      source: "the shape of Linux's KVM_RUN",
+    },
+    VCPUReadRegisters: {
+      does: "Reads the guest's registers.",
+      words: [word("w0.lo", "first", `0 pc, 1..31 x1..x31, ${NUMBERS}`), word("w0.hi", "count", "1 or more")],
+      rights: "none",
+      answer: [word("w0..", "values", "one a register; from the fifth on in the caller's IPC buffer")],
+      tests: ["VCPU-REGISTERS-001"],
+      refusals: [
+        truncated(1, "VCPU-REGISTERS-002"),
+        refusal("RangeError", 0, `a count of 0, or a register that there is not: the last is ${LAST}`, "VCPU-REGISTERS-002"),
+        refusal("TruncatedMessage", null, "more than four registers, and the caller has no IPC buffer", "ARG-VCPU-002"),
+      ],
+      bound: "Grows with the count, at most all registers.",
+      source: "seL4 manual, seL4_ARM_VCPU_ReadRegs",
+    },
+    VCPUWriteRegisters: {
+      does: "Writes the guest's registers, one a word, from `first` on.",
+      words: [word("w0.lo", "first", "as for VCPUReadRegisters"), word("w1..", "values", "one or more")],
+      rights: "none",
+      answer: [],
+      tests: ["VCPU-REGISTERS-001"],
+      refusals: [
+        truncated(1, "VCPU-REGISTERS-002"),
+        refusal("RangeError", 0, "no value, or a register that there is not", "VCPU-REGISTERS-002"),
+        refusal("IllegalOperation", null, "a thread is inside", "VCPU-RUN-004"),
+      ],
+      bound: "Grows with the words of the message.",
+      source: "seL4 manual, seL4_ARM_VCPU_WriteRegs",
+    },
+    VCPUGetTime: {
+      does: "Tells the guest's time, what its rdtime reads.",
+      words: [],
+      rights: "none",
+      answer: [word("w0", "time", "ticks of 100 ns")],
+      tests: ["VCPU-REGISTERS-003"],
+      refusals: [],
+      bound: "Constant; reads the clock.",
+      source: "ours",
+    },
+  },
+};
