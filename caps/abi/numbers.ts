@@ -22,7 +22,7 @@ export const Syscall = {
   Wait: 8,
   /** Take the notification's word, or error WouldBlock. */
   Poll: 9,
-  /** Give the rest of this thread's slice to others of its priority. */
+  /** Let the other threads of this priority run first. The budget stays what it is. */
   Yield: 10,
 } as const;
 export type Syscall = (typeof Syscall)[keyof typeof Syscall];

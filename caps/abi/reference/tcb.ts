@@ -18,8 +18,8 @@ from: revoking those takes them back. What stops it and lets it go on in each st
   otherLabels: ["TCB-SPACE-002"],
   operations: {
     TCBSetSpace: {
-      does: `Sets keeper, CSpace and VSpace: copies of the three capabilities go into the thread's own slots. A thread that runs goes on in the new spaces at its pc; one that waits in a system call
-is stopped by losing its old VSpace, as by Suspend.`,
+      does: `Sets keeper, CSpace and VSpace: copies of the three capabilities go into the thread's own slots. What the thread does, it goes on doing in the new
+spaces: one that runs at its pc, one that waits in a system call when that ends.`,
       words: [
         word("w0", "keeper", "CPtr of an endpoint that is told the thread's faults, 0 for none"), word("w1", "CSpace", "CPtr of the CNode from which all its CPtrs are resolved"), word("w2", "VSpace", "CPtr"),
       ],

@@ -7,7 +7,7 @@ import { infoLength } from "../../../caps/abi/message.ts";
 import { Invocation, Kind, MAP_EXECUTE, Right } from "../../../caps/abi/numbers.ts";
 import { capArgument } from "../arguments.ts";
 import { DELETE_FIRST, ILLEGAL, invalidArgument, failedLookup, misaligned, missingRight, outOfRange, TRUNCATED, WX, type Outcome } from "../outcome.ts";
-import { wordLo, wordNumber } from "../registers.ts";
+import { wordHi, wordLo, wordNumber } from "../registers.ts";
 import type { FrameObject, Kernel, Tcb, VSpace } from "../state.ts";
 import { unmapSlot } from "./mapping.ts";
 import { flushSpace, PAGE, Pte, pteTarget, setPte, USER_TOP, walk } from "./vspace.ts";
@@ -53,7 +53,7 @@ function mapFrame(k: Kernel, t: Tcb, slot: number): Outcome {
   const arg = capArgument(k, t, 1, Kind.VSpace);
   if (typeof arg !== "number") return arg;
   const rights = wordLo(k, t, 2);
-  if ((rights & ~(Right.Read | Right.Write | MAP_EXECUTE)) !== 0 || (rights & (Right.Read | MAP_EXECUTE)) === 0) return invalidArgument(2);
+  if ((rights & ~(Right.Read | Right.Write | MAP_EXECUTE)) !== 0 || wordHi(k, t, 2) !== 0 || (rights & (Right.Read | MAP_EXECUTE)) === 0) return invalidArgument(2);
   // What may be executed can be read by that.
   const needed = ((rights & (Right.Read | Right.Write)) | ((rights & MAP_EXECUTE) === 0 ? 0 : Right.Read)) & ~s.rights[slot]!;
   if (needed !== 0) return missingRight(needed);

@@ -1,10 +1,10 @@
 // IOSpace: what one device may reach by DMA: nothing, until Frames are mapped into it. The machine's IOMMU checks every
 // access to the byte. An IOSpace belongs to its device and is made by the boot, with a table of a fixed size.
 import { infoLength } from "../../../caps/abi/message.ts";
-import { Invocation, Kind, Right } from "../../../caps/abi/numbers.ts";
+import { ErrorCode, Invocation, Kind, Right } from "../../../caps/abi/numbers.ts";
 import { capArgument } from "../arguments.ts";
-import { DELETE_FIRST, ILLEGAL, invalidArgument, invalidCapability, misaligned, missingRight, outOfRange, TRUNCATED, WX, type Outcome } from "../outcome.ts";
-import { wordLo, wordNumber } from "../registers.ts";
+import { DELETE_FIRST, ILLEGAL, invalidArgument, invalidCapability, misaligned, missingRight, outOfRange, refuse, TRUNCATED, WX, type Outcome } from "../outcome.ts";
+import { wordHi, wordLo, wordNumber } from "../registers.ts";
 import type { Kernel, Tcb } from "../state.ts";
 import { breaksWx, countMapping } from "./frame.ts";
 import { unmapSlot } from "./mapping.ts";
@@ -46,11 +46,11 @@ export function invokeIoSpace(k: Kernel, t: Tcb, slot: number, label: number, in
   if (s.mapSpace[frame] !== 0) return DELETE_FIRST;
   if (address > IO_TOP - 2 ** bits) return outOfRange(1, 0, IO_TOP - 2 ** bits);
   if (address % 2 ** bits !== 0) return misaligned(1);
-  if (rights === 0 || (rights & ~(Right.Read | Right.Write)) !== 0) return invalidArgument(2);
+  if (rights === 0 || wordHi(k, t, 2) !== 0 || (rights & ~(Right.Read | Right.Write)) !== 0) return invalidArgument(2);
   if ((rights & ~s.rights[frame]!) !== 0) return missingRight(rights & ~s.rights[frame]!);
   const page = k.pages[id]!;
   if (breaksWx(page, rights)) return WX;
-  if (io.mappings === IOSPACE_MAPPINGS) return ILLEGAL;
+  if (io.mappings === IOSPACE_MAPPINGS) return refuse(ErrorCode.MachineLimit);
   if (!k.machine.iommu.map(io.device, address, k.objects.base[id]!, 2 ** bits, rights)) return DELETE_FIRST;
   countMapping(page, rights, 1);
   io.mappings++;

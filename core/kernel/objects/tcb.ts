@@ -61,8 +61,11 @@ export function setTcbSlot(k: Kernel, t: Tcb, which: number, from: number): void
   k.slots.mapPage[slot] = t.id;
 }
 
-/** Gives the thread its VSpace: the capability in `from`. */
+/** Gives the thread its VSpace: the capability in `from`. What it does goes on there. */
 export function setVSpace(k: Kernel, t: Tcb, from: number): void {
+  // Losing its VSpace would stop it; this one is only replaced.
+  k.slots.mapSpace[t.slots + TcbSlot.VSpace] = 0;
+  k.slots.mapPage[t.slots + TcbSlot.VSpace] = 0;
   setTcbSlot(k, t, TcbSlot.VSpace, from);
   k.frames32[t.base + 2 * Frame.SPACE] = k.vspaces[k.slots.object[from]!]!.space;
 }
@@ -145,10 +148,7 @@ function setSpace(k: Kernel, caller: Tcb, t: Tcb): Outcome {
   if (typeof vspace !== "number") return vspace;
   setTcbSlot(k, t, TcbSlot.Keeper, keeper);
   setTcbSlot(k, t, TcbSlot.CSpace, cspace);
-  const state = t.state;
   setVSpace(k, t, vspace);
-  // Replacing the VSpace stops a thread on its way; one that ran goes on in the new one.
-  if (state === ThreadState.Ready && t.state === ThreadState.Inactive) resume(k, t);
   return 0;
 }
 

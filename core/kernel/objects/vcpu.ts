@@ -130,7 +130,7 @@ export function unmapFromVcpu(k: Kernel, slot: number, id: number): void {
 function run(k: Kernel, t: Tcb, v: Vcpu): Outcome {
   if (v.tcb !== 0) return ILLEGAL;
   const completion = wordLo(k, t, 0);
-  if (completion < 0 || completion > 2) return invalidArgument(0);
+  if (completion < 0 || completion > 2 || wordHi(k, t, 0) !== 0) return invalidArgument(0);
   if (v.shattered) return refuse(ErrorCode.MachineLimit);
   const words = k.machine.vcpu.words, at = k.machine.vcpu.record(v.index);
   if (!v.started) {

@@ -100,7 +100,7 @@ describe("IO-MAP", () => {
     expect(bed.k.ioSpaces[bed.slot(a, IO)!.object]!.mappings).toBe(1024);
     const before = bed.machine.log.length;
     expect(() => bed.call(a, IO, IOSpaceMap, F, 0, R)).toThrow("IOMMU-1");
-    expect(bed.answer(a)).toMatchObject({ error: ErrorCode.IllegalOperation });
+    expect(bed.answer(a)).toMatchObject({ error: ErrorCode.MachineLimit });
     expect(bed.machine.log.length).toBe(before);
   });
 });
