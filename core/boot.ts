@@ -9,6 +9,7 @@ import { awaitsInterrupt } from "./kernel/objects/irq.ts";
 import { threadMemory } from "./kernel/objects/vspace.ts";
 import { startRoot } from "./kernel/root.ts";
 import { Kernel } from "./kernel/state.ts";
+import { Trace, type TraceRecord } from "./kernel/trace.ts";
 import { BOARD_DEVICES, DEVICE_BYTES } from "./machine/board.ts";
 import { openMachine, type BoardMachine } from "./machine/machine.ts";
 
@@ -16,6 +17,8 @@ import { openMachine, type BoardMachine } from "./machine/machine.ts";
 const SLICE = 50_000;
 /** A timer nearer than this is waited for by turning, not by the host's timer: that has a grain of 1 ms. */
 const NEAR_MS = 1.2;
+/** Records of the kernel's trace that wait for the host's turn: more than are made in a slice. */
+const TRACE_ENTRIES = 2 ** 16;
 
 export interface BootOptions {
   /** Bytes of RAM, a multiple of 2 MiB. */
@@ -26,6 +29,8 @@ export interface BootOptions {
   readonly onEvent: (line: string) => void;
   /** "blocks" counts what is executed, so that the same inputs give the same run. Default "host". */
   readonly clock?: "host" | "blocks";
+  /** Records what the kernel does and hands it over at each turn of the host; absent: nothing is recorded. */
+  readonly onTrace?: (records: readonly TraceRecord[], lost: number) => void;
   /** 32 bytes from which the machine's entropy device draws; absent: the host's randomness. */
   readonly seed?: Uint8Array;
 }
@@ -66,15 +71,17 @@ export async function boot(options: BootOptions): Promise<System> {
   try {
     const k = (kernel = new Kernel(machine));
     machine.attach(threadMemory(k));
+    if (options.onTrace !== undefined) k.trace = new Trace(TRACE_ENTRIES);
     startRoot(k, { files: options.files, program: ROOT_FILE, devices: BOARD_DEVICES.map(({ physical }) => ({ physical, bytes: DEVICE_BYTES })) });
-    return systemOf(k, machine, options.clock === "blocks");
+    return systemOf(k, machine, options);
   } catch (error) {
     machine.close();
     throw error;
   }
 }
 
-function systemOf(k: Kernel, machine: BoardMachine, deterministic: boolean): System {
+function systemOf(k: Kernel, machine: BoardMachine, { clock, onTrace }: BootOptions): System {
+  const deterministic = clock === "blocks";
   let stopped: string | undefined;
   let wakeUp = (): void => {};
   machine.onInterrupt(() => wakeUp());
@@ -98,10 +105,18 @@ function systemOf(k: Kernel, machine: BoardMachine, deterministic: boolean): Sys
       else timer = setTimeout(done, Math.min(ms - 1, 2 ** 30));
     });
   const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+  let traced = 0;
+  const handOver = (): void => {
+    if (k.trace === null || k.trace.written === traced) return;
+    const { records, lost } = k.trace.read(traced);
+    traced = k.trace.written;
+    onTrace?.(records, lost);
+  };
 
   const loop = async (): Promise<Ending> => {
     while (stopped === undefined) {
       const pause = run(k, machine.clock() + SLICE);
+      handOver();
       if (stopped !== undefined) break;
       if (pause === "slice") {
         await turn();
@@ -128,6 +143,8 @@ function systemOf(k: Kernel, machine: BoardMachine, deterministic: boolean): Sys
       try {
         return await loop();
       } catch (error) {
+        // What led to it is in the trace.
+        handOver();
         if (error instanceof KernelPanic) return { kind: "panic", message: error.message };
         throw error;
       } finally {

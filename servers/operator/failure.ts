@@ -37,6 +37,7 @@ export const FailureCode = {
   start: "BW0311",
   engine: "BW0312",
   notSetUp: "BW0313",
+  trace: "BW0314",
 } as const;
 export type FailureCode = (typeof FailureCode)[keyof typeof FailureCode];
 

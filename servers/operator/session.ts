@@ -2,6 +2,7 @@
 // somebody wants it to. What the run came to is a value; nothing here touches a terminal or the process.
 import type { BootOptions, Ending, System } from "../../core/boot.ts";
 import type { ConsoleBackend } from "../../core/host/backend.ts";
+import type { TraceRecord } from "../../core/kernel/trace.ts";
 import type { Appliance } from "./appliance.ts";
 import { parseEvent, type SystemEvent } from "./events.ts";
 import { ExitStatus, FailureCode, failure, textOf, type Failure } from "./failure.ts";
@@ -12,6 +13,8 @@ export interface SessionOptions {
   readonly timeoutMs?: number;
   readonly clock?: "host" | "blocks";
   readonly seed?: Uint8Array;
+  /** What the kernel does, as it is recorded, and how many records were lost because too much happened between two turns of the host. */
+  readonly onTrace?: (records: readonly TraceRecord[], lost: number) => void;
   /** Every line of the control device: as an event when it is one. */
   readonly onEvent?: (event: SystemEvent | undefined, line: string) => void;
 }
@@ -49,6 +52,7 @@ export async function startSession(appliance: Appliance, options: SessionOptions
       if (event?.event === "end") void delivered(options.console).then(() => stop(event.status));
     },
     ...(options.seed === undefined ? {} : { seed: options.seed }),
+    ...(options.onTrace === undefined ? {} : { onTrace: options.onTrace }),
   };
   system = await start(boot);
   const timer = options.timeoutMs === undefined ? undefined : setTimeout(() => stop(ExitStatus.timeout, `stopped: --timeout of ${(options.timeoutMs ?? 0) / 1000} s is over`), options.timeoutMs);

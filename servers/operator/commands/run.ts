@@ -1,7 +1,8 @@
 // bailiwick run: builds an appliance and runs it, with the machine's serial line on this terminal, a pipe, or in events.
 import { fstatSync } from "node:fs";
 import { createHash } from "node:crypto";
-import { parseDuration } from "../../../caps/manifest/units.ts";
+import { suggest } from "../../../caps/manifest/nearest.ts";
+import { parseDuration, parseSize } from "../../../caps/manifest/units.ts";
 import type { ResolvedComponent, ResolvedSystem } from "../../../caps/image/system.ts";
 import type { ConsoleBackend } from "../../../core/host/backend.ts";
 import { openTerminal, watchOutput, type Terminal } from "../../../core/host/terminal.ts";
@@ -10,6 +11,7 @@ import { describeEvent, showable, type SystemEvent } from "../events.ts";
 import { ExitStatus, usageError } from "../failure.ts";
 import { showProgress } from "../progress.ts";
 import { startSession, type Session } from "../session.ts";
+import { openTraceFile, TRACE_KINDS } from "../trace.ts";
 import { onlyTarget, parseOptions, type Command } from "./command.ts";
 
 const OPTIONS = {
@@ -18,6 +20,9 @@ const OPTIONS = {
   timeout: { type: "string" },
   json: { type: "boolean" },
   deterministic: { type: "boolean" },
+  trace: { type: "string" },
+  "trace-events": { type: "string" },
+  "trace-limit": { type: "string" },
   quiet: { type: "boolean", short: "q" },
   verbose: { type: "boolean", short: "v" },
 } as const;
@@ -37,6 +42,10 @@ then ? says what else there is. Without a terminal, input comes from a pipe or f
   --guest NAME      which guest, when there are several
   --timeout TIME    stop after this long, such as 60s; the exit status is then 124
   --json            events and output as JSON lines on standard output
+  --trace FILE      what the kernel does, a JSON object a line: system calls, switches,
+                    faults, interrupts, capabilities; with the names of the manifest
+  --trace-events L  only these: a list of ${Object.keys(TRACE_KINDS).join(", ")}
+  --trace-limit S   no more than so much, such as 1GiB; by default 64MiB
   --deterministic   no clock and no randomness of the host's: every run is the same
   -q, --quiet       no progress
   -v, --verbose     say also what went well
@@ -50,6 +59,7 @@ Exit status: that of what ended the run (an essential component, or the command 
     const target = onlyTarget(positionals);
     const timeoutMs = values.timeout === undefined ? undefined : parseTimeout(values.timeout);
     if (values.guest !== undefined && values.exec === undefined) throw usageError("--guest says where --exec runs its command: it needs --exec");
+    const tracing = traceOptions(values);
     const json = values.json === true;
     const verbose = values.verbose === true;
     const deterministic = values.deterministic === true;
@@ -64,6 +74,7 @@ Exit status: that of what ended the run (an essential component, or the command 
     });
     progress.step("starting");
 
+    const trace = tracing === undefined ? undefined : openTraceFile(tracing.path, { ...tracing, system: appliance.system, onEnd: note });
     let session: Session | undefined;
     let asked: readonly [status: number, why: string | undefined] | undefined;
     const stop = (status: number, why?: string): void => {
@@ -97,6 +108,7 @@ Exit status: that of what ended the run (an essential component, or the command 
         clock: deterministic ? "blocks" : "host",
         ...(deterministic ? { seed: createHash("sha256").update(`bailiwick ${appliance.system.name}`).digest() } : {}),
         ...(timeoutMs === undefined ? {} : { timeoutMs }),
+        ...(trace === undefined ? {} : { onTrace: trace.write }),
         onEvent: tell,
       });
       progress.done();
@@ -111,9 +123,26 @@ Exit status: that of what ended the run (an essential component, or the command 
     } finally {
       progress.done();
       restore();
+      trace?.close();
     }
   },
 };
+
+const TRACE_LIMIT = 64 * 1024 ** 2;
+
+/** What is to be traced, from the command line; undefined: nothing. */
+function traceOptions(values: { readonly trace?: string | undefined; readonly "trace-events"?: string | undefined; readonly "trace-limit"?: string | undefined }): { path: string; kinds: string[]; limit: number } | undefined {
+  const { trace: path, "trace-events": events, "trace-limit": size } = values;
+  if (path === undefined) {
+    if (events !== undefined || size !== undefined) throw usageError(`--trace-${events === undefined ? "limit" : "events"} says how --trace is to be: it needs --trace`);
+    return undefined;
+  }
+  const known = Object.keys(TRACE_KINDS), kinds = events?.split(",") ?? known;
+  for (const kind of kinds) if (!known.includes(kind)) throw usageError(`--trace-events: there is no event '${kind}'`, suggest(kind, known));
+  const limit = size === undefined ? TRACE_LIMIT : parseSize(size);
+  if (limit === undefined) throw usageError(`--trace-limit ${size} is no size`, "such as 512KiB or 1GiB");
+  return { path, kinds, limit };
+}
 
 /** Guests whose init reports when it can be talked to (guests/linux/scripts.ts), and when all of them have. */
 function awaitGuests(system: ResolvedSystem): { readonly all: Promise<void>; ready(guest: string): void } {
