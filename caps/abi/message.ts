@@ -73,4 +73,14 @@ export const Frame = {
   SPACE: 65,
   CAUSE: 66,
   TVAL: 67,
+  /** DebugBit; 0 for threads that nobody debugs. */
+  DEBUG: 68,
+} as const;
+
+/** The debug word of a trap frame. */
+export const DebugBit = {
+  Step: 1,
+  Breakpoints: 2,
+  /** The instruction at pc is executed even if a breakpoint stands there. The machine clears it. */
+  Pass: 4,
 } as const;

@@ -9,6 +9,7 @@ import { accessTo, resolve } from "../../caps/model/cspace.ts";
 import { abandonFault } from "./cancel.ts";
 import { copiedBadge, derive, mayDerive, PIECE } from "./capabilities.ts";
 import { endLoan, lend } from "./loans.ts";
+import { movedPc } from "./objects/debug.ts";
 import { append, remove } from "./queue.ts";
 import { restartCall, setError, setResult } from "./registers.ts";
 import { wake } from "./scheduler.ts";
@@ -234,6 +235,7 @@ function repairFault(k: Kernel, keeper: Tcb, t: Tcb): void {
   if (infoLength(info) > 0) {
     k.frames32[t.base] = k.frames32[keeper.base + A2]!;
     k.frames32[t.base + 1] = k.frames32[keeper.base + A2 + 1]!;
+    movedPc(k, t);
   }
   t.faultLabel = 0;
 }

@@ -4,6 +4,7 @@ import { Frame } from "../../caps/abi/message.ts";
 import { reapOrphans } from "./capabilities.ts";
 import { exception } from "./fault.ts";
 import { Cause, VcpuStop } from "./machine.ts";
+import { breakpointHit, tellStep } from "./objects/debug.ts";
 import { takeInterrupts } from "./objects/irq.ts";
 import { vcpuStopped } from "./objects/vcpu.ts";
 import { ThreadState, type Kernel, type Tcb } from "./state.ts";
@@ -73,6 +74,10 @@ function dispatch(k: Kernel, handle: typeof trap): number {
     if (current === 0) return -1;
     const t = k.tcbs[current]!;
     if (t.state === ThreadState.RunningVcpu) return -1;
+    if (t.stepped) {
+      tellStep(k, t);
+      continue;
+    }
     if (!t.hosted) return t.frame;
     if (++steps % HOSTED_STEPS === 0) {
       const now = k.machine.clock();
@@ -87,7 +92,13 @@ function dispatch(k: Kernel, handle: typeof trap): number {
 }
 
 function trap(k: Kernel, t: Tcb, cause: number): void {
-  if (cause === Cause.Ecall) syscall(k, t);
+  if (cause === Cause.Ecall) {
+    const pc = k.frames32[t.base]!;
+    syscall(k, t);
+    // A call that is made again has not been done yet.
+    if (t.steps && k.frames32[t.base] === pc) t.stepped = true;
+  } else if (cause === Cause.Stepped) tellStep(k, t);
+  else if (cause === Cause.BreakpointHit) breakpointHit(k, t);
   else if (cause === Cause.Preempted) tick(k, k.machine.clock());
   else exception(k, t, cause, k.frames32[t.base + 2 * Frame.TVAL]!, k.frames32[t.base + 2 * Frame.TVAL + 1]!);
 }

@@ -15,6 +15,10 @@ export const Cause = {
   StorePage: 15,
   Preempted: 64,
   EngineError: 65,
+  /** One instruction of a thread that steps was executed; pc is the next. */
+  Stepped: 66,
+  /** A breakpoint of the thread stands at pc. */
+  BreakpointHit: 67,
 } as const;
 
 /** Why a VCPU's engine handed control to the kernel. */
@@ -72,6 +76,9 @@ export interface Machine {
   flushSpace(space: number): void;
   /** RAM was written behind the engines' backs, or is about to be executed: drop what they translated of it. */
   invalidate(physical: number, bytes: number): void;
+
+  /** Breakpoint `number` (0..15) of the machine thread in this frame, in force while the frame's debug word says so. */
+  setBreakpoint(frame: number, number: number, address: number, on: boolean): void;
 
   /** Hosted programs; frames are those of machine threads. `load` answers an error text or null. */
   readonly hosted: {

@@ -65,6 +65,10 @@ export interface Tcb {
   /** It was stopped while it waited in a system call: resuming ends the call, restarting makes it again. */
   interrupted: boolean;
   vcpu: number;
+  /** It is debugged: it stops after each instruction; the system call that was its last one is still to be told; addresses by number, -1 for none. */
+  steps: boolean;
+  stepped: boolean;
+  readonly breakpoints: number[];
   /** Objects that its deletions brought down and that are not taken apart yet (capabilities.ts). */
   readonly debts: number[];
   label: string;

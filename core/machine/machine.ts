@@ -99,6 +99,7 @@ export function openMachine(options: MachineOptions): BoardMachine {
   return {
     ram: native.ram, ramBase: RAM_BASE, frames: native.frames, maxThreads, maxSpaces, maxVcpus,
     run: (frame, trap) => native.run(frame, trap),
+    setBreakpoint: native.setBreakpoint,
     bindSpace: native.bindSpace, dropSpace: native.dropSpace, flushSpace: native.flushSpace, invalidate: native.invalidate,
     hosted: {
       load: (frame, text) => {

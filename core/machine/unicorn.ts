@@ -24,7 +24,21 @@ export const FRAME = {
   space: 65,
   cause: 66,
   tval: 67,
+  /** DEBUG bits; written by JavaScript, but for `pass`, which the addon clears. */
+  debug: 68,
 } as const;
+
+/** Bits of a trap frame's debug word. A thread with one of the first two runs instruction by instruction, some fifty times slower. */
+export const DEBUG = {
+  /** Stops with CAUSE.stepped after one instruction, or before it with that instruction's own trap. */
+  step: 1,
+  /** Stops with CAUSE.breakpointHit before an instruction at one of its breakpoints (setBreakpoint). */
+  break: 2,
+  /** The instruction at pc is executed even if a breakpoint stands there. */
+  pass: 4,
+} as const;
+/** Breakpoints of a thread. */
+export const BREAKPOINTS = 16;
 
 /** Causes of a trap: RISC-V's 0..15, and two of the machine's own. */
 export const CAUSE = {
@@ -44,6 +58,10 @@ export const CAUSE = {
   preempted: 64,
   /** The engine gave up; tval is its error number. */
   engine: 65,
+  /** One instruction was executed; pc is the next. */
+  stepped: 66,
+  /** A breakpoint stands at pc. */
+  breakpointHit: 67,
 } as const;
 
 /** float64 words of `control`. */
@@ -152,6 +170,8 @@ export interface NativeMachine {
    * misaligned access to a device is an access fault.
    */
   mapDevice(phys: number, bytes: number, read: DeviceRead, write: DeviceWrite): void;
+  /** Breakpoint `number` (0..15) of the thread with this frame; it holds while the frame's debug word says so. */
+  setBreakpoint(frame: number, number: number, address: number, on: boolean): void;
   /**
    * Runs threads until onTrap returns -1. onTrap gets the frame that trapped and its cause, and returns the frame to run
    * next. What it throws ends run() and is thrown by it. For a call, pc is after the instruction; else at the one that trapped.
@@ -239,6 +259,7 @@ interface Addon {
   flushSpace(machine: number, space: number): void;
   invalidate(machine: number, phys: number, bytes: number): void;
   mapDevice(machine: number, phys: number, bytes: number, read: DeviceRead, write: DeviceWrite): void;
+  setBreakpoint(machine: number, frame: number, number: number, address: number, on: boolean): void;
   run(machine: number, frame: number, onTrap: (frame: number, cause: number) => number): void;
   clock(machine: number): number;
   advanceClock(machine: number, ticks: number): void;
@@ -348,6 +369,7 @@ export function createMachine(options: MachineOptions): NativeMachine {
     flushSpace: (space) => native.flushSpace(m, space),
     invalidate: (phys, bytes) => native.invalidate(m, phys, bytes),
     mapDevice: (phys, bytes, read, write) => native.mapDevice(m, phys, bytes, read, write),
+    setBreakpoint: (frame, number, address, on) => native.setBreakpoint(m, frame, number, address, on),
     run: (frame, onTrap) => native.run(m, frame, onTrap),
     clock: () => native.clock(m),
     advanceClock: (ticks) => native.advanceClock(m, ticks),

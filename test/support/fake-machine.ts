@@ -85,6 +85,9 @@ export class FakeMachine implements Machine {
   invalidate(physical: number, bytes: number): void {
     this.log.push(`invalidate(${physical.toString(16)},${bytes})`);
   }
+  setBreakpoint(frame: number, number: number, address: number, on: boolean): void {
+    this.log.push(`setBreakpoint(${frame},${number},${address.toString(16)},${on})`);
+  }
   stranded(thread: string, fault: string): void {
     this.log.push(`stranded(${thread}: ${fault})`);
   }

@@ -10,6 +10,7 @@ import { ILLEGAL, invalidArgument, invalidCapability, misaligned, missingRight, 
 import { restartCall, setWord, wordHi, wordLo, wordNumber } from "../registers.ts";
 import { dequeue, unready, wake } from "../scheduler.ts";
 import { TcbSlot, ThreadState, type Kernel, type Tcb } from "../state.ts";
+import { endDebugging, invokeDebug, movedPc } from "./debug.ts";
 import { breaksWx, countMapping } from "./frame.ts";
 import { IN_TCB } from "./mapping.ts";
 import { signal } from "./notification.ts";
@@ -25,7 +26,7 @@ export function createTcb(k: Kernel, id: number): void {
     id, frame, base, slots: k.slots.allocate(TcbSlot.COUNT_BITS), state: ThreadState.Inactive, priority: 0, maxPriority: 0, hosted: false,
     sc: 0, homeSc: 0, boundNotification: 0, buffer: -1, bufferAddress: 0, next: 0, prev: 0, queued: false, blockedOn: 0,
     sendBadgeLo: 0, sendBadgeHi: 0, sendRights: 0, sendCall: false, ticket: 0, reply: 0, faultLabel: 0, faultWords: new Int32Array(8), faultLength: 0,
-    interrupted: false, vcpu: 0, debts: [], label: "",
+    interrupted: false, vcpu: 0, steps: false, stepped: false, breakpoints: [], debts: [], label: "",
   };
   k.tcbs[id] = t;
   k.tcbOfFrame[frame] = t;
@@ -36,6 +37,7 @@ export function destroyTcb(k: Kernel, id: number): void {
   cancelWait(k, t);
   if (k.current === id) k.current = 0;
   if (t.hosted) k.machine.hosted.unload(t.frame);
+  endDebugging(k, t);
   if (t.boundNotification !== 0) k.notifications[t.boundNotification]!.boundTcb = 0;
   for (const sc of [t.sc, t.homeSc]) {
     const context = sc === 0 ? undefined : k.schedContexts[sc];
@@ -118,6 +120,9 @@ export function invokeTcb(k: Kernel, caller: Tcb, slot: number, label: number, i
       k.frames32[t.base + 2 * Reg.tp] = wordLo(k, caller, 0);
       k.frames32[t.base + 2 * Reg.tp + 1] = wordHi(k, caller, 0);
       return 0;
+    case Invocation.TCBSetSingleStep:
+    case Invocation.TCBSetBreakpoint:
+      return invokeDebug(k, caller, t, label, info);
     case Invocation.TCBSetTimeoutKeeper: {
       const keeper = words < 1 ? TRUNCATED : keeperArgument(k, caller, 0);
       if (typeof keeper !== "number") return keeper;
@@ -197,11 +202,16 @@ function setPriority(k: Kernel, caller: Tcb, t: Tcb): Outcome {
   return 0;
 }
 
-/** Registers 1..31 and pc: enough words must be there, and no other register can be named. */
+/** pc, x1..x31, f0..f31, fcsr, as they stand in a trap frame. */
+const REGISTERS = 65;
+/** Bits of fcsr that there are. */
+const FCSR_BITS = 0xff;
+
+/** Enough words must be there, and no other register can be named. */
 function writeRegisters(k: Kernel, caller: Tcb, t: Tcb, words: number): Outcome {
   if (words < 1) return TRUNCATED;
   const first = wordLo(k, caller, 0) >>> 0, count = words - 1;
-  if (first > 31 || first + count > 32) return outOfRange(0, 0, 31);
+  if (first >= REGISTERS || first + count > REGISTERS) return outOfRange(0, 0, REGISTERS - 1);
   const flags = wordHi(k, caller, 0);
   if ((flags & ~1) !== 0) return invalidArgument(0);
   if (flags === 1 && k.slots.kind[t.slots + TcbSlot.VSpace] !== Kind.VSpace) return ILLEGAL;
@@ -212,13 +222,16 @@ function writeRegisters(k: Kernel, caller: Tcb, t: Tcb, words: number): Outcome 
     k.frames32[t.base + 2 * (first + i)] = wordLo(k, caller, 1 + i);
     k.frames32[t.base + 2 * (first + i) + 1] = wordHi(k, caller, 1 + i);
   }
+  k.frames32[t.base + 2 * Frame.FCSR]! &= FCSR_BITS;
+  k.frames32[t.base + 2 * Frame.FCSR + 1] = 0;
+  if (first === 0 && count > 0) movedPc(k, t);
   if (flags === 1 && isStopped(t)) resume(k, t);
   return 0;
 }
 
 function readRegisters(k: Kernel, caller: Tcb, t: Tcb): Outcome {
   const first = wordLo(k, caller, 0) >>> 0, count = wordHi(k, caller, 0) >>> 0;
-  if (first > 31 || count < 1 || first + count > 32) return outOfRange(0, 0, 31);
+  if (first >= REGISTERS || count < 1 || first + count > REGISTERS) return outOfRange(0, 0, REGISTERS - 1);
   if (count > 4 && caller.buffer < 0) return TRUNCATED;
   for (let i = 0; i < count; i++) setWord(k, caller, i, k.frames32[t.base + 2 * (first + i)]!, k.frames32[t.base + 2 * (first + i) + 1]!);
   return count;

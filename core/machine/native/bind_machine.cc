@@ -164,6 +164,11 @@ const Function FUNCTIONS[] = {
          if (a.ok) b.machine.invalidate(physical, bytes);
      }},
     {"mapDevice", mapDevice},
+    {"setBreakpoint", [](Bound &b, Arguments &a) {
+         const u64 frame = a.integer("frame", 0, b.machine.options.threads - 1.0), number = a.integer("number", 0, BREAKPOINTS - 1.0), address = a.integer("address", 0, MAX_SAFE);
+         const bool on = a.flag("on");
+         if (a.ok) b.machine.setBreakpoint(static_cast<u32>(frame), static_cast<u32>(number), address, on);
+     }},
     {"run", run},
     {"clock", [](Bound &b, Arguments &a) { a.give(floor(b.machine.clock())); }},
     {"advanceClock", advanceClock},

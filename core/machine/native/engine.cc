@@ -157,6 +157,12 @@ Failure Engine::hookBlocks(uc_cb_hookcode_t callback, void *user) {
     return e ? explain("hooking blocks", e) : Failure{};
 }
 
+Failure Engine::hookInstructions(uc_cb_hookcode_t callback, void *user) {
+    uc_hook hook;
+    uc_err e = uc_hook_add(uc, &hook, UC_HOOK_CODE, reinterpret_cast<void *>(callback), user, 1, 0);
+    return e ? explain("hooking instructions", e) : Failure{};
+}
+
 u64 Engine::enterMachineMode() {
     if (running) save();
     u64 privilege = get(layout().priv);

@@ -72,6 +72,7 @@ public:
 
     Failure hookTraps(uc_cb_hookintr_t callback, void *user);
     Failure hookBlocks(uc_cb_hookcode_t callback, void *user);
+    Failure hookInstructions(uc_cb_hookcode_t callback, void *user); /* slow: an engine for debugging only */
 
     u64 get(size_t at) const {
         u64 value;

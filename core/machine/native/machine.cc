@@ -119,7 +119,9 @@ Failure Machine::openHart(Hart &hart) {
     return {};
 }
 
-Hart *Machine::hartFor(u32 id) {
+Hart *Machine::hartFor(const Frame &thread) {
+    if (thread.debug & (DEBUG_STEP | DEBUG_BREAK)) return hartForDebugging(thread);
+    const u32 id = static_cast<u32>(thread.space);
     Space &space = spaces[id];
     if (space.hart < 0) {
         int32_t chosen = -1;
@@ -157,15 +159,18 @@ Failure Machine::bindSpace(u32 id, u64 root) {
 
 void Machine::dropSpace(u32 id) {
     if (spaces[id].hart >= 0) harts[spaces[id].hart]->space = -1;
+    if (debugHart && debugHart->space == static_cast<int32_t>(id)) debugHart->space = -1;
     spaces[id] = {};
 }
 
 void Machine::flushSpace(u32 id) {
     if (spaces[id].hart >= 0) harts[spaces[id].hart]->engine.flushTlb();
+    if (debugHart && debugHart->space == static_cast<int32_t>(id)) debugHart->engine.flushTlb();
 }
 
 void Machine::invalidate(u64 physical, u64 bytes) {
     for (auto &hart : harts) hart->engine.invalidate(physical, bytes);
+    if (debugHart) debugHart->engine.invalidate(physical, bytes);
     for (auto &vcpu : vcpus)
         if (vcpu) vcpu->invalidate(physical - RAM_BASE, bytes);
 }
@@ -240,6 +245,11 @@ int32_t Machine::ask(u32 cause) {
     return answer;
 }
 
+/* Whether the thread goes on where this hart is, without a stop. */
+bool Machine::stays(const Hart &hart, const Frame &thread) const {
+    return spaces[static_cast<u32>(thread.space)].hart == hart.index && !(thread.debug & (DEBUG_STEP | DEBUG_BREAK));
+}
+
 /* Takes the answer as the next thread; false when run() has to end. */
 bool Machine::choose(int32_t answer) {
     if (answer < 0) return false;
@@ -282,7 +292,7 @@ void Machine::trapped(Hart &hart, u32 cause) {
     storeThread(hart, pc, cause, tval);
     if (!choose(ask(cause))) {
         why = Stop::Left;
-    } else if (spaces[static_cast<u32>(frame(current).space)].hart == hart.index) {
+    } else if (stays(hart, frame(current))) {
         loadThread(hart, frame(current));
         e.restore();
         return;
@@ -296,6 +306,9 @@ void Machine::trapped(Hart &hart, u32 cause) {
 u64 Machine::afterStop(Hart &hart, uc_err error) {
     hart.engine.save();
     u64 pc = hart.engine.get(Engine::layout().pc);
+    if (why == Stop::Debug) return storeThread(hart, debugPc, debugCause, 0), debugCause;
+    /* a step that was taken before the preemption is not taken twice */
+    if (why != Stop::None && begun > 0 && frame(current).debug & DEBUG_STEP) return storeThread(hart, pc, CAUSE_STEPPED, 0), CAUSE_STEPPED;
     if (why != Stop::None) return storeThread(hart, pc, CAUSE_PREEMPTED, 0), CAUSE_PREEMPTED;
     if (error == UC_ERR_INSN_INVALID || error == UC_ERR_EXCEPTION) return storeThread(hart, pc, 3, pc), 3;
     return storeThread(hart, pc, CAUSE_ENGINE, error), CAUSE_ENGINE;
@@ -307,10 +320,10 @@ Failure Machine::run(u32 first, TrapHandler trapHandler, void *host) {
     active = true;
     budget();
     for (bool going = choose(static_cast<int32_t>(first)); going;) {
-        Hart *hart = hartFor(static_cast<u32>(frame(current).space));
+        Hart *hart = hartFor(frame(current));
         if (!hart) break;
         loadThread(*hart, frame(current));
-        why = Stop::None;
+        why = Stop::None, begun = 0;
         uc_err error = hart->engine.resume();
         if (why == Stop::Switch) continue;
         if (why == Stop::Left) break;

@@ -6,11 +6,14 @@
  *    way that another thread could see: x1..x31, f0..f31 and fcsr are all replaced, always.
  *  - A device access is carried out between two instructions (access.h): done and stepped over, or not at all.
  *  - Preemption happens at block boundaries only, inside the block hook: the one asynchronous stop that is exact.
+ *  - A thread that is being debugged runs on a hart of its own kind, which looks at each instruction (debug.cc); the others pay nothing for it.
  *  - One thread of the host drives everything; run() is not entered twice, a VCPU may run from inside a trap.
  */
 #pragma once
+#include <array>
 #include <map>
 #include <memory>
+#include <optional>
 #include "engine.h"
 
 namespace bailiwick {
@@ -20,11 +23,14 @@ constexpr u32 MACHINE_CODE_BYTES = 16 << 20, GUEST_CODE_BYTES = 64 << 20;
 
 /* A thread's registers, shared with JavaScript: u64[72]. */
 struct Frame {
-    u64 pc, x[31], f[32], fcsr, space, cause, tval, spare[4];
+    u64 pc, x[31], f[32], fcsr, space, cause, tval, debug, spare[3];
 };
+/* Frame::debug. PASS: the instruction at pc is executed even if a breakpoint stands there. */
+constexpr u64 DEBUG_STEP = 1, DEBUG_BREAK = 2, DEBUG_PASS = 4;
+constexpr u32 BREAKPOINTS = 16; /* of a thread */
 static_assert(sizeof(Frame) == 576 && offsetof(Frame, f) == 32 * 8 && offsetof(Frame, fcsr) == 64 * 8);
 
-constexpr u64 CAUSE_PREEMPTED = 64, CAUSE_ENGINE = 65;
+constexpr u64 CAUSE_PREEMPTED = 64, CAUSE_ENGINE = 65, CAUSE_STEPPED = 66, CAUSE_BREAKPOINT = 67;
 
 /* Words shared with JavaScript: float64 at 0, the kick at byte 256. */
 struct Control {
@@ -72,7 +78,7 @@ struct Options {
 };
 
 /* Why the engine that runs was stopped. */
-enum class Stop { None, Preempted, Timer, Switch, Left, Mmio, Sbi, Broken };
+enum class Stop { None, Preempted, Timer, Switch, Left, Debug, Mmio, Sbi, Broken };
 
 struct Machine {
     Options options;
@@ -95,6 +101,7 @@ struct Machine {
     void flushSpace(u32 space);
     void invalidate(u64 physical, u64 bytes);
     Failure mapDevice(const Device &);
+    void setBreakpoint(u32 frame, u32 number, u64 address, bool on);
     /* Empty when the kernel left (or threw: then the host knows). */
     Failure run(u32 frame, TrapHandler, void *host);
 
@@ -139,13 +146,22 @@ private:
     double nextEvent() const;
     int32_t ask(u32 cause);
     bool choose(int32_t answer);
-    Hart *hartFor(u32 space);
+    Hart *hartFor(const Frame &);
+    bool stays(const Hart &, const Frame &) const;
     Failure openHart(Hart &);
     void storeThread(Hart &, u64 pc, u64 cause, u64 tval);
     void loadThread(Hart &, const Frame &);
     void trapped(Hart &, u32 cause);
     u64 afterStop(Hart &, uc_err);
     static void onTrap(uc_engine *, u32 cause, void *hart);
+
+    /* debugging: debug.cc */
+    std::unique_ptr<Hart> debugHart;
+    std::map<u32, std::array<std::optional<u64>, BREAKPOINTS>> breakpoints; /* by frame */
+    u64 begun = 0, debugPc = 0, debugCause = 0; /* instructions begun since the thread was loaded; where it stopped, and why */
+    Hart *hartForDebugging(const Frame &);
+    static void onInstruction(uc_engine *, u64 address, u32 size, void *machine);
+    void stopDebugging(u64 pc, u64 cause);
     enum class Answered { No, Yes, Failed };
     Answered accessDevice(Hart &, u64 pc, u32 instruction);
 };

@@ -113,13 +113,20 @@ describe("TCB-REGISTERS", () => {
   });
   test("002 no others can be named, nor flags but resume", () => {
     const { bed, a } = setup();
-    refuses(bed, a, [T, I.TCBWriteRegisters, pair(32, 0), 1], ErrorCode.RangeError, 0, 0, 31);
-    refuses(bed, a, [T, I.TCBWriteRegisters, pair(31, 0), 1, 2], ErrorCode.RangeError, 0, 0, 31);
-    refuses(bed, a, [T, I.TCBWriteRegisters, pair(-1, 0), 1], ErrorCode.RangeError, 0, 0, 31);
+    refuses(bed, a, [T, I.TCBWriteRegisters, pair(65, 0), 1], ErrorCode.RangeError, 0, 0, 64);
+    refuses(bed, a, [T, I.TCBWriteRegisters, pair(64, 0), 1, 2], ErrorCode.RangeError, 0, 0, 64);
+    refuses(bed, a, [T, I.TCBWriteRegisters, pair(-1, 0), 1], ErrorCode.RangeError, 0, 0, 64);
     refuses(bed, a, [T, I.TCBWriteRegisters, pair(1, 2), 1], ErrorCode.InvalidArgument, 0);
     refuses(bed, a, [T, I.TCBWriteRegisters], ErrorCode.TruncatedMessage);
-    for (const [first, count] of [[32, 1], [0, 33], [31, 2], [0, 0], [-1, 1], [0, -1]] as const) refuses(bed, a, [T, I.TCBReadRegisters, pair(first, count)], ErrorCode.RangeError, 0, 0, 31);
+    for (const [first, count] of [[65, 1], [0, 66], [64, 2], [0, 0], [-1, 1], [0, -1]] as const) refuses(bed, a, [T, I.TCBReadRegisters, pair(first, count)], ErrorCode.RangeError, 0, 0, 64);
     refuses(bed, a, [T, I.TCBReadRegisters], ErrorCode.TruncatedMessage);
+  });
+  test("006 floating-point registers are 32 to 63, fcsr is 64 and has eight bits", () => {
+    const { bed, a } = setup();
+    expect(bed.call(a, T, I.TCBWriteRegisters, pair(32, 0), 5, 6, 7)).toEqual(DONE);
+    expect(bed.call(a, T, I.TCBWriteRegisters, pair(63, 0), 8, pair(0x1ff, 3))).toEqual(DONE);
+    expect(bed.call(a, T, I.TCBReadRegisters, pair(33, 2))).toEqual(answered(0, [6, 7]));
+    expect(bed.call(a, T, I.TCBReadRegisters, pair(63, 2))).toEqual(answered(0, [8, 0xff]));
   });
   test("003 a thread cannot write its own while it is in the call", () => {
     const { bed, a } = setup();
