@@ -45,6 +45,8 @@ export interface AddressTranslation {
 }
 
 export interface BoardMachine extends Machine {
+  /** The lines that devices raise. */
+  readonly irq: IrqChip;
   /** Completes the machine; called once, before the first thread runs. */
   attach(translation: AddressTranslation): void;
   /** Called whenever an interrupt line becomes pending. */

@@ -10,9 +10,10 @@ import { guest } from "./guest.ts";
 import { GuestRuns, guestRoles } from "./guest-runs.ts";
 import { hosting } from "./hosting.ts";
 import { ipc, ipcRoles } from "./ipc.ts";
+import { revoke, revokeRoles } from "./revoke.ts";
 import { WORKER } from "./workers.ts";
 
-const BENCHMARKS: readonly Benchmark[] = [ipc, boot, guest, hosting];
+const BENCHMARKS: readonly Benchmark[] = [ipc, boot, guest, hosting, revoke];
 
 const HELP = `Usage: npm run bench [-- [NAME...] [--json] [--quick]]
 
@@ -74,6 +75,6 @@ function fail(error: unknown): number {
 }
 
 const [first, second] = process.argv.slice(2);
-const role = first === WORKER ? (ipcRoles.get(second ?? "") ?? guestRoles.get(second ?? "")) : undefined;
+const role = first === WORKER ? [ipcRoles, guestRoles, revokeRoles].map((roles) => roles.get(second ?? "")).find((found) => found !== undefined) : undefined;
 if (role !== undefined) role();
 else process.exitCode = await main(process.argv.slice(2)).catch(fail);
