@@ -46,9 +46,9 @@ answer:
 const S1 = 9, S2 = 18;
 
 /** A machine as the boot opens one, its devices connected to nothing. */
-export function openQuietMachine(ramBytes = 64 * MIB): BoardMachine {
+export function openQuietMachine(ramBytes = 64 * MIB, clock: "host" | "blocks" = "host"): BoardMachine {
   return openMachine({
-    ramBytes, clock: "host", console: { write() {}, ready: () => true, onDrained() {}, onInput() {} }, onControl() {}, onDevice() {}, onStranded() {},
+    ramBytes, clock, console: { write() {}, ready: () => true, onDrained() {}, onInput() {} }, onControl() {}, onDevice() {}, onStranded() {},
     entropy: (most) => new Uint8Array(most),
     onProgramError(frame, text) {
       throw new Error(`hosted thread ${frame}: ${text}`);
