@@ -93,7 +93,7 @@ export interface Channel {
   /** To the server, and from it; undefined when there is no such ring. */
   readonly out: Sender | undefined;
   readonly in: Receiver | undefined;
-  /** Closes both ends, and takes the memory out of this program: the ends may not be used afterwards. The slots are empty again but for page tables. */
+  /** Closes both ends, and takes the memory out of this program: the ends may not be used afterwards. The slots are empty again but for page tables: to open another, at the same address. */
   close(): Op<void>;
 }
 

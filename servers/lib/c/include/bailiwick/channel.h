@@ -53,7 +53,7 @@ struct bw_channel {
  * what a server does not give (*refusal: 0).
  */
 bw_err bw_channel_open(struct bw_channel *channel, bw_cptr server, const struct bw_channel_wish *wish, uint32_t *refusal);
-/* Closes both ends, and takes the memory out of this program. The slots are empty again but for page tables. */
+/* Closes both ends, and takes the memory out of this program. Its slots are empty again but for page tables, which stay: to open another, at the same address. */
 void bw_channel_close(struct bw_channel *channel);
 
 /* A server's side of one client's channel. */
