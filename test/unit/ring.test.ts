@@ -330,8 +330,9 @@ describe("another side that means harm", () => {
     expect(finish(bed.receiver.receive())).toBe("Gone");
     expect(bed.receiver.sleeps()).toBe(true);
     bed.set("RECEIVER_WAKE", RING_FIRST + 2);
-    expect(finish(bed.sender.trySend(bed.encode(3)))).toBe("Done");
+    expect(finish(bed.sender.trySend(bed.encode(3)))).toBe("Gone");
     expect(finish(bed.sender.send(bed.encode(4)))).toBe("Gone");
+    expect(bed.sender.sendable()).toBe(0);
   });
   test("it has ended before: nobody begins to wait", () => {
     for (const end of ["send", "receive"] as const) {

@@ -153,7 +153,8 @@ export class Sender {
     end.env.mem.write(end.place(number), message);
     end.tell(RingLayout.SENT, end.own);
     if (end.look(RingLayout.RECEIVER_WAKE) === number) yield* end.ring();
-    return "Done";
+    // Nobody will take it.
+    return end.gone ? end.finish("Gone") : "Done";
   }
 
   /** As trySend, and waits while it is full. */

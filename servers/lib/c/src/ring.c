@@ -82,7 +82,8 @@ bw_ring_result bw_try_send(struct bw_sender *s, const void *message) {
     tell(&end->memory->sent, end->own);
     fence();
     if (look(&end->memory->receiver_wake) == number) ring(end);
-    return BW_RING_DONE;
+    /* Nobody will take it. */
+    return end->gone ? finish(end, BW_RING_GONE) : BW_RING_DONE;
 }
 
 uint32_t bw_sendable(struct bw_sender *s) {
