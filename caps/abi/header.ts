@@ -3,6 +3,7 @@
 import { AddressMap } from "../image/system.ts";
 import { Info, IpcBuffer, MAX_CAPS, MAX_WORDS, REGISTER_WORDS } from "./message.ts";
 import { ALL_RIGHTS, ErrorCode, Exit, Fault, InitSlot, Invocation, Kind, MAP_EXECUTE, RetypeSize, Right, Syscall, VcpuRegister } from "./numbers.ts";
+import { RING_FIRST, RING_MOST_BYTES, RING_MOST_MESSAGES, RING_UNIT, RingLayout, RingResult } from "./ring.ts";
 
 /** Terms of one word whose capitals do not part them. */
 const TERMS: readonly (readonly [RegExp, string])[] = [
@@ -72,6 +73,7 @@ export function abiHeader(): string {
     constant("ADDRESS_STACK_TOP", AddressMap.STACK_TOP, "sp at entry"),
     constant("ADDRESS_IPC_BUFFER", AddressMap.IPC_BUFFER, "IPC buffer of the first thread"),
     constant("ADDRESS_REGIONS", AddressMap.REGIONS, "device registers and small files"),
+    constant("ADDRESS_OWN", AddressMap.OWN, "512 MiB for what the program maps itself"),
     "",
     constant("ALL_RIGHTS", ALL_RIGHTS, "every right"),
     constant("MAP_EXECUTE", MAP_EXECUTE, "attribute of FrameMap beside Read and Write"),
@@ -86,9 +88,18 @@ export function abiHeader(): string {
     ...enumeration("VCPU", "Register numbers of a VCPU; 1..31 are x1..x31.", VcpuRegister),
     ...enumeration("RIGHT", "Rights of a capability.", Right),
     ...enumeration("SLOT", "Slots that every program finds in its CSpace.", InitSlot),
+    "/* A ring in shared memory: offsets in bytes; shapes; what an operation comes to. */",
+    ...Object.entries(RingLayout).map(([name, offset]) => constant(`RING_AT_${name}`, offset, "bytes from the ring's start")),
+    constant("RING_FIRST", RING_FIRST, "where its numbers begin"),
+    constant("RING_MOST_MESSAGES", RING_MOST_MESSAGES, "most messages in a ring, a power of two"),
+    constant("RING_MOST_BYTES", RING_MOST_BYTES, "most bytes of a message"),
+    constant("RING_UNIT", RING_UNIT, "bytes of a message are a multiple of this"),
+    "",
+    ...enumeration("RING", "What an operation on a ring comes to.", RingResult),
     "/* Names by code, as designated initialisers of an array of strings. */",
     names("ERROR_NAMES", ErrorCode),
     names("FAULT_NAMES", Fault),
+    names("RING_NAMES", RingResult),
     "",
   ].join("\n");
 }

@@ -27,6 +27,8 @@ export const AddressMap = {
   IPC_BUFFER: 0x4000_1000,
   /** Device registers and small boot files, each on a 2 MiB boundary. */
   REGIONS: 0x5000_0000,
+  /** From here to 0x8000_0000 nothing is mapped: what a program maps itself (channels) has room here. */
+  OWN: 0x6000_0000,
   /** Guest RAM and boot files of 1 MiB and more, each on a 2 MiB boundary. */
   BIG_REGIONS: 0x10_0000_0000,
 } as const;

@@ -1,4 +1,5 @@
 // What this kit has that a manifest may name: boards, servers, protocols, guests.
+import { Channel } from "../../caps/protocol/channel.ts";
 import type { Protocol } from "../../caps/protocol/protocol.ts";
 import type { Board, GuestFacts, ProtocolFacts, Resources } from "../../caps/manifest/resources.ts";
 import { BOARD, BOARD_DEVICES, DEVICE_BYTES } from "../../core/machine/board.ts";
@@ -18,7 +19,7 @@ const VIRT_RV64: Board = {
   reserved: 8 * MIB,
 };
 
-const PROTOCOLS: readonly Protocol[] = [Console, Parent];
+const PROTOCOLS: readonly Protocol[] = [Channel, Console, Parent];
 
 export function kitResources(kit: Package, guests: ReadonlyMap<string, GuestFacts>): Resources {
   return {

@@ -2,10 +2,14 @@
 // invocations of kernel objects. Nothing here has authority; all of it works through the `env` a program is given.
 export * from "../lib/ts/sdk.ts";
 export * from "../lib/ts/bytes.ts";
+export * from "../lib/ts/channel.ts";
 export * from "../lib/ts/client.ts";
 export * from "../lib/ts/objects.ts";
+export * from "../lib/ts/ring.ts";
 export * from "../lib/ts/serve.ts";
 export * from "../../caps/abi/numbers.ts";
+export { AddressMap } from "../../caps/image/system.ts";
+export { Channel } from "../../caps/protocol/channel.ts";
 export { protocol, protocolHeader } from "../../caps/protocol/protocol.ts";
 export type { Method, Protocol } from "../../caps/protocol/protocol.ts";
 export { Console } from "../console/protocol.ts";

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { abiHeader, cName } from "../../caps/abi/header.ts";
 import { Info, IpcBuffer } from "../../caps/abi/message.ts";
 import { ErrorCode, Exit, Fault, InitSlot, Invocation, Kind, RetypeSize, Right, Syscall, VcpuRegister } from "../../caps/abi/numbers.ts";
+import { RING_FIRST, RING_MOST_BYTES, RING_MOST_MESSAGES, RING_UNIT, RingLayout, RingResult } from "../../caps/abi/ring.ts";
 
 let folder: string;
 beforeAll(() => {
@@ -31,6 +32,9 @@ test("every number of the ABI has the same value in C", () => {
     ...asserts("EXIT", Exit), ...asserts("VCPU", VcpuRegister), ...asserts("RIGHT", Right), ...asserts("SLOT", InitSlot),
     ...asserts("BITS", Object.fromEntries(Object.entries(RetypeSize).map(([name, { bits }]) => [name, bits]))),
     ...Object.entries(IpcBuffer).map(([name, value]) => `_Static_assert(BW_IPC_${name} == ${value}, "${name}");`),
+    ...asserts("RING", RingResult),
+    ...Object.entries(RingLayout).map(([name, offset]) => `_Static_assert(BW_RING_AT_${name} == ${offset}, "${name}");`),
+    ...Object.entries({ FIRST: RING_FIRST, MOST_MESSAGES: RING_MOST_MESSAGES, MOST_BYTES: RING_MOST_BYTES, UNIT: RING_UNIT }).map(([name, value]) => `_Static_assert(BW_RING_${name} == ${value}U, "${name}");`),
     `_Static_assert(BW_INFO_ERROR == ${Info.ERROR >>> 0}U, "the error flag is bit 31");`,
     '_Static_assert(BW_INFO_ERROR > 0, "and an unsigned number");',
     `_Static_assert(BW_INFO_LABEL_SHIFT == ${Info.LABEL_SHIFT} && BW_INFO_LABEL_MASK == ${Info.LABEL_MASK}, "label");`,
@@ -48,10 +52,12 @@ test("the name tables give each error and fault its own name", () => {
   compile(`
     static const char *const errors[] = { BW_ERROR_NAMES };
     static const char *const faults[] = { BW_FAULT_NAMES };
+    static const char *const results[] = { BW_RING_NAMES };
     _Static_assert(sizeof errors / sizeof errors[0] == ${count(ErrorCode)}, "errors");
     _Static_assert(sizeof faults / sizeof faults[0] == ${count(Fault)}, "faults");
-    int main(void) { return errors[1] == faults[1]; }`);
-  for (const [name, code] of [...Object.entries(ErrorCode), ...Object.entries(Fault)]) expect(abiHeader()).toContain(`[${code}] = "${name}"`);
+    _Static_assert(sizeof results / sizeof results[0] == ${count(RingResult)}, "results");
+    int main(void) { return errors[1] == faults[1] || errors[1] == results[1]; }`);
+  for (const [name, code] of [...Object.entries(ErrorCode), ...Object.entries(Fault), ...Object.entries(RingResult)]) expect(abiHeader()).toContain(`[${code}] = "${name}"`);
 });
 
 test.each([

@@ -66,28 +66,46 @@ export interface Service {
   readonly reply?: number;
   /** The bound notification was signalled: its word. */
   readonly signalled?: (word: number) => Op<void>;
+  /**
+   * Work that signals tell of and that may be long (a ring to be emptied): called after each signal, and does a bounded piece. True: there is more; it
+   * is called again after the next message, or at once when none waits, so that neither keeps the other waiting.
+   */
+  readonly turn?: () => Op<boolean>;
 }
 
 /** Serves for ever. Offers of several protocols are told apart by the badge: give a Dispatch that chooses. Ends only when the endpoint is gone. */
-export function* serve(env: Env, dispatch: Dispatch, { endpoint = InitSlot.Service, reply = InitSlot.Reply, signalled }: Service = {}): Op<void> {
-  let message = yield* env.sys.recv(endpoint, reply);
+export function* serve(env: Env, dispatch: Dispatch, { endpoint = InitSlot.Service, reply = InitSlot.Reply, signalled, turn }: Service = {}): Op<void> {
+  const { sys } = env;
+  /** There is a turn to do. */
+  let more = false;
+  const next = (): Op<Message> => (more ? sys.nbrecv(endpoint, reply) : sys.recv(endpoint, reply));
+  const turned = function* (): Op<boolean> {
+    return turn !== undefined && (yield* turn());
+  };
+  let message = yield* next();
   for (;;) {
     if (message.error) {
-      if (message.label !== ErrorCode.Cancelled) return;
-      message = yield* env.sys.recv(endpoint, reply);
+      if (message.label !== ErrorCode.Cancelled && message.label !== ErrorCode.WouldBlock) return;
+      more = more && (yield* turned());
+      message = yield* next();
       continue;
     }
     if (message.info === 0 && message.badge >= 2 ** 32) {
       if (signalled !== undefined) yield* signalled(message.badge);
-      message = yield* env.sys.recv(endpoint, reply);
+      more = yield* turned();
+      message = yield* next();
       continue;
     }
     const response = yield* dispatch(message);
-    if (response === null) {
-      message = yield* env.sys.recv(endpoint, reply);
-      continue;
+    if (response !== null) {
+      const { label, words } = toReply(response);
+      if (!more) {
+        message = yield* sys.replyRecv(endpoint, reply, label, words, response.caps ?? []);
+        continue;
+      }
+      yield* sys.send(reply, label, words, response.caps ?? []);
     }
-    const { label, words } = toReply(response);
-    message = yield* env.sys.replyRecv(endpoint, reply, label, words, response.caps ?? []);
+    more = more && (yield* turned());
+    message = yield* next();
   }
 }

@@ -21,32 +21,43 @@ static void empty_receive_slots(const struct bw_service *service) {
     for (uint32_t i = 0; i < service->receive_count; i++) (void)bw_cnode_delete(BW_SLOT_CNODE, service->receive_first + i);
 }
 
+/* The next message; with work left over, none is waited for. */
+static struct bw_msg next(const struct bw_service *service, bool more) {
+    return more ? bw_nb_recv(BW_SLOT_SERVICE, service->reply) : bw_recv(BW_SLOT_SERVICE, service->reply);
+}
+
 _Noreturn void bw_serve(struct bw_service *service) {
     if (service->reply == 0) service->reply = BW_SLOT_REPLY;
     bw_receive_slots(service->receive_first, service->receive_count);
-    struct bw_msg m = bw_recv(BW_SLOT_SERVICE, service->reply);
+    /* There is a turn to do. */
+    bool more = false;
+    struct bw_msg m = next(service, more);
     for (;;) {
         if (bw_error(&m) != 0) {
-            /* Nothing was received: the wait was cancelled. An endpoint that is gone would be gone for good. */
-            if (bw_error(&m) != BW_ERR_CANCELLED) bw_exit(1);
-            m = bw_recv(BW_SLOT_SERVICE, service->reply);
+            /* Nothing was received: nothing waits, or the wait was cancelled. An endpoint that is gone would be gone for good. */
+            if (bw_error(&m) != BW_ERR_CANCELLED && bw_error(&m) != BW_ERR_WOULD_BLOCK) bw_exit(1);
+            more = more && service->turn();
+            m = next(service, more);
             continue;
         }
         /* Signals of interrupts and notifications have badge bits from 2^32 up, clients never (caps/image/system.ts). */
         if (m.badge > UINT32_MAX) {
             if (service->notified != NULL) service->notified(m.badge);
-            m = bw_recv(BW_SLOT_SERVICE, service->reply);
+            more = service->turn != NULL && service->turn();
+            m = next(service, more);
             continue;
         }
         struct bw_request request = to_request(&m, service->reply);
         const uint32_t label = handle(service, &request);
         if (request.caps > 0) empty_receive_slots(service);
-        if (label == BW_LATER) {
-            m = bw_recv(BW_SLOT_SERVICE, service->reply);
-        } else {
-            const uint64_t info = bw_info(label, request.answer_length, 0);
+        const uint64_t info = bw_info(label, request.answer_length, request.answer_caps);
+        if (label != BW_LATER && !more) {
             m = bw_reply_recv(BW_SLOT_SERVICE, service->reply, info, request.w[0], request.w[1], request.w[2], request.w[3]);
+            continue;
         }
+        if (label != BW_LATER) (void)bw_send(service->reply, info, request.w[0], request.w[1], request.w[2], request.w[3]);
+        more = more && service->turn();
+        m = next(service, more);
     }
 }
 

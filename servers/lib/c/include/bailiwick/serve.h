@@ -10,7 +10,7 @@
 
 #include <bailiwick/syscall.h>
 
-/* A request; the handler makes it the answer: it writes w[] (or the IPC buffer's words) and answer_length. */
+/* A request; the handler makes it the answer: it writes w[] (or the IPC buffer's words) and answer_length; CPtrs into the IPC buffer's caps and answer_caps. */
 struct bw_request {
     /* Which offer and which client: offer << 16 | client. The kernel vouches for it. */
     uint64_t badge;
@@ -26,6 +26,8 @@ struct bw_request {
     bw_cptr reply;
     /* Words of the answer, 0..120; 0 unless the handler sets it. */
     uint32_t answer_length;
+    /* Capabilities of the answer, 0..3. */
+    uint32_t answer_caps;
 };
 
 /* A handler's result: the label of the answer, 0 for success, or BW_LATER: the caller waits in `reply` until the server answers it with bw_send. */
@@ -46,6 +48,11 @@ struct bw_service {
     uint32_t bad_request;
     /* Called with the word of the bound notification; NULL when the server has none. */
     void (*notified)(uint64_t bits);
+    /*
+     * Work that signals tell of and that may be long (a ring to be emptied): called after each signal, and does a bounded piece. True: there is more;
+     * it is called again after the next message, or at once when none waits, so that neither keeps the other waiting. NULL when there is none.
+     */
+    bool (*turn)(void);
     /* The reply object to receive with, 0: BW_SLOT_REPLY. A handler that returns BW_LATER has put another, free one here. */
     bw_cptr reply;
     /* Slots for capabilities that come with requests; the loop empties those the handler did not move away. */
