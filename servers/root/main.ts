@@ -1,5 +1,6 @@
 // The root server: holds everything when the machine starts, gives each component what the description says, and then only listens.
-import { tcbResume } from "../lib/ts/objects.ts";
+import { InitSlot } from "../../caps/abi/numbers.ts";
+import { tcbResume, tcbSuspend } from "../lib/ts/objects.ts";
 import type { Env, Op } from "../lib/ts/sdk.ts";
 import { type Boot, readBootinfo } from "./bootinfo.ts";
 import { type Built, buildComponent, deviceFrames } from "./build.ts";
@@ -26,6 +27,7 @@ export default function* main(env: Env): Op<void> {
     if (!(error instanceof StartFailure)) throw error;
     tell({ event: "error", message: error.message });
     tell({ event: "end", status: START_FAILED });
+    yield* tcbSuspend(env.sys, InitSlot.TCB); // nobody is there to hear that the root server returned
     return;
   }
   yield* serveComponents(env, built, tell);

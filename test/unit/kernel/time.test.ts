@@ -346,4 +346,17 @@ describe("SCHED", () => {
     bed.pass(MS);
     expect(current()).toBe("only");
   });
+  test("007 turns are as long when a more urgent thread interrupts them: nobody of the same priority starves", () => {
+    const { bed, boss, worker, current } = setup();
+    worker("a", { priority: 100 }, 3000, 3000);
+    worker("b", { priority: 100 }, 3000, 3000);
+    worker("urgent", { priority: 120 }, 1000, 2000);
+    bed.call(boss, Slot.TCB, TCBSuspend);
+    const used = { a: 0, b: 0, urgent: 0 };
+    for (let i = 0; i < 120; i++) {
+      used[current() as "a" | "b" | "urgent"]++;
+      bed.pass(MS);
+    }
+    expect(used).toEqual({ a: 30, b: 30, urgent: 60 });
+  });
 });
