@@ -93,14 +93,19 @@ function dispatch(k: Kernel, handle: typeof trap): number {
 
 function trap(k: Kernel, t: Tcb, cause: number): void {
   if (cause === Cause.Ecall) {
-    const pc = k.frames32[t.base]!;
-    syscall(k, t);
-    // A call that is made again has not been done yet.
-    if (t.steps && k.frames32[t.base] === pc) t.stepped = true;
+    if (t.steps) steppedCall(k, t);
+    else syscall(k, t);
   } else if (cause === Cause.Stepped) tellStep(k, t);
   else if (cause === Cause.BreakpointHit) breakpointHit(k, t);
   else if (cause === Cause.Preempted) tick(k, k.machine.clock());
   else exception(k, t, cause, k.frames32[t.base + 2 * Frame.TVAL]!, k.frames32[t.base + 2 * Frame.TVAL + 1]!);
+}
+
+/** A call that is made again has not been done yet. */
+function steppedCall(k: Kernel, t: Tcb): void {
+  const pc = k.frames32[t.base]!;
+  syscall(k, t);
+  if (t.steps && k.frames32[t.base] === pc) t.stepped = true;
 }
 
 function tracedTrap(k: Kernel, t: Tcb, cause: number): void {
