@@ -56,12 +56,13 @@ class World {
     expect(bed.call(hostile, 48, Invocation.UntypedRetype, retypeWord(Kind.VCPU), Slot.CNODE, 37)).toEqual(DONE);
     retype(Kind.PageTable, 0, 4, 38);
     retype(Kind.Frame, 12, 6, 42);
-    // Something to take apart: a mapped page below two tables, an object within a small Untyped, a CNode that holds things.
+    // Something to take apart: a mapped page below two tables, an object within a small Untyped, a CNode that holds things, a badge.
     const done = (...call: Parameters<KernelBed["call"]>): void => expect(bed.call(...call)).toEqual(DONE);
     for (const table of [38, 39]) done(hostile, table, Invocation.PageTableMap, FAR, Slot.VSPACE);
     done(hostile, 42, Invocation.FrameMap, FAR, Slot.VSPACE, 3);
     done(hostile, 34, Invocation.UntypedRetype, retypeWord(Kind.Endpoint, 0, 3), 32, 0);
     done(hostile, 34, Invocation.UntypedRetype, retypeWord(Kind.Frame, 12, 1), Slot.CNODE, 50);
+    done(hostile, CNODE, Invocation.CNodeMint, 51 + 32 * 2 ** 32, 24 + (32 + 256 * 15) * 2 ** 32, CNODE, 5);
     bed.recv(server, 20, 21);
   }
 
@@ -129,7 +130,7 @@ const FITTING: readonly (readonly [label: number, cap: number | readonly number[
   [I.UntypedRetype, HAD.untyped, object, CNODE, [50, 52, 54]],
   [I.CNodeCopy, CNODE, empty(), from(), CNODE], [I.CNodeMint, CNODE, empty(), from(), CNODE, [0, 5]], [I.CNodeMove, CNODE, empty(), from(), CNODE], [I.CNodeMutate, CNODE, empty(), from(), CNODE, [0, 5]],
   [I.CNodeDelete, CNODE, from(50)], [I.CNodeDelete, CNODE, from(22)], [I.CNodeRevoke, CNODE, from(22)],
-  [I.CNodeRotate, CNODE, empty(), from(), from(), CNODE + CNODE * 2 ** 32], [I.CNodeRotate, CNODE, 22 + 32 * 2 ** 32, from(), 22 + 32 * 2 ** 32, CNODE + CNODE * 2 ** 32], [I.CNodeCancelBadgedSends, CNODE, from(), 0, 0],
+  [I.CNodeRotate, CNODE, empty(), from(), from(), CNODE + CNODE * 2 ** 32], [I.CNodeRotate, CNODE, 22 + 32 * 2 ** 32, from(), 22 + 32 * 2 ** 32, CNODE + CNODE * 2 ** 32], [I.CNodeCancelBadgedSends, CNODE, from(), 0, 0], [I.CNodeCancelBadgedSends, CNODE, empty(), 0, 0],
   [I.CNodeMint, CNODE, empty(), 24 + (32 + 256 * 15) * 2 ** 32, CNODE, [5, 6]], [I.ReplySave, HAD.reply, HAD.reply],
   [I.TCBSetSpace, HAD.tcb, [0, 24], CNODE, HAD.vspace], [I.TCBSetIPCBuffer, HAD.tcb, 0x2_5000, HAD.frame], [I.TCBSetIPCBuffer, Slot.TCB, 0x2_5000, HAD.frame], [I.TCBSetPriority, HAD.tcb, 100 + 100 * 2 ** 32, Slot.TCB],
   [I.TCBWriteRegisters, HAD.tcb, [0, 2 ** 32], 0x1_0000], [I.TCBReadRegisters, HAD.tcb, [4 * 2 ** 32, 32 * 2 ** 32]], [I.TCBResume, HAD.tcb], [I.TCBSuspend, HAD.tcb], [I.TCBBindNotification, [...HAD.tcb, Slot.TCB], [0, 26, 27]],
@@ -215,5 +216,5 @@ test("HOSTILE whatever a thread asks of the kernel, it neither breaks nor lets a
     runs(120),
   );
   const never = Object.entries(Invocation).filter(([, label]) => !carriedOut.has(label));
-  expect(never.length, `never carried out: ${never.map(([name]) => name).join(", ")}`).toBeLessThanOrEqual(5);
+  expect(never.length, `never carried out: ${never.map(([name]) => name).join(", ")}`).toBeLessThanOrEqual(3);
 }, 600_000);
