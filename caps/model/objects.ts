@@ -15,7 +15,7 @@ export class ObjectTable {
   bits: Uint8Array;
   /** Capabilities that name the object. */
   refs: Int32Array;
-  /** The Untyped it was made from, 0 for objects of the boot. */
+  /** The Untyped it was made from, 0 for objects of the boot. Of an id that is free: the next free one. */
   parent: Int32Array;
   /** Untyped: bytes handed out. */
   watermark: Float64Array;
@@ -27,7 +27,8 @@ export class ObjectTable {
   device: Uint8Array;
   /** Ids 1..count-1 have been used; 0 means none. */
   count = 1;
-  readonly #free: number[] = [];
+  /** The id that was freed last, 0 for none. */
+  #free = 0;
 
   /** @param rows room for so many objects; more than that are made by copying the table to one of twice the size */
   constructor(rows: number) {
@@ -43,7 +44,8 @@ export class ObjectTable {
   }
 
   create(kind: KindT, base: number, bits: number, parent: number): number {
-    const id = this.#free.pop() ?? this.count++;
+    const id = this.#free === 0 ? this.count++ : this.#free;
+    if (id === this.#free) this.#free = this.parent[id]!;
     if (id >= this.kind.length) this.#grow();
     this.kind[id] = kind;
     this.base[id] = base;
@@ -65,7 +67,8 @@ export class ObjectTable {
   destroy(id: number): number {
     const parent = this.parent[id]!;
     this.kind[id] = Kind.Null;
-    this.#free.push(id);
+    this.parent[id] = this.#free;
+    this.#free = id;
     if (parent === 0) return 0;
     return --this.children[parent]! === 0 && this.refs[parent] === 0 ? parent : 0;
   }
