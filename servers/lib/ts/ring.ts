@@ -122,23 +122,46 @@ const following = (number: number): number => (number + 1) >>> 0;
 const without = (word: number, bit: number): number => Number(BigInt(word) & ~BigInt(bit));
 const union = (a: number, b: number): number => (b === 0 ? a : Number(BigInt(a) | BigInt(b)));
 
-export class Sender {
-  readonly #end: End;
+/** What can be asked of either end. */
+class Side {
+  protected readonly end: End;
+
+  /** The memory at `address` was prepared and is long enough. Throws RangeError for a shape that cannot be. */
+  constructor(env: RingEnv, address: number, shape: RingShape, bells: Bells) {
+    this.end = new End(env, address, shape, bells);
+  }
+
+  /** How it ended. */
+  get over(): RingEnd | undefined {
+    return this.end.over;
+  }
+  /** How often this end has rung, and has waited; other bits that waits have taken from the notification. */
+  get rung(): number {
+    return this.end.rung;
+  }
+  get waited(): number {
+    return this.end.waited;
+  }
+  get heard(): number {
+    return this.end.heard;
+  }
+}
+
+export class Sender extends Side {
   /**
    * How much room is worth waking it for, 1..capacity. Half the ring from the start: a receiver that rings for each place it empties would be called
    * back each time. 1 when the receiver may stop in the middle until this end has sent more.
    */
   batch: number;
 
-  /** The memory at `address` was prepared and is long enough. Throws RangeError for a shape that cannot be. */
   constructor(env: RingEnv, address: number, shape: RingShape, bells: Bells) {
-    this.#end = new End(env, address, shape, bells);
+    super(env, address, shape, bells);
     this.batch = Math.ceil(shape.capacity / 2);
   }
 
   /** `message` has as many bytes as the ring's messages; RangeError otherwise. */
   *trySend(message: Uint8Array): Op<Sent> {
-    const end = this.#end;
+    const { end } = this;
     const { shape } = end;
     if (message.length !== shape.bytes) throw new RangeError(`a message of this ring has ${shape.bytes} bytes, not ${message.length}`);
     if (end.over !== undefined) return end.over;
@@ -162,13 +185,13 @@ export class Sender {
     for (;;) {
       const result = yield* this.trySend(message);
       if (result !== "Full") return result;
-      if (this.sleeps()) yield* this.#end.wait();
+      if (this.sleeps()) yield* this.end.wait();
     }
   }
 
   /** How many messages can be sent now without waiting; 0 when it is over. */
   sendable(): number {
-    const end = this.#end;
+    const { end } = this;
     if (end.over !== undefined) return 0;
     if (!this.#seeTaken()) {
       end.finish("Corrupt");
@@ -179,7 +202,7 @@ export class Sender {
 
   /** Says that this end goes to sleep and wants its bell rung. False: there is room already, so look again instead. True once it is over. */
   sleeps(): boolean {
-    const end = this.#end;
+    const { end } = this;
     const { capacity } = end.shape;
     if (end.over !== undefined) return true;
     // There are `batch` places free when this one is taken.
@@ -191,46 +214,26 @@ export class Sender {
 
   /** Nothing more is sent; the other side is told, and rung. What was sent before can still be taken. */
   *close(): Op<void> {
-    yield* this.#end.close(RingLayout.SENDER_CLOSED);
+    yield* this.end.close(RingLayout.SENDER_CLOSED);
   }
 
-  get over(): RingEnd | undefined {
-    return this.#end.over;
-  }
-  /** How often this end has rung, and has waited; other bits that waits have taken from the notification. */
-  get rung(): number {
-    return this.#end.rung;
-  }
-  get waited(): number {
-    return this.#end.waited;
-  }
-  get heard(): number {
-    return this.#end.heard;
-  }
   /** The other side says that it takes nothing more. */
   get isClosedByReceiver(): boolean {
-    return this.#end.look(RingLayout.RECEIVER_CLOSED) !== 0;
+    return this.end.look(RingLayout.RECEIVER_CLOSED) !== 0;
   }
 
   #inFlight(): number {
-    return distance(this.#end.other, this.#end.own);
+    return distance(this.end.other, this.end.own);
   }
   #seeTaken(): boolean {
-    return this.#end.catchUp(RingLayout.TAKEN, this.#inFlight());
+    return this.end.catchUp(RingLayout.TAKEN, this.#inFlight());
   }
 }
 
-export class Receiver {
-  readonly #end: End;
-
-  /** As Sender's. */
-  constructor(env: RingEnv, address: number, shape: RingShape, bells: Bells) {
-    this.#end = new End(env, address, shape, bells);
-  }
-
+export class Receiver extends Side {
   /** The oldest message, a copy. */
   *tryReceive(): Op<Received> {
-    const end = this.#end;
+    const { end } = this;
     if (end.over !== undefined) return end.over;
     if (this.#waiting() === 0) {
       // Closed first: what was sent before it closed is seen by the second look.
@@ -251,13 +254,13 @@ export class Receiver {
     for (;;) {
       const result = yield* this.tryReceive();
       if (result !== "Empty") return result;
-      if (this.sleeps()) yield* this.#end.wait();
+      if (this.sleeps()) yield* this.end.wait();
     }
   }
 
   /** How many messages can be taken now without waiting; 0 when it is over. */
   receivable(): number {
-    const end = this.#end;
+    const { end } = this;
     if (end.over !== undefined) return 0;
     if (!this.#seeSent()) {
       end.finish("Corrupt");
@@ -268,7 +271,7 @@ export class Receiver {
 
   /** Says that this end goes to sleep and wants its bell rung. False: there is something already, so look again instead. True once it is over. */
   sleeps(): boolean {
-    const end = this.#end;
+    const { end } = this;
     if (end.over !== undefined) return true;
     if (this.#waiting() > 0) return false;
     end.tell(RingLayout.RECEIVER_WAKE, end.own);
@@ -278,30 +281,18 @@ export class Receiver {
 
   /** Nothing more is taken; the other side is told, and rung. */
   *close(): Op<void> {
-    yield* this.#end.close(RingLayout.RECEIVER_CLOSED);
+    yield* this.end.close(RingLayout.RECEIVER_CLOSED);
   }
 
-  get over(): RingEnd | undefined {
-    return this.#end.over;
-  }
-  get rung(): number {
-    return this.#end.rung;
-  }
-  get waited(): number {
-    return this.#end.waited;
-  }
-  get heard(): number {
-    return this.#end.heard;
-  }
   /** The other side says that it sends nothing more. */
   get isClosedBySender(): boolean {
-    return this.#end.look(RingLayout.SENDER_CLOSED) !== 0;
+    return this.end.look(RingLayout.SENDER_CLOSED) !== 0;
   }
 
   #waiting(): number {
-    return distance(this.#end.own, this.#end.other);
+    return distance(this.end.own, this.end.other);
   }
   #seeSent(): boolean {
-    return this.#end.catchUp(RingLayout.SENT, this.#end.shape.capacity - this.#waiting());
+    return this.end.catchUp(RingLayout.SENT, this.end.shape.capacity - this.#waiting());
   }
 }
