@@ -5,7 +5,7 @@ import { Cause } from "./machine.ts";
 import { strand } from "./names.ts";
 import { unready } from "./scheduler.ts";
 import { TcbSlot, ThreadState, type Kernel, type Tcb } from "./state.ts";
-import { note, TraceEvent } from "./trace.ts";
+import { noteFault } from "./trace.ts";
 
 /** Whether the capability in a TCB's own slot is to an endpoint that a fault can be told through. */
 export function canTell(k: Kernel, slot: number): boolean {
@@ -20,7 +20,7 @@ export function fault(k: Kernel, t: Tcb, label: Fault, ...words: number[]): void
   t.faultWords[1] = k.frames32[t.base + 1]!;
   for (let i = 0; i < words.length; i++) t.faultWords[2 + i] = words[i]!;
   t.faultLength = 1 + (words.length >> 1);
-  note(k, TraceEvent.Fault, label, k.frames32[t.base]! >>> 0, (words[0] ?? 0) >>> 0);
+  noteFault(k, t, label, words[0] ?? 0, words[1] ?? 0);
   const slot = t.slots + (label === Fault.Timeout ? TcbSlot.TimeoutKeeper : TcbSlot.Keeper);
   const s = k.slots;
   unready(k, t);

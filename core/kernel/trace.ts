@@ -89,6 +89,12 @@ export function note(k: Kernel, event: TraceEvent, ...values: number[]): void {
   if (k.trace !== null) write(k, k.trace, k.current === 0 ? undefined : k.tcbs[k.current], event, values);
 }
 
+/** Records a thread's fault, whoever has the CPU: its pc and the fault's second word, rounded above 2^53. */
+export function noteFault(k: Kernel, t: Tcb, label: number, lo: number, hi: number): void {
+  if (k.trace !== null) write(k, k.trace, t, TraceEvent.Fault, [label, wide(k.frames32[t.base]!, k.frames32[t.base + 1]!), wide(lo, hi)]);
+}
+const wide = (lo: number, hi: number): number => (lo >>> 0) + 2 ** 32 * (hi >>> 0);
+
 function write(k: Kernel, trace: Trace, t: Tcb | undefined, event: TraceEvent, values: readonly number[]): void {
   const at = (trace.written++ % trace.entries) * WIDTH, { words } = trace;
   words[at] = k.machine.clock();

@@ -110,6 +110,38 @@ test("the number of steps is the number of instructions", () =>
     expect(rig.get(0, A1)).toBe(100n);
   }));
 
+test("a breakpoint behind a call, behind a jump to a page that is not there yet, and behind a preemption is met like any other", () =>
+  withRig((rig) => {
+    const FAR = 0x5_0000;
+    const { root, label } = setup(rig, `
+      call: ecall
+      behind: li t0, ${FAR}
+      jump: jr t0
+      alone: j next
+      next: ecall`);
+    let mapped = false;
+    const at = [label("call"), label("behind"), label("jump"), FAR, label("alone"), label("next")];
+    at.forEach((address, number) => rig.machine.setBreakpoint(0, number, address, true));
+    rig.set(0, FRAME.debug, DEBUG.break);
+    const seen: number[] = [];
+    rig.machine.run(0, (_f, cause) => {
+      rig.control[CONTROL.deadline] = cause === CAUSE.preempted ? Infinity : rig.machine.clock();
+      const pc = Number(rig.get(0, FRAME.pc));
+      if (cause === CAUSE.breakpointHit) {
+        seen.push(pc);
+        rig.set(0, FRAME.debug, DEBUG.break | DEBUG.pass);
+        return 0;
+      }
+      if (cause === CAUSE.preempted) return 0;
+      if (cause === CAUSE.call) return pc === label("behind") ? 0 : -1;
+      expect([pc, mapped]).toEqual([FAR, false]);
+      mapped = true;
+      rig.program(root, FAR, `li t0, ${label("alone")}\n jr t0`);
+      return 0;
+    });
+    expect(seen).toEqual(at);
+  }));
+
 test("a breakpoint stops before its instruction, once for each time it is come to, also in the middle of a block", () =>
   withRig((rig) => {
     const { label } = setup(rig, `li t0, 5\n loop: addi a1, a1, 1\n here: addi a1, a1, 100\n addi t0, t0, -1\n bnez t0, loop\n ecall`);

@@ -289,6 +289,8 @@ void Machine::trapped(Hart &hart, u32 cause) {
         }
         if (isStoreLike(instruction)) cause = 7;
     }
+    /* a call is done, and so is what led to a page that is not there: what stands next is not passed */
+    if (begun > 0 && (cause == 8 || cause == 12 || cause == 1)) frame(current).debug &= ~DEBUG_PASS;
     storeThread(hart, pc, cause, tval);
     if (!choose(ask(cause))) {
         why = Stop::Left;
@@ -307,6 +309,7 @@ u64 Machine::afterStop(Hart &hart, uc_err error) {
     hart.engine.save();
     u64 pc = hart.engine.get(Engine::layout().pc);
     if (why == Stop::Debug) return storeThread(hart, debugPc, debugCause, 0), debugCause;
+    if (why != Stop::None && begun > 0) frame(current).debug &= ~DEBUG_PASS; /* as in trapped() */
     /* a step that was taken before the preemption is not taken twice */
     if (why != Stop::None && begun > 0 && frame(current).debug & DEBUG_STEP) return storeThread(hart, pc, CAUSE_STEPPED, 0), CAUSE_STEPPED;
     if (why != Stop::None) return storeThread(hart, pc, CAUSE_PREEMPTED, 0), CAUSE_PREEMPTED;

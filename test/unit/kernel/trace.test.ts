@@ -49,8 +49,8 @@ describe("TRACE-RECORDS", () => {
     bed.machine.irq.unmask(3);
     bed.interrupt(3);
     const pc = bed.get(a.tcb, 0);
-    bed.except(a, Cause.LoadPage, 0x1234);
-    expect(since().slice(-2)).toEqual([["Interrupt", "a", 3, 0, 0, 0, 0, 0], ["Fault", "a", Fault.VMFault, pc, 0x1234, 0, 0, 0]]);
+    bed.except(a, Cause.LoadPage, 0x12_0000_1234);
+    expect(since().slice(-2)).toEqual([["Interrupt", "a", 3, 0, 0, 0, 0, 0], ["Fault", "a", Fault.VMFault, pc, 0x12_0000_1234, 0, 0, 0]]);
   });
   test("003 a system call: number, CPtr, kind, label, how it ended, object", () => {
     const { bed, a, since } = setup();
