@@ -15,6 +15,8 @@ _Static_assert(REPLIES + CHILDREN <= 150, "the store's slots begin at 150");
 /* Pages of the template that child a writes, and child b. */
 enum { WRITTEN = (TEMPLATE_PAGES + 1) / 2 + (TEMPLATE_PAGES + 2) / 3 };
 enum { CNODE_BITS = 2, CPTR_BITS = 32, PRIORITY = 50, FETCH = 0, STORE = 2 };
+/* A child that computes for longer is ended: the other one waits for it. */
+enum { TURN_US = 10000, MOST_TURNS = 300 };
 enum { READ = BW_RIGHT_READ, READ_WRITE = BW_RIGHT_READ | BW_RIGHT_WRITE, READ_EXECUTE = BW_RIGHT_READ | BW_MAP_EXECUTE };
 
 extern const char bw_text_end[], bw_constants_end[];
@@ -24,6 +26,7 @@ static struct {
 } count;
 static struct {
     bool started, waiting, over;
+    uint32_t turns;
     uint64_t before, after, heap;
 } children[CHILDREN];
 /* One child runs at a time, and the other waits for the answer to its last step: so this program prints the same each time. */
@@ -42,7 +45,8 @@ static bw_err make(int n) {
     if (error == 0) error = bw_tcb_set_space(TCBS + i, KEEPERS + i, CSPACES + i, VSPACES + i);
     if (error == 0) error = bw_tcb_set_priority(TCBS + i, PRIORITY, 0, BW_SLOT_TCB);
     if (error == 0) error = bw_untyped_retype(BW_SLOT_UNTYPED, BW_KIND_SCHED_CONTEXT, 0, 1, BW_SLOT_CNODE, CONTEXTS + i);
-    if (error == 0) error = bw_sched_control_configure(bw_use_time.cap, CONTEXTS + i, 10000, 10000, 0);
+    if (error == 0) error = bw_sched_control_configure(bw_use_time.cap, CONTEXTS + i, TURN_US, TURN_US, 0);
+    if (error == 0) error = bw_tcb_set_timeout_keeper(TCBS + i, KEEPERS + i);
     if (error == 0) error = bw_sched_context_bind(CONTEXTS + i, TCBS + i);
     if (error == 0) error = bw_untyped_retype(BW_SLOT_UNTYPED, BW_KIND_REPLY, 0, 1, BW_SLOT_CNODE, REPLIES + i);
     return error;
@@ -112,6 +116,7 @@ static bw_err share(int n, uint64_t page, const struct region *region, uint32_t 
 
 /* A page that the child has for itself, to write. */
 static bw_err own(int n, uint64_t page, const void *content) {
+    if (!store_allows(n)) return BW_ERR_NOT_ENOUGH_MEMORY;
     struct frame *f = store_take(&count.evicted);
     if (f == NULL) return BW_ERR_NOT_ENOUGH_MEMORY;
     const bw_err error = store_fill(f, content);
@@ -123,6 +128,7 @@ static bw_err write_template(int n, uint64_t page) {
     struct frame *f = store_find(page, 1U << n);
     if (f != NULL && f->seen_by == 1U << n) {
         /* Nobody else sees it: it becomes the child's own as it is. */
+        if (f->clean && !store_allows(n)) return BW_ERR_NOT_ENOUGH_MEMORY;
         count.raised++;
         f->clean = false;
         return store_show(f, n, VSPACES + (bw_cptr)n, page, READ_WRITE);
@@ -177,6 +183,10 @@ static void message(int n, const struct bw_msg *m) {
     switch (bw_label(m)) {
     case BW_FAULT_VM_FAULT:
         return page_fault(n, m);
+    case BW_FAULT_TIMEOUT:
+        if (++children[n].turns <= MOST_TURNS) return answer(n);
+        bw_printf("child %c is ended: it used up its time\n", 'a' + n);
+        return end(n);
     case STEP:
         children[n].waiting = true;
         return switch_from(n);

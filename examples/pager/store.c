@@ -69,8 +69,8 @@ void store_hide(struct frame *frame, int child) {
     if (frame->seen_by == 0) frame->page = 0;
 }
 
-uint32_t store_used(void) {
-    uint32_t used = 0;
-    for (uint32_t i = 0; i < FRAMES; i++) used += frames[i].page != 0;
-    return used;
+bool store_allows(int child) {
+    uint32_t own = 0;
+    for (uint32_t i = 0; i < FRAMES; i++) own += !frames[i].clean && frames[i].seen_by == 1U << child;
+    return own < MOST_OWN;
 }

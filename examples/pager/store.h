@@ -7,8 +7,11 @@
 
 #include "child.h"
 
-/* Frames there are for both children: fewer than they use in all, so pages go out, too. */
-enum { FRAMES = 40 };
+/*
+ * Frames there are for both children: fewer than they use in all, so pages go out, too. A child may hold MOST_OWN that only it can write, so that it cannot
+ * take what the other needs; the rest is for pages that can be had again.
+ */
+enum { MOST_OWN = 20, FRAMES = 2 * MOST_OWN + 4 };
 
 struct frame {
     /* The page that it holds, 0: it is free. */
@@ -31,5 +34,5 @@ bw_err store_fill(struct frame *frame, const void *content);
 bw_err store_show(struct frame *frame, int child, bw_cptr vspace, uint64_t page, uint32_t rights);
 /* The child sees it no more. */
 void store_hide(struct frame *frame, int child);
-/* Frames that hold something. */
-uint32_t store_used(void);
+/* Whether the child may hold one more frame that is its own to write. */
+bool store_allows(int child);

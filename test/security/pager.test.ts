@@ -31,6 +31,8 @@ test.each([
   ["receives where it may not", "(void)bw_recv(PAGER, 0); for (;;) {}", /child b is ended: Capability/],
   ["executes what is no instruction", "__asm__ volatile(\".word 0\"); for (;;) {}", /child b is ended: UserException/],
   ["stops at a breakpoint", "__asm__ volatile(\"ebreak\"); for (;;) {}", /child b is ended: Breakpoint/],
+  ["takes all the memory it may", "for (uint64_t i = 0; i < TEMPLATE_PAGES; i++) template[i * PAGE_WORDS] = 1; for (uint64_t i = 0; i < HEAP_PAGES; i++) *(volatile uint8_t *)(HEAP + i * PAGE) = 1; for (uint64_t i = 1; i <= STACK_PAGES; i++) *(volatile uint8_t *)(STACK_TOP - i * PAGE) = 1; step(); *(volatile uint8_t *)NOWHERE = 1;", /child b is ended: store to 0x1[0-9a-f]+, NotEnoughMemory/],
+  ["computes for ever", "for (;;) {}", /child b is ended: it used up its time/],
   ["uses up its stack", "volatile uint8_t *sp = (volatile uint8_t *)STACK_TOP; for (;;) *--sp = 1;", /child b is ended: store to 0x177fff/],
   ["asks for what there is not", "(void)bw_call(PAGER, bw_info(4711, 0, 0), 0, 0, 0, 0); for (;;) {}", /child b is ended: unknown/],
 ])("a child that %s", { timeout: 60_000 }, async (_, body, expected) => {
