@@ -9,7 +9,7 @@
 BW_USE(console);
 BW_USE(time);
 
-enum { KEEPER = 130, BADGED, REPLIES = BADGED + WORKERS, CONTEXTS = REPLIES + WORKERS, ROOMS = CONTEXTS + WORKERS, STACK_PAGES = 1 };
+enum { KEEPER = 130, BADGED, REPLIES = BADGED + WORKERS, CONTEXTS = REPLIES + WORKERS, FINISHED = CONTEXTS + WORKERS, ROOMS = FINISHED + WORKERS, STACK_PAGES = 1 };
 enum { PRIORITY = 100, TURN_US = 500, PHASE_US = 600000, PER_CENT = 100, TOLERANCE = 5 };
 /* What a worker asks of its scheduler, beside its faults. */
 enum { SLEEP = 100 };
@@ -22,12 +22,13 @@ struct worker {
     bool held;
     /* It asks to sleep each time it has used so much; 0: never. */
     volatile uint64_t sleeps_after;
+    volatile bool stop;
 };
 static struct worker workers[WORKERS];
 
 static void work(void *argument) {
     struct worker *self = argument;
-    for (uint64_t steps = 1;; steps++) {
+    for (uint64_t steps = 1; !self->stop; steps++) {
         const uint64_t n = self->count;
         self->sum += n;
         self->count = n + 1;
@@ -45,6 +46,8 @@ static bw_err make(int n) {
     if (error == 0) error = bw_cnode_mint(BW_SLOT_CNODE, BADGED + slot, BW_SLOT_CNODE, KEEPER, BW_ALL_RIGHTS, slot + 1);
     if (error == 0) error = bw_untyped_retype(BW_SLOT_UNTYPED, BW_KIND_REPLY, 0, 1, BW_SLOT_CNODE, REPLIES + slot);
     if (error == 0) error = bw_untyped_retype(BW_SLOT_UNTYPED, BW_KIND_SCHED_CONTEXT, 0, 1, BW_SLOT_CNODE, CONTEXTS + slot);
+    if (error == 0) error = bw_untyped_retype(BW_SLOT_UNTYPED, BW_KIND_NOTIFICATION, 0, 1, BW_SLOT_CNODE, FINISHED + slot);
+    worker->thread.finished = FINISHED + slot;
     if (error == 0) error = bw_sched_control_configure(bw_use_time.cap, CONTEXTS + slot, TURN_US, TURN_US, slot);
     if (error == 0) error = bw_sched_context_bind(CONTEXTS + slot, worker->thread.tcb);
     if (error == 0) error = bw_tcb_set_priority(worker->thread.tcb, PRIORITY, 0, BW_SLOT_TCB);
@@ -144,14 +147,16 @@ static void release_all(void) {
     }
 }
 
+/* Waits until all have stopped of themselves, between two additions. */
 static bool sums_are_right(void) {
+    bool right = true;
+    for (int n = 0; n < WORKERS; n++) workers[n].stop = true;
     for (int n = 0; n < WORKERS; n++) {
-        (void)bw_tcb_suspend(workers[n].thread.tcb);
-        /* Stopped between its two stores, a worker is one addition ahead. */
-        const uint64_t count = workers[n].count, sum = count * (count - 1) / 2;
-        if (count == 0 || (workers[n].sum != sum && workers[n].sum != sum + count)) return false;
+        bw_thread_join(&workers[n].thread);
+        const uint64_t count = workers[n].count;
+        right = right && count != 0 && workers[n].sum == count * (count - 1) / 2;
     }
-    return true;
+    return right;
 }
 
 int main(void) {

@@ -98,15 +98,19 @@ function derived(k: Kernel, t: Tcb, target: number, badged: boolean, words: numb
   return 0;
 }
 
+function moveNoted(k: Kernel, from: number, target: number): void {
+  note(k, TraceEvent.Move, k.slots.kind[from]!, k.slots.object[from]!);
+  moveSlot(k.slots, from, target);
+}
+
 /** Move and Mutate. */
 function moved(k: Kernel, t: Tcb, target: number, badged: boolean, words: number): Outcome {
   if (words < (badged ? 4 : 3)) return TRUNCATED;
   const source = sourceOf(k, t, target, Right.Read | Right.Write);
   if ("code" in source) return source;
   const { from } = source, s = k.slots;
-  note(k, TraceEvent.Move, s.kind[from]!, s.object[from]!);
   if (!badged) {
-    moveSlot(s, from, target);
+    moveNoted(k, from, target);
     return 0;
   }
   const lo = wordLo(k, t, 3), hi = wordHi(k, t, 3);
@@ -114,7 +118,7 @@ function moved(k: Kernel, t: Tcb, target: number, badged: boolean, words: number
   // A new badge would change who descends from whom.
   if (hasDescendants(s, k.objects, from)) return REVOKE_FIRST;
   const original = derivesOriginal(s, from, lo, hi);
-  moveSlot(s, from, target);
+  moveNoted(k, from, target);
   if (original) becomeOriginal(s, target);
   s.badgeLo[target] = lo;
   s.badgeHi[target] = hi;
@@ -141,8 +145,8 @@ function rotate(k: Kernel, t: Tcb, target: number): Outcome {
     return 0;
   }
   if (!s.isEmpty(target)) return DELETE_FIRST;
-  moveSlot(s, pivot, target);
-  moveSlot(s, from, pivot);
+  moveNoted(k, pivot, target);
+  moveNoted(k, from, pivot);
   return 0;
 }
 
