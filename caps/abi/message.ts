@@ -65,8 +65,8 @@ export const Reg = {
 
 /** Trap frames, shared by kernel and engines: pc in word 0, x1..x31, f0..f31, fcsr, then the engine's own. */
 export const Frame = {
-  BYTES: 576,
-  WORDS: 72,
+  BYTES: 704,
+  WORDS: 88,
   PC: 0,
   F0: 32,
   FCSR: 64,
@@ -75,6 +75,8 @@ export const Frame = {
   TVAL: 67,
   /** DebugBit; 0 for threads that nobody debugs. */
   DEBUG: 68,
+  /** From here on the kernel's own record of the thread (core/kernel/records.ts). */
+  KERNEL: 72,
 } as const;
 
 /** The debug word of a trap frame. */

@@ -7,6 +7,9 @@
 // Source: seL4 manual, "Kernel Memory Allocation".
 import { Kind, type Kind as KindT } from "../abi/numbers.ts";
 
+/** Words of an object's own, in 32 bits each. */
+export const OBJECT_WORDS = 8;
+
 export class ObjectTable {
   kind: Uint8Array;
   /** Physical address of the first byte; 0 for objects of the boot that cost no memory. */
@@ -25,10 +28,14 @@ export class ObjectTable {
   children: Int32Array;
   /** Device memory: never cleared, makes Frames and Untypeds only. */
   device: Uint8Array;
+  /** OBJECT_WORDS a row: what the kernel keeps there depends on the kind. Zero when the object is made. */
+  words: Int32Array;
   /** Ids 1..count-1 have been used; 0 means none. */
   count = 1;
   /** The id that was freed last, 0 for none. */
   #free = 0;
+  /** Called when the columns are other arrays than before. */
+  onGrow = (): void => {};
 
   /** @param rows room for so many objects; more than that are made by copying the table to one of twice the size */
   constructor(rows: number) {
@@ -41,6 +48,7 @@ export class ObjectTable {
     this.clean = new Float64Array(rows);
     this.children = new Int32Array(rows);
     this.device = new Uint8Array(rows);
+    this.words = new Int32Array(rows * OBJECT_WORDS);
   }
 
   create(kind: KindT, base: number, bits: number, parent: number): number {
@@ -56,6 +64,7 @@ export class ObjectTable {
     this.clean[id] = 0;
     this.children[id] = 0;
     this.device[id] = parent === 0 ? 0 : this.device[parent]!;
+    this.words.fill(0, id * OBJECT_WORDS, (id + 1) * OBJECT_WORDS);
     if (parent !== 0) this.children[parent]!++;
     return id;
   }
@@ -88,6 +97,8 @@ export class ObjectTable {
     this.clean = grown(this.clean, new Float64Array(n));
     this.children = grown(this.children, new Int32Array(n));
     this.device = grown(this.device, new Uint8Array(n));
+    this.words = grown(this.words, new Int32Array(n * OBJECT_WORDS));
+    this.onGrow();
   }
 }
 

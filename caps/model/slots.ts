@@ -27,6 +27,8 @@ export class SlotTable {
   readonly #free: number[][] = [];
   /** A row that is in no CNode and empty between calls: room to let two capabilities change places. */
   readonly spare: number;
+  /** Called when the columns are other arrays than before. */
+  onGrow = (): void => {};
 
   /** @param rows room for so many slots; more than that are made by copying the table to one of twice the size */
   constructor(rows: number) {
@@ -94,6 +96,7 @@ export class SlotTable {
     this.mapPage = grown(this.mapPage, new Int32Array(n));
     this.next = grown(this.next, new Int32Array(n));
     this.prev = grown(this.prev, new Int32Array(n));
+    this.onGrow();
   }
 
   /** One past the last row ever allocated. */

@@ -16,9 +16,10 @@ export function canTell(k: Kernel, slot: number): boolean {
 /** Stops the thread with a fault. `words` after the pc are pairs of halves. */
 export function fault(k: Kernel, t: Tcb, label: Fault, ...words: number[]): void {
   t.faultLabel = label;
-  t.faultWords[0] = k.frames32[t.base]!;
-  t.faultWords[1] = k.frames32[t.base + 1]!;
-  for (let i = 0; i < words.length; i++) t.faultWords[2 + i] = words[i]!;
+  const told = t.faultWords;
+  told[0] = k.frames32[t.base]!;
+  told[1] = k.frames32[t.base + 1]!;
+  told.set(words, 2);
   t.faultLength = 1 + (words.length >> 1);
   noteFault(k, t, label, words[0] ?? 0, words[1] ?? 0);
   const slot = t.slots + (label === Fault.Timeout ? TcbSlot.TimeoutKeeper : TcbSlot.Keeper);

@@ -117,11 +117,11 @@ function checkTime(k: Kernel): void {
     if (sc === undefined) continue;
     if (sc.tcb !== 0) kassert(k.tcbs[sc.tcb]?.sc === sc.id, "SCHED-2", `SchedContext ${sc.id} gives its time to thread ${sc.tcb}, which runs on ${k.tcbs[sc.tcb]?.sc}`);
     if (sc.home !== 0) kassert(k.tcbs[sc.home]?.homeSc === sc.id, "SCHED-2", `SchedContext ${sc.id} is bound to thread ${sc.home}, which is bound to ${k.tcbs[sc.home]?.homeSc}`);
-    sc.loans.forEach((id, place) => {
-      const r = k.replies[id];
-      kassert(r !== undefined && r.donated === sc.id && r.place === place && r.caller !== 0, "SCHED-2", `SchedContext ${sc.id} was lent through reply ${id}, which does not hold it`);
-    });
-    kassert(sc.loans.length > 0 || sc.tcb === 0 || sc.tcb === sc.home, "SCHED-2", `SchedContext ${sc.id} is not lent, but thread ${sc.tcb} has it`);
+    for (let place = 0; place < sc.loans; place++) {
+      const r = k.replies[sc.loan(place)];
+      kassert(r !== undefined && r.donated === sc.id && r.place === place && r.caller !== 0, "SCHED-2", `SchedContext ${sc.id} was lent through reply ${sc.loan(place)}, which does not hold it`);
+    }
+    kassert(sc.loans > 0 || sc.tcb === 0 || sc.tcb === sc.home, "SCHED-2", `SchedContext ${sc.id} is not lent, but thread ${sc.tcb} has it`);
     kassert(!sc.exhausted || k.releases.some((r) => r.sc === sc.id && r.at === sc.releaseAt), "TIME-3", `SchedContext ${sc.id} is used up and nothing will give it time`);
     const owed = sc.refills.reduce((sum, refill) => sum + refill.amount, 0);
     if (sc.budget < sc.period) kassert(Math.abs(sc.remaining + owed - sc.budget) < 1e-6, "TIME-1", `SchedContext ${sc.id} has ${sc.remaining} and is owed ${owed}, but its budget is ${sc.budget}`);

@@ -94,7 +94,7 @@ export function lookup(k: Kernel, t: Tcb, lo: number, hi: number): number {
 }
 
 function transferFault(k: Kernel, from: Tcb, to: Tcb, badgeLo: number, badgeHi: number): void {
-  for (let i = 0; i < 2 * from.faultLength; i++) k.frames32[to.base + A2 + i] = from.faultWords[i]!;
+  k.frames32.set(from.faultWords.subarray(0, 2 * from.faultLength), to.base + A2);
   setResult(k, to, badgeLo, badgeHi, (from.faultLabel << Info.LABEL_SHIFT) | from.faultLength);
 }
 

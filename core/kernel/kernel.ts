@@ -30,7 +30,9 @@ export function run(k: Kernel, until: number): Pause {
   // Two functions, so that the one without a trace does nothing for it.
   const onTrap = k.trace === null
     ? (frame: number, cause: number): number => {
-        trap(k, k.tcbOfFrame[frame]!, cause);
+        const t = k.tcbOfFrame[frame]!;
+        k.current = t.id;
+        trap(k, t, cause);
         return dispatch(k, trap);
       }
     : (frame: number, cause: number): number => {
@@ -43,7 +45,7 @@ export function run(k: Kernel, until: number): Pause {
     const frame = dispatch(k, handle);
     traceSwitch(k);
     if (frame >= 0) {
-      k.machine.run(frame, onTrap);
+      k.machine.run(frame, onTrap, k.fast && k.trace === null);
       continue;
     }
     const t = k.current === 0 ? undefined : k.tcbs[k.current]!;

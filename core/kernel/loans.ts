@@ -1,7 +1,7 @@
 // Time that is lent: a Call hands the caller's SchedContext to the server, the answer hands it back.
 //
 // SCHED-2  A SchedContext gives time to one thread at a time (sc.tcb), and that thread names it (tcb.sc). The reply objects
-//          through which it is lent stand in sc.loans in the order of the calls; each holds a caller and knows its place there.
+//          through which it is lent are its loans, in the order of the calls; each holds a caller and knows its place there.
 //          A reply object that is not found at its place lends nothing any more: so a loan is ended, with all made on from it, in one step.
 // Source: Lyons et al., EuroSys 2018 (donation); what differs from seL4 is in ARCHITECTURE.md.
 import { unready, wake } from "./scheduler.ts";
@@ -11,8 +11,8 @@ import type { Kernel, Reply, SchedContext, Tcb } from "./state.ts";
 export function lend(k: Kernel, from: Tcb, to: Tcb, reply: Reply): void {
   const sc = k.schedContexts[from.sc]!;
   reply.donated = sc.id;
-  reply.place = sc.loans.length;
-  sc.loans.push(reply.id);
+  reply.place = sc.loans;
+  sc.pushLoan(reply.id);
   from.sc = 0;
   sc.tcb = 0;
   takeTime(k, to, sc);
@@ -21,7 +21,7 @@ export function lend(k: Kernel, from: Tcb, to: Tcb, reply: Reply): void {
 /** The SchedContext that is lent through a reply object; undefined for none. */
 function lentThrough(k: Kernel, reply: Reply): SchedContext | undefined {
   const sc = reply.donated === 0 ? undefined : k.schedContexts[reply.donated];
-  return sc?.loans[reply.place] === reply.id ? sc : undefined;
+  return sc !== undefined && reply.place < sc.loans && sc.loan(reply.place) === reply.id ? sc : undefined;
 }
 
 /**
@@ -32,8 +32,7 @@ export function endLoan(k: Kernel, reply: Reply, to: Tcb): void {
   const sc = lentThrough(k, reply);
   reply.donated = 0;
   if (sc === undefined) return goHome(k, to);
-  if (reply.place === sc.loans.length - 1) sc.loans.pop();
-  else sc.loans.length = reply.place;
+  sc.cutLoans(reply.place);
   leaveHolder(k, sc);
   takeTime(k, to, sc);
 }
@@ -44,12 +43,12 @@ export function moveLoan(k: Kernel, from: Reply, to: Reply): void {
   to.donated = from.donated;
   to.place = from.place;
   from.donated = 0;
-  if (sc !== undefined) sc.loans[to.place] = to.id;
+  if (sc !== undefined) sc.setLoan(to.place, to.id);
 }
 
 /** Takes a SchedContext's time away from whoever has it, lent or not. */
 export function recall(k: Kernel, sc: SchedContext): void {
-  sc.loans.length = 0;
+  sc.cutLoans(0);
   leaveHolder(k, sc);
 }
 

@@ -58,6 +58,17 @@ export const VcpuRecord = {
   REGISTERS: 20,
 } as const;
 
+/** Tables of the kernel's in which a machine may look; their layout: caps/model/slots.ts, records.ts and state.ts. */
+export interface SharedTables {
+  readonly kind: Uint8Array;
+  readonly rights: Uint8Array;
+  readonly object: Int32Array;
+  readonly badgeLo: Int32Array;
+  readonly badgeHi: Int32Array;
+  readonly words: Int32Array;
+  readonly ready: Int32Array;
+}
+
 export interface Machine {
   /** RAM as the kernel sees it. */
   readonly ram: ArrayBuffer;
@@ -68,8 +79,17 @@ export interface Machine {
   readonly maxSpaces: number;
   readonly maxVcpus: number;
 
-  /** Runs machine threads, calling `trap(frame, cause)` at each trap for the next frame, until that is -1. */
-  run(frame: number, trap: (frame: number, cause: number) => number): void;
+  /**
+   * Runs machine threads, calling `trap(frame, cause)` at each trap for the next frame, until that is -1. `fast`: the machine may carry out calls
+   * itself (share), so the frame that traps need not be the one that was answered last.
+   */
+  run(frame: number, trap: (frame: number, cause: number) => number, fast?: boolean): void;
+
+  /**
+   * Shows the machine the kernel's tables, again whenever they are others. A machine that has them may carry out a Call or ReplyRecv between two machine
+   * threads without the kernel, if it does exactly what the kernel would do. Who then runs is `current` from there on.
+   */
+  share?(tables: SharedTables): void;
 
   bindSpace(space: number, rootPhysical: number): void;
   dropSpace(space: number): void;

@@ -7,10 +7,10 @@ import { PRIORITIES, ThreadState, type Kernel, type Tcb } from "./state.ts";
 
 /** Whether the thread wants the CPU and has time. */
 export function isRunnable(k: Kernel, t: Tcb): boolean {
-  if (t.state !== ThreadState.Ready && t.state !== ThreadState.RunningVcpu) return false;
-  if (t.sc === 0) return false;
-  const sc = k.schedContexts[t.sc]!;
-  return !sc.exhausted && sc.budget > 0;
+  const { state, sc: id } = t;
+  if ((state !== ThreadState.Ready && state !== ThreadState.RunningVcpu) || id === 0) return false;
+  const sc = k.schedContexts[id]!;
+  return sc.budget > 0 && !sc.exhausted;
 }
 
 function enqueue(k: Kernel, t: Tcb, front: boolean): void {

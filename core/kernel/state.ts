@@ -1,133 +1,14 @@
 // All that changes in the kernel, as plain data: tables and ids, no closures. What an object is, is in objects/.
-import type { CNodeShape } from "../../caps/model/cspace.ts";
 import { ObjectTable } from "../../caps/model/objects.ts";
 import { SlotTable } from "../../caps/model/slots.ts";
 import type { Machine } from "./machine.ts";
+import type { CNode, Endpoint, Notification, Reply, SchedContext, Tcb } from "./records.ts";
 import type { Trace } from "./trace.ts";
 
-/** What a thread is doing. Ready and RunningVcpu want the CPU. */
-export const ThreadState = {
-  Inactive: 0,
-  Ready: 1,
-  BlockedOnSend: 2,
-  BlockedOnReceive: 3,
-  BlockedOnReply: 4,
-  BlockedOnNotification: 5,
-  /** In VCPURun: the guest runs with this thread's time. */
-  RunningVcpu: 6,
-  /** In VCPURun: the guest waits for an interrupt. */
-  WaitingVcpu: 7,
-  /** Stopped by a fault that no keeper took. */
-  Faulted: 8,
-} as const;
-export type ThreadState = (typeof ThreadState)[keyof typeof ThreadState];
+export { CNode, Endpoint, Notification, Reply, SchedContext, Tcb, ThreadState } from "./records.ts";
 
 /** Rows of a TCB's own slots, from Tcb.slots. */
 export const TcbSlot = { CSpace: 0, VSpace: 1, Buffer: 2, Keeper: 3, TimeoutKeeper: 4, COUNT_BITS: 3 } as const;
-
-export interface Tcb {
-  readonly id: number;
-  /** Index of its trap frame, and that frame's first 32-bit word. */
-  readonly frame: number;
-  readonly base: number;
-  /** First row of its own slots. */
-  readonly slots: number;
-  state: ThreadState;
-  priority: number;
-  maxPriority: number;
-  hosted: boolean;
-  /** SchedContext it runs on now, and its own; they differ while it works on a caller's time. */
-  sc: number;
-  homeSc: number;
-  boundNotification: number;
-  /** RAM offset of the IPC buffer, in bytes; -1 for none. */
-  buffer: number;
-  bufferAddress: number;
-  /** Links of the one queue it is in: an endpoint's, a notification's or the ready queue of its priority. */
-  next: number;
-  prev: number;
-  queued: boolean;
-  /** Endpoint or notification it waits on. */
-  blockedOn: number;
-  /** BlockedOnSend: the badge, what it may pass on, whether it wants a reply. */
-  sendBadgeLo: number;
-  sendBadgeHi: number;
-  sendRights: number;
-  sendCall: boolean;
-  /** BlockedOnSend: when it came to wait: later ones have greater numbers. */
-  ticket: number;
-  /** BlockedOnReceive: the reply object to fill, 0 for none. BlockedOnReply: the one that holds this thread. */
-  reply: number;
-  /** Pending fault: label, 0 for none, and its words (pairs of halves). */
-  faultLabel: number;
-  readonly faultWords: Int32Array;
-  faultLength: number;
-  /** It was stopped while it waited in a system call: resuming ends the call, restarting makes it again. */
-  interrupted: boolean;
-  vcpu: number;
-  /** It is debugged: it stops after each instruction; the system call that was its last one is still to be told; addresses by number, -1 for none. */
-  steps: boolean;
-  stepped: boolean;
-  readonly breakpoints: number[];
-  /** Objects that its deletions brought down and that are not taken apart yet (capabilities.ts). */
-  readonly debts: number[];
-  label: string;
-}
-
-export interface CNode extends CNodeShape {
-  /** When no capability names it any more: how many of its slots have been emptied. */
-  emptied: number;
-}
-
-export interface Endpoint {
-  readonly id: number;
-  head: number;
-  tail: number;
-  /** 0 idle, 1 senders wait, 2 receivers wait. */
-  waiting: 0 | 1 | 2;
-}
-
-export interface Notification {
-  readonly id: number;
-  head: number;
-  tail: number;
-  wordLo: number;
-  wordHi: number;
-  boundTcb: number;
-}
-
-export interface Reply {
-  readonly id: number;
-  /** The thread that waits for the answer, 0 for none. */
-  caller: number;
-  /** The SchedContext that came along, 0 for none, and its place among that one's loans. */
-  donated: number;
-  place: number;
-  /** The thread that waits to receive with this object, 0 for none. */
-  receiver: number;
-}
-
-export interface SchedContext {
-  readonly id: number;
-  /** Ticks of 100 ns. budget 0: not configured, no time. */
-  budget: number;
-  period: number;
-  remaining: number;
-  /** What was used comes back a period after it was begun to be used: amounts and times, soonest first. None when budget = period. */
-  readonly refills: { amount: number; at: number }[];
-  /** The thread that runs on it now, and the one it is bound to. */
-  tcb: number;
-  home: number;
-  /** The reply objects through which it is lent, the last one last. */
-  readonly loans: number[];
-  consumed: number;
-  /** Told in Timeout faults. */
-  wordLo: number;
-  wordHi: number;
-  /** Used up; it has time again at `releaseAt`. */
-  exhausted: boolean;
-  releaseAt: number;
-}
 
 export interface VSpace {
   readonly id: number;
@@ -209,6 +90,17 @@ export class Kernel {
     this.objects = new ObjectTable(rows);
     this.slots = new SlotTable(rows);
     this.irqLines = Array.from({ length: machine.irq.lines }, () => 0);
+    this.slots.onGrow = () => this.#share();
+    this.objects.onGrow = () => {
+      for (const table of [this.cnodes, this.endpoints, this.notifications, this.replies, this.schedContexts]) for (const o of table) if (o !== undefined) o.words = this.objects.words;
+      this.#share();
+    };
+    this.#share();
+  }
+
+  #share(): void {
+    const { kind, rights, object, badgeLo, badgeHi } = this.slots;
+    this.machine.share?.({ kind, rights, object, badgeLo, badgeHi, words: this.objects.words, ready: this.readyBits });
   }
 
   readonly objects: ObjectTable;
@@ -241,15 +133,17 @@ export class Kernel {
 
   /** The thread that has the CPU, 0 for none. Never in a ready queue (SCHED-1). */
   current = 0;
-  /** The thread that direct switch chose, 0 for none. */
+  /** The thread that direct switch chose, 0 for none: never while a machine thread runs. */
   chosen = 0;
   readonly readyHead = new Int32Array(PRIORITIES);
   readonly readyTail = new Int32Array(PRIORITIES);
   /** One bit a priority with a waiting thread. */
   readonly readyBits = new Int32Array(PRIORITIES / 32);
-  /** SchedContext whose time runs, since when, and what is due when it is over. */
+  /** SchedContext whose time runs, since when, and what is due when it is over. While a machine thread runs it is that one's. */
   runningSc = 0;
   runningSince = 0;
+  /** Whether the machine may carry out calls itself: Machine.share. */
+  fast = true;
   /** SchedContexts that wait for time to come back, soonest first (timers.ts); VCPUs whose guest waits for its timer: few, unsorted. */
   readonly releases: Release[] = [];
   readonly waitingVcpus: number[] = [];

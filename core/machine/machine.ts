@@ -100,8 +100,9 @@ export function openMachine(options: MachineOptions): BoardMachine {
   const decoder = new TextDecoder();
   return {
     ram: native.ram, ramBase: RAM_BASE, frames: native.frames, maxThreads, maxSpaces, maxVcpus,
-    run: (frame, trap) => native.run(frame, trap),
+    run: native.run,
     setBreakpoint: native.setBreakpoint,
+    share: native.share,
     bindSpace: native.bindSpace, dropSpace: native.dropSpace, flushSpace: native.flushSpace, invalidate: native.invalidate,
     hosted: {
       load: (frame, text) => {

@@ -10,9 +10,10 @@ import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { SharedTables } from "../kernel/machine.ts";
 
 /** Bytes of a trap frame; the words of {@link FRAME} in it. */
-export const FRAME_BYTES = 576;
+export const FRAME_BYTES = 704;
 
 /** Word (u64) numbers in a trap frame. `x + i` is register x_i for i in 1..31, `f + i` is f_i. */
 export const FRAME = {
@@ -26,6 +27,8 @@ export const FRAME = {
   tval: 67,
   /** DEBUG bits; written by JavaScript, but for `pass`, which the addon clears. */
   debug: 68,
+  /** From here on the kernel's own record of the thread; the addon looks at it only for the calls that it carries out itself (native/fastpath.h). */
+  kernel: 72,
 } as const;
 
 /** Bits of a trap frame's debug word. A thread with one of the first two runs instruction by instruction, some fifty times slower. */
@@ -65,7 +68,7 @@ export const CAUSE = {
 } as const;
 
 /** float64 words of `control`. */
-export const CONTROL = { deadline: 0, stoppedAt: 1, blocks: 2, engines: 3, rebinds: 4, traps: 5 } as const;
+export const CONTROL = { deadline: 0, stoppedAt: 1, blocks: 2, engines: 3, rebinds: 4, traps: 5, fastCalls: 6 } as const;
 /** int32 index of the kick in `control`: non-zero stops at the next block boundary as a preemption. Cleared by the addon. */
 export const CONTROL_KICK = 64;
 
@@ -173,10 +176,15 @@ export interface NativeMachine {
   /** Breakpoint `number` (0..15) of the thread with this frame; it holds while the frame's debug word says so. */
   setBreakpoint(frame: number, number: number, address: number, on: boolean): void;
   /**
-   * Runs threads until onTrap returns -1. onTrap gets the frame that trapped and its cause, and returns the frame to run
-   * next. What it throws ends run() and is thrown by it. For a call, pc is after the instruction; else at the one that trapped.
+   * Shows the kernel's tables: all of one length but `words` (8 for each object) and `ready` (8). Also inside onTrap.
    */
-  run(frame: number, onTrap: (frame: number, cause: number) => number): void;
+  share(tables: SharedTables): void;
+  /**
+   * Runs threads until onTrap returns -1. onTrap gets the frame that trapped and its cause, and returns the frame to run
+   * next. What it throws ends run() and is thrown by it. `fast`: a plain Call or ReplyRecv is carried out here, with the tables that were shared, and never
+   * comes to onTrap (native/fastpath.h). For a call, pc is after the instruction; else at the one that trapped.
+   */
+  run(frame: number, onTrap: (frame: number, cause: number) => number, fast?: boolean): void;
   /** Ticks of 100 ns since creation. */
   clock(): number;
   /** Lets idle time pass. Clock "blocks" only; ticks is a non-negative integer. */
@@ -260,7 +268,8 @@ interface Addon {
   invalidate(machine: number, phys: number, bytes: number): void;
   mapDevice(machine: number, phys: number, bytes: number, read: DeviceRead, write: DeviceWrite): void;
   setBreakpoint(machine: number, frame: number, number: number, address: number, on: boolean): void;
-  run(machine: number, frame: number, onTrap: (frame: number, cause: number) => number): void;
+  share(machine: number, kind: Uint8Array, rights: Uint8Array, object: Int32Array, badgeLo: Int32Array, badgeHi: Int32Array, words: Int32Array, ready: Int32Array): void;
+  run(machine: number, frame: number, onTrap: (frame: number, cause: number) => number, fast: boolean): void;
   clock(machine: number): number;
   advanceClock(machine: number, ticks: number): void;
   createVcpu(machine: number): number;
@@ -370,7 +379,8 @@ export function createMachine(options: MachineOptions): NativeMachine {
     invalidate: (phys, bytes) => native.invalidate(m, phys, bytes),
     mapDevice: (phys, bytes, read, write) => native.mapDevice(m, phys, bytes, read, write),
     setBreakpoint: (frame, number, address, on) => native.setBreakpoint(m, frame, number, address, on),
-    run: (frame, onTrap) => native.run(m, frame, onTrap),
+    share: (t) => native.share(m, t.kind, t.rights, t.object, t.badgeLo, t.badgeHi, t.words, t.ready),
+    run: (frame, onTrap, fast = false) => native.run(m, frame, onTrap, fast),
     clock: () => native.clock(m),
     advanceClock: (ticks) => native.advanceClock(m, ticks),
     createVcpu: () => native.createVcpu(m),

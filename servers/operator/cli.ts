@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 // The command line: finds the command, runs it, and is the only place that ends the process.
+import "./tuning.ts";
 import { suggest } from "../../caps/manifest/nearest.ts";
 import { check } from "./commands/check.ts";
 import type { Command } from "./commands/command.ts";

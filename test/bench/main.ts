@@ -1,4 +1,5 @@
 // npm run bench: measures the kit beside its peers, on this machine, in this run.
+import "../../servers/operator/tuning.ts";
 import { availableParallelism, loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { version } from "../../core/machine/unicorn.ts";

@@ -322,5 +322,5 @@ test("frames and numbers are checked", () =>
     expect(() => rig.machine.setBreakpoint(32, 0, 0, true)).toThrow(/frame/);
     expect(() => rig.machine.setBreakpoint(0, BREAKPOINTS, 0, true)).toThrow(/number/);
     expect(() => rig.machine.setBreakpoint(0, 0, -1, true)).toThrow(/address/);
-    expect(FRAME_BYTES).toBe(576);
+    expect(FRAME_BYTES).toBe(704);
   }));

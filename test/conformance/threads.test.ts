@@ -1,6 +1,6 @@
 /** Threads of machine programs: preemption, switches, isolation of registers, address spaces on a few harts, stale translations. */
 import { describe, expect, it } from "vitest";
-import { CAUSE, CONTROL, FRAME, RAM_BASE } from "../../core/machine/unicorn.ts";
+import { CAUSE, CONTROL, FRAME, FRAME_BYTES, RAM_BASE } from "../../core/machine/unicorn.ts";
 import { PAGE, roundRobin, withRig } from "./rig.ts";
 
 const TEXT = 0x1_0000;
@@ -183,7 +183,7 @@ describe("switch", () => {
       let turns = 0;
       rig.machine.run(0, (frame) => (++turns < 8 ? 1 - frame : -1));
       const view = new Float64Array(rig.machine.frames);
-      expect([view[FRAME.f + 12], view[72 + FRAME.f + 12]]).toEqual([Infinity, 2]);
+      expect([view[FRAME.f + 12], view[FRAME_BYTES / 8 + FRAME.f + 12]]).toEqual([Infinity, 2]);
       expect([rig.get(0, FRAME.x + 13), rig.get(1, FRAME.x + 13)]).toEqual([8n, 0n]);
     });
   });

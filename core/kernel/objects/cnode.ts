@@ -8,13 +8,13 @@ import { copiedBadge, deleteSlot, derive, mayDerive, payDebts, revokePiece } fro
 import { lookup } from "../ipc.ts";
 import { AGAIN, DELETE_FIRST, failedLookup, ILLEGAL, invalidArgument, invalidCapability, REVOKE_FIRST, TRUNCATED, type Outcome, type Refusal } from "../outcome.ts";
 import { wordHi, wordLo } from "../registers.ts";
-import type { Kernel, Tcb } from "../state.ts";
+import { CNode, type Kernel, type Tcb } from "../state.ts";
 import { note, TraceEvent } from "../trace.ts";
 import { cancelBadgedSends } from "./endpoint.ts";
 
 export function createCNode(k: Kernel, id: number): void {
   const radix = k.objects.bits[id]! - 5;
-  k.cnodes[id] = { first: k.slots.allocate(radix), radix, emptied: 0 };
+  k.cnodes[id] = new CNode(k.objects, id, k.slots.allocate(radix), radix);
 }
 
 /** Empty slots that are looked through in one step. */

@@ -4,10 +4,10 @@ import { endWait } from "../cancel.ts";
 import { PIECE } from "../capabilities.ts";
 import { AGAIN, ILLEGAL, invalidCapability, missingRight, type Outcome } from "../outcome.ts";
 import { setNumber, wordNumber } from "../registers.ts";
-import { ThreadState, type Kernel, type Tcb } from "../state.ts";
+import { Endpoint, ThreadState, type Kernel, type Tcb } from "../state.ts";
 
 export function createEndpoint(k: Kernel, id: number): void {
-  k.endpoints[id] = { id, head: 0, tail: 0, waiting: 0 };
+  k.endpoints[id] = new Endpoint(k.objects, id);
 }
 
 /** The next of those who wait gets Broken; a faulting thread stays stopped. 0 when nobody waits. */

@@ -9,12 +9,12 @@ import { takeWord } from "../ipc.ts";
 import { append, remove } from "../queue.ts";
 import { setError } from "../registers.ts";
 import { wake } from "../scheduler.ts";
-import { ThreadState, type Kernel, type Notification, type Tcb } from "../state.ts";
+import { Notification, ThreadState, type Kernel, type Tcb } from "../state.ts";
 import { forgetNotification } from "./irq.ts";
 import { notifyVcpu, unbindThread } from "./vcpu.ts";
 
 export function createNotification(k: Kernel, id: number): void {
-  k.notifications[id] = { id, head: 0, tail: 0, wordLo: 0, wordHi: 0, boundTcb: 0 };
+  k.notifications[id] = new Notification(k.objects, id);
 }
 
 /** The next of those who wait gets Broken. 0 when nobody waits. */

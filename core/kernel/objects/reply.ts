@@ -5,10 +5,10 @@ import { capArgument } from "../arguments.ts";
 import { dropCaller } from "../ipc.ts";
 import { moveLoan } from "../loans.ts";
 import { ILLEGAL, TRUNCATED, type Outcome } from "../outcome.ts";
-import type { Kernel, Tcb } from "../state.ts";
+import { Reply, type Kernel, type Tcb } from "../state.ts";
 
 export function createReply(k: Kernel, id: number): void {
-  k.replies[id] = { id, caller: 0, donated: 0, place: 0, receiver: 0 };
+  k.replies[id] = new Reply(k.objects, id);
 }
 
 export function destroyReply(k: Kernel, id: number): void {

@@ -8,14 +8,14 @@ import { ILLEGAL, outOfRange, TRUNCATED, type Outcome } from "../outcome.ts";
 import { setNumber, wordHi, wordLo, wordNumber } from "../registers.ts";
 import { recall } from "../loans.ts";
 import { favour, wake } from "../scheduler.ts";
-import type { Kernel, SchedContext, Tcb } from "../state.ts";
+import { SchedContext, type Kernel, type Tcb } from "../state.ts";
 import { charge, configure, TICKS } from "../time.ts";
 
 const LEAST_US = 10;
 const MOST_US = 60 * 60 * 1_000_000;
 
 export function createSchedContext(k: Kernel, id: number): void {
-  k.schedContexts[id] = { id, budget: 0, period: 0, remaining: 0, refills: [], tcb: 0, home: 0, loans: [], consumed: 0, wordLo: 0, wordHi: 0, exhausted: false, releaseAt: 0 };
+  k.schedContexts[id] = new SchedContext(k.objects, id);
 }
 
 export function destroySchedContext(k: Kernel, id: number): void {

@@ -2,6 +2,7 @@
 // four slots of its own. Source: seL4 manual, "Thread Control Blocks".
 import { Frame, infoLength, IpcBuffer, Reg } from "../../../caps/abi/message.ts";
 import { ALL_RIGHTS, Invocation, Kind, Right } from "../../../caps/abi/numbers.ts";
+import { OBJECT_WORDS } from "../../../caps/model/objects.ts";
 import { capArgument } from "../arguments.ts";
 import { cancelWait, endInterrupted, suspend } from "../cancel.ts";
 import { copiedBadge, deleteSlot, derive } from "../capabilities.ts";
@@ -9,7 +10,7 @@ import { canTell } from "../fault.ts";
 import { ILLEGAL, invalidArgument, invalidCapability, misaligned, missingRight, outOfRange, TRUNCATED, WX, type Outcome, type Refusal } from "../outcome.ts";
 import { restartCall, setWord, wordHi, wordLo, wordNumber } from "../registers.ts";
 import { dequeue, unready, wake } from "../scheduler.ts";
-import { TcbSlot, ThreadState, type Kernel, type Tcb } from "../state.ts";
+import { Tcb, TcbSlot, ThreadState, type Kernel } from "../state.ts";
 import { endDebugging, invokeDebug, movedPc } from "./debug.ts";
 import { breaksWx, countMapping } from "./frame.ts";
 import { IN_TCB } from "./mapping.ts";
@@ -19,15 +20,8 @@ import { PAGE, USER_TOP } from "./vspace.ts";
 
 export function createTcb(k: Kernel, id: number): void {
   const frame = k.freeFrames.pop() ?? k.framesUsed++;
-  const base = frame * Frame.WORDS * 2;
-  k.frames32.fill(0, base, base + Frame.WORDS * 2);
-  k.frames32[base + 2 * Frame.SPACE] = -1;
-  const t: Tcb = {
-    id, frame, base, slots: k.slots.allocate(TcbSlot.COUNT_BITS), state: ThreadState.Inactive, priority: 0, maxPriority: 0, hosted: false,
-    sc: 0, homeSc: 0, boundNotification: 0, buffer: -1, bufferAddress: 0, next: 0, prev: 0, queued: false, blockedOn: 0,
-    sendBadgeLo: 0, sendBadgeHi: 0, sendRights: 0, sendCall: false, ticket: 0, reply: 0, faultLabel: 0, faultWords: new Int32Array(8), faultLength: 0,
-    interrupted: false, vcpu: 0, steps: false, stepped: false, breakpoints: [], debts: [], label: "",
-  };
+  const t = new Tcb(k.frames32, frame, id, k.slots.allocate(TcbSlot.COUNT_BITS));
+  k.objects.words[id * OBJECT_WORDS] = frame;
   k.tcbs[id] = t;
   k.tcbOfFrame[frame] = t;
 }

@@ -57,6 +57,16 @@ unsigned char *Arguments::buffer(const char *name, u64 offset, u64 bytes) {
     return static_cast<unsigned char *>(data) + offset;
 }
 
+void *Arguments::array(const char *name, napi_typedarray_type wanted, size_t least, size_t &length) {
+    napi_typedarray_type type;
+    void *data = nullptr;
+    napi_value v = take();
+    if (!ok) return nullptr;
+    if (!v || napi_get_typedarray_info(env, v, &type, &length, &data, nullptr, nullptr) != napi_ok || type != wanted || length < least)
+        return refuse(name, (wanted == napi_uint8_array ? "a Uint8Array of at least " : "an Int32Array of at least ") + std::to_string(least)), nullptr;
+    return data;
+}
+
 bool exportFunction(napi_env env, napi_value object, const char *name, napi_callback callback, void *data) {
     napi_value f;
     return napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, data, &f) == napi_ok && napi_set_named_property(env, object, name, f) == napi_ok;

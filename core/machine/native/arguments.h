@@ -23,6 +23,7 @@ struct Arguments {
     u64 word(const char *name); /* a BigInt, taken modulo 2^64 */
     bool flag(const char *name);
     napi_value function(const char *name);
+    void *array(const char *name, napi_typedarray_type, size_t least, size_t &length); /* a typed array of that kind: its memory and length */
     unsigned char *buffer(const char *name, u64 offset, u64 bytes); /* that part of an ArrayBuffer, page-aligned */
 
     void refuse(const char *name, const std::string &expected);

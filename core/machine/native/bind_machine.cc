@@ -11,7 +11,7 @@ namespace {
 struct Bound {
     Machine machine;
     std::vector<std::unique_ptr<DeviceCallbacks>> callbacks;
-    napi_ref buffers[4] = {};
+    napi_ref buffers[4] = {}, tables[7] = {}; /* tables: keeps the kernel's arrays where they are */
     napi_env env = nullptr; /* from here on: during run() */
     napi_value kernel = nullptr, receiver = nullptr;
     napi_handle_scope scope = nullptr;
@@ -66,7 +66,31 @@ void close(Bound &b, Arguments &a) {
         if (napi_get_reference_value(a.env, ref, &buffer) == napi_ok && buffer) napi_detach_arraybuffer(a.env, buffer);
         napi_delete_reference(a.env, ref);
     }
+    for (napi_ref ref : b.tables)
+        if (ref) napi_delete_reference(a.env, ref);
     Machines::of(a.env).close(&b);
+}
+
+/* Also during run(), by the kernel: its tables have been copied to larger ones. */
+void share(Bound &b, Arguments &a) {
+    Tables t;
+    size_t rows[5] = {}, words = 0, ready = 0;
+    t.kind = static_cast<uint8_t *>(a.array("kind", napi_uint8_array, 1, rows[0]));
+    t.rights = static_cast<uint8_t *>(a.array("rights", napi_uint8_array, 1, rows[1]));
+    t.object = static_cast<int32_t *>(a.array("object", napi_int32_array, 1, rows[2]));
+    t.badgeLo = static_cast<int32_t *>(a.array("badgeLo", napi_int32_array, 1, rows[3]));
+    t.badgeHi = static_cast<int32_t *>(a.array("badgeHi", napi_int32_array, 1, rows[4]));
+    t.words = static_cast<int32_t *>(a.array("words", napi_int32_array, FastPath::OBJECT_WORDS, words));
+    t.ready = static_cast<uint32_t *>(a.array("ready", napi_int32_array, FastPath::READY_WORDS, ready));
+    for (size_t n : rows)
+        if (a.ok && n != rows[0]) a.refuse("the tables of capabilities", "of one length");
+    if (!a.ok) return;
+    for (size_t i = 0; i < 7; i++) {
+        if (b.tables[i]) napi_delete_reference(a.env, b.tables[i]);
+        napi_create_reference(a.env, a.values[i + 1], 1, &b.tables[i]);
+    }
+    t.slots = rows[0], t.objects = words / FastPath::OBJECT_WORDS;
+    b.machine.share(t);
 }
 
 void mapDevice(Bound &b, Arguments &a) {
@@ -103,11 +127,12 @@ int32_t enterKernel(void *host, u32 frame, u32 cause) {
 void run(Bound &b, Arguments &a) {
     const u64 frame = a.integer("frame", 0, b.machine.options.threads - 1.0);
     napi_value kernel = a.function("onTrap");
+    const bool fast = a.flag("fast");
     if (!idle(a, b.machine, "run()")) return;
     b.env = a.env, b.kernel = kernel, b.inScope = 0;
     napi_get_undefined(a.env, &b.receiver);
     napi_open_handle_scope(a.env, &b.scope);
-    const Failure failure = b.machine.run(static_cast<u32>(frame), enterKernel, &b);
+    const Failure failure = b.machine.run(static_cast<u32>(frame), enterKernel, &b, fast);
     napi_close_handle_scope(a.env, b.scope);
     a.check(failure);
 }
@@ -169,6 +194,7 @@ const Function FUNCTIONS[] = {
          const bool on = a.flag("on");
          if (a.ok) b.machine.setBreakpoint(static_cast<u32>(frame), static_cast<u32>(number), address, on);
      }},
+    {"share", share},
     {"run", run},
     {"clock", [](Bound &b, Arguments &a) { a.give(floor(b.machine.clock())); }},
     {"advanceClock", advanceClock},

@@ -239,6 +239,11 @@ void Machine::loadThread(Hart &hart, const Frame &f) {
 /* The kernel's answer to the trap of the current frame. */
 int32_t Machine::ask(u32 cause) {
     shared().traps++;
+    /* with a kick pending the kernel has something to look at first */
+    if (cause == 8 && mayBeFast && !shared().kick) {
+        const int32_t next = fast.tryCall(current);
+        if (next >= 0) return shared().fastCalls++, next;
+    }
     publish();
     int32_t answer = handler(handlerHost, current, cause);
     budget();
@@ -317,9 +322,9 @@ u64 Machine::afterStop(Hart &hart, uc_err error) {
     return storeThread(hart, pc, CAUSE_ENGINE, error), CAUSE_ENGINE;
 }
 
-Failure Machine::run(u32 first, TrapHandler trapHandler, void *host) {
+Failure Machine::run(u32 first, TrapHandler trapHandler, void *host, bool mayFast) {
     if (busy()) return "run() is not re-entrant";
-    handler = trapHandler, handlerHost = host, broken.clear();
+    handler = trapHandler, handlerHost = host, mayBeFast = mayFast, broken.clear();
     active = true;
     budget();
     for (bool going = choose(static_cast<int32_t>(first)); going;) {

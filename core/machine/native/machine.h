@@ -15,26 +15,28 @@
 #include <memory>
 #include <optional>
 #include "engine.h"
+#include "fastpath.h"
 
 namespace bailiwick {
 
 constexpr u64 RAM_BASE = 0x80000000;
 constexpr u32 MACHINE_CODE_BYTES = 16 << 20, GUEST_CODE_BYTES = 64 << 20;
 
-/* A thread's registers, shared with JavaScript: u64[72]. */
+/* A thread's registers and the kernel's record of it, shared with JavaScript: u64[88]. */
 struct Frame {
     u64 pc, x[31], f[32], fcsr, space, cause, tval, debug, spare[3];
+    int32_t kernel[32];
 };
 /* Frame::debug. PASS: the instruction at pc is executed even if a breakpoint stands there. */
 constexpr u64 DEBUG_STEP = 1, DEBUG_BREAK = 2, DEBUG_PASS = 4;
 constexpr u32 BREAKPOINTS = 16; /* of a thread */
-static_assert(sizeof(Frame) == 576 && offsetof(Frame, f) == 32 * 8 && offsetof(Frame, fcsr) == 64 * 8);
+static_assert(sizeof(Frame) == 704 && offsetof(Frame, f) == 32 * 8 && offsetof(Frame, fcsr) == 64 * 8);
 
 constexpr u64 CAUSE_PREEMPTED = 64, CAUSE_ENGINE = 65, CAUSE_STEPPED = 66, CAUSE_BREAKPOINT = 67;
 
 /* Words shared with JavaScript: float64 at 0, the kick at byte 256. */
 struct Control {
-    double deadline, stoppedAt, blocks, engines, rebinds, traps, spare[26];
+    double deadline, stoppedAt, blocks, engines, rebinds, traps, fastCalls, spare[25];
     int32_t kick, spareWords[63];
 };
 static_assert(offsetof(Control, kick) == 256 && sizeof(Control) == 512);
@@ -101,9 +103,11 @@ struct Machine {
     void flushSpace(u32 space);
     void invalidate(u64 physical, u64 bytes);
     Failure mapDevice(const Device &);
+    /* The kernel's tables: from now on run() may carry out plain calls (fastpath.h). */
+    void share(const Tables &tables) { fast.share(tables, &frame(0), options.threads); }
     void setBreakpoint(u32 frame, u32 number, u64 address, bool on);
-    /* Empty when the kernel left (or threw: then the host knows). */
-    Failure run(u32 frame, TrapHandler, void *host);
+    /* fast: plain calls are carried out here (fastpath.h), once tables are shared. Empty when the kernel left (or threw: then the host knows). */
+    Failure run(u32 frame, TrapHandler, void *host, bool fast = false);
 
     /* Time in ticks of 100 ns, whole. */
     double clock() const;
@@ -132,10 +136,11 @@ struct Machine {
     }
 
 private:
+    FastPath fast;
     int64_t left = 0;
     u64 granted = 0, ticket = 0;
     double idle = 0, started = 0;
-    bool active = false;
+    bool active = false, mayBeFast = false;
     TrapHandler handler = nullptr;
     void *handlerHost = nullptr;
     u32 current = 0, next = 0;

@@ -6,7 +6,7 @@ import { install } from "../../../core/kernel/capabilities.ts";
 import { checkInvariants } from "../../../core/kernel/invariants.ts";
 import { createIoSpace } from "../../../core/kernel/objects/iospace.ts";
 import { Pte, setPte, walk } from "../../../core/kernel/objects/vspace.ts";
-import { ThreadState, type Kernel, type SchedContext } from "../../../core/kernel/state.ts";
+import { Endpoint, ThreadState, type Kernel, type SchedContext } from "../../../core/kernel/state.ts";
 import { DONE, KernelBed, retypeWord, Slot, slotWord } from "../../support/kernel-bed.ts";
 import type { Program } from "../../support/testbed.ts";
 
@@ -95,7 +95,7 @@ breaks("CAP-1",
 breaks("OBJ-1",
   ["an object lives that nothing names", () => void k.objects.create(Kind.Endpoint, 0, 5, 0)],
   ["an object has no state", () => (k.schedContexts[bed.object(a.rows.sc)] = undefined)],
-  ["a dead one has state", () => (k.endpoints[5000] = { id: 5000, head: 0, tail: 0, waiting: 0 })],
+  ["a dead one has state", () => (k.endpoints[5000] = new Endpoint(k.objects, 5000))],
   ["an Untyped miscounts what was made from it", () => k.objects.children[id(UNTYPED)]!--]);
 breaks("OBJ-2",
   ["two objects overlap", () => (k.objects.base[id(INNER)] = k.objects.base[id(INNER + 1)]!)],
@@ -147,7 +147,7 @@ breaks("SCHED-2",
     k.schedContexts[c.tcb.sc]!.tcb = 0;
     c.tcb.sc = 0;
   }],
-  ["a loan is not among the loans", () => (k.schedContexts[b.tcb.sc]!.loans.length = 0)],
+  ["a loan is not among the loans", () => k.schedContexts[b.tcb.sc]!.cutLoans(0)],
   ["a binding is one-sided", () => (k.schedContexts[c.tcb.homeSc]!.home = 0)],
   ["a loan is in another place", () => k.replies.find((r) => r !== undefined && r.donated !== 0)!.place++]);
 breaks("TIME-1", ["time is lost", () => (sc(c).budget = 50_000)]);
