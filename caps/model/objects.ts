@@ -33,7 +33,7 @@ export class ObjectTable {
   /** Ids 1..count-1 have been used; 0 means none. */
   count = 1;
   /** The id that was freed last, 0 for none. */
-  #free = 0;
+  free = 0;
   /** Called when the columns are other arrays than before. */
   onGrow = (): void => {};
 
@@ -52,8 +52,8 @@ export class ObjectTable {
   }
 
   create(kind: KindT, base: number, bits: number, parent: number): number {
-    const id = this.#free === 0 ? this.count++ : this.#free;
-    if (id === this.#free) this.#free = this.parent[id]!;
+    const id = this.free === 0 ? this.count++ : this.free;
+    if (id === this.free) this.free = this.parent[id]!;
     if (id >= this.kind.length) this.#grow();
     this.kind[id] = kind;
     this.base[id] = base;
@@ -76,10 +76,17 @@ export class ObjectTable {
   destroy(id: number): number {
     const parent = this.parent[id]!;
     this.kind[id] = Kind.Null;
-    this.parent[id] = this.#free;
-    this.#free = id;
+    this.parent[id] = this.free;
+    this.free = id;
     if (parent === 0) return 0;
     return --this.children[parent]! === 0 && this.refs[parent] === 0 ? parent : 0;
+  }
+
+  /** Room for what was saved: the ids up to `count` have been used. The columns are the caller's. */
+  restore(count: number, free: number): void {
+    while (this.kind.length < count) this.#grow();
+    this.count = count;
+    this.free = free;
   }
 
   size(id: number): number {

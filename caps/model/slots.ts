@@ -24,7 +24,7 @@ export class SlotTable {
   prev: Int32Array;
   #end = 1;
   /** Freed runs by log2 of their length. */
-  readonly #free: number[][] = [];
+  readonly free: (number[] | undefined)[] = [];
   /** A row that is in no CNode and empty between calls: room to let two capabilities change places. */
   readonly spare: number;
   /** Called when the columns are other arrays than before. */
@@ -47,7 +47,7 @@ export class SlotTable {
 
   /** A run of 2^bits empty rows; its first row. The caller has paid for it in Untyped memory (32 bytes a row). */
   allocate(bits: number): number {
-    const reused = this.#free[bits]?.pop();
+    const reused = this.free[bits]?.pop();
     if (reused !== undefined) return reused;
     const first = this.#end;
     this.#end += 2 ** bits;
@@ -57,7 +57,14 @@ export class SlotTable {
 
   /** Gives back a run whose rows are all empty. */
   release(first: number, bits: number): void {
-    (this.#free[bits] ??= []).push(first);
+    (this.free[bits] ??= []).push(first);
+  }
+
+  /** Room for what was saved: rows up to `end`, and the runs that are free. The columns are the caller's. */
+  restore(end: number, free: readonly (readonly number[] | null)[]): void {
+    this.#end = end;
+    while (this.#end > this.kind.length) this.#grow();
+    free.forEach((runs, bits) => void (runs !== null && (this.free[bits] = [...runs])));
   }
 
   isEmpty(slot: number): boolean {

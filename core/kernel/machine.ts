@@ -32,7 +32,8 @@ export interface VcpuPort {
   record(vcpu: number): number;
   readonly words: Int32Array;
   readonly floats: Float64Array;
-  create(): number;
+  /** The number of a new one: a free one, or `at`, which is. */
+  create(at?: number): number;
   destroy(vcpu: number): void;
   mapRam(vcpu: number, guestPhysical: number, physical: number, bytes: number): void;
   unmapRam(vcpu: number, guestPhysical: number, bytes: number): void;
@@ -40,6 +41,8 @@ export interface VcpuPort {
   /** Copies all registers from the engine to the record, or back. */
   readRegisters(vcpu: number): void;
   writeRegisters(vcpu: number): void;
+  /** A new VCPU goes on from its record, which was another's whose registers had been read, also in the middle of an exit. */
+  restore(vcpu: number): void;
 }
 
 /** Word numbers of the exit record, in 64-bit words. */
@@ -57,6 +60,17 @@ export const VcpuRecord = {
   A1: 11,
   REGISTERS: 20,
 } as const;
+
+/** What a machine remembers, beside memory, guests and what the kernel told it: plain data. */
+export interface MachineState {
+  /** The clock, in ticks, and the blocks that were executed. */
+  readonly ticks: number;
+  readonly blocks: number;
+  /** Whether it would have preempted the next thread at once. */
+  readonly kick: number;
+  /** Interrupt lines, a bit each: high; by edge; latched edges; masked. */
+  readonly lines: readonly [level: number, edge: number, latched: number, masked: number];
+}
 
 /** Tables of the kernel's in which a machine may look; their layout: caps/model/slots.ts, records.ts and state.ts. */
 export interface SharedTables {
@@ -108,6 +122,10 @@ export interface Machine {
     lastError(frame: number): string;
   };
   readonly vcpu: VcpuPort;
+
+  /** What it remembers now, between two runs; a machine that has not run goes on from it. */
+  state(): MachineState;
+  restore(state: MachineState): void;
 
   /** Ticks of 100 ns since power-on. */
   clock(): number;

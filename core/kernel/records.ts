@@ -196,7 +196,7 @@ export class SchedContext extends Words {
   wordHi = 0;
   /** When it is used up: it has time again at that time. */
   releaseAt = 0;
-  readonly #farLoans: number[] = [];
+  readonly farLoans: number[] = [];
 
   /** The thread that runs on it now, and the one it is bound to. */
   get tcb(): number { return this.words[this.at]!; }
@@ -209,11 +209,11 @@ export class SchedContext extends Words {
   get loans(): number { return this.words[this.at + 3]!; }
 
   loan(place: number): number {
-    return place < NEAR_LOANS ? this.words[this.at + 4 + place]! : this.#farLoans[place - NEAR_LOANS]!;
+    return place < NEAR_LOANS ? this.words[this.at + 4 + place]! : this.farLoans[place - NEAR_LOANS]!;
   }
   setLoan(place: number, reply: number): void {
     if (place < NEAR_LOANS) this.words[this.at + 4 + place] = reply;
-    else this.#farLoans[place - NEAR_LOANS] = reply;
+    else this.farLoans[place - NEAR_LOANS] = reply;
   }
   pushLoan(reply: number): void {
     const place = this.loans;
@@ -224,7 +224,7 @@ export class SchedContext extends Words {
   cutLoans(count: number): void {
     const { loans } = this;
     for (let place = count; place < loans && place < NEAR_LOANS; place++) this.words[this.at + 4 + place] = 0;
-    if (loans > NEAR_LOANS) this.#farLoans.length = Math.max(0, count - NEAR_LOANS);
+    if (loans > NEAR_LOANS) this.farLoans.length = Math.max(0, count - NEAR_LOANS);
     this.words[this.at + 3] = count;
   }
 }

@@ -18,6 +18,16 @@ export class IrqChip {
     this.#onPending = callback;
   }
 
+  get state(): readonly [level: number, edge: number, latched: number, masked: number] {
+    return [this.#level, this.#edge, this.#latched, this.#masked];
+  }
+  set state([level, edge, latched, masked]) {
+    this.#level = level;
+    this.#edge = edge;
+    this.#latched = latched;
+    this.#masked = masked;
+  }
+
   /** Whether a line that is not masked is high. */
   get pending(): boolean {
     return (this.#due & ~this.#masked) !== 0;

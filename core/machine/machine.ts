@@ -11,7 +11,7 @@ import { BOARD_DEVICES, RAM_BASE, type BoardDeviceName } from "./board.ts";
 import { createHostedEngine, type HostedEngine } from "./hosted.ts";
 import { Iommu, type IommuFault } from "./iommu.ts";
 import { IrqChip } from "./irqchip.ts";
-import { CONTROL_KICK, createMachine, VCPU_RECORD_BYTES, type NativeMachine } from "./unicorn.ts";
+import { CONTROL, CONTROL_KICK, createMachine, VCPU_RECORD_BYTES, type NativeMachine } from "./unicorn.ts";
 
 const PAGE = 4096;
 /** Engines for machine programs: hardware contexts, opened when first needed. */
@@ -119,6 +119,12 @@ export function openMachine(options: MachineOptions): BoardMachine {
       lastError: (frame) => engine().lastError(frame),
     },
     vcpu: vcpuPort(native, shared),
+    state: () => ({ ticks: native.clock(), blocks: control[CONTROL.blocks]!, kick: kick[CONTROL_KICK]!, lines: irq.state }),
+    restore(state) {
+      native.setClock(state.ticks, state.blocks);
+      kick[CONTROL_KICK] = state.kick;
+      irq.state = state.lines;
+    },
     clock: native.clock,
     setDeadline: (ticks) => void (control[0] = ticks),
     stranded: options.onStranded,
@@ -226,7 +232,7 @@ function vcpuPort(native: NativeMachine, shared: Uint8Array): VcpuPort {
     floats: new Float64Array(native.vcpus),
     record: (vcpu) => (vcpu * VCPU_RECORD_BYTES) / 4,
     run: native.runVcpu,
-    create: native.createVcpu,
+    create: (at = -1) => native.createVcpu(at),
     destroy: native.destroyVcpu,
     mapRam(vcpu, guestPhysical, physical, bytes) {
       pages(physical, bytes, 1);
@@ -238,6 +244,7 @@ function vcpuPort(native: NativeMachine, shared: Uint8Array): VcpuPort {
     mapDevice: native.mapVcpuDevice,
     readRegisters: native.readVcpu,
     writeRegisters: native.writeVcpu,
+    restore: native.restoreVcpu,
   };
 }
 

@@ -187,9 +187,12 @@ export interface NativeMachine {
   run(frame: number, onTrap: (frame: number, cause: number) => number, fast?: boolean): void;
   /** Ticks of 100 ns since creation. */
   clock(): number;
+  /** Before the first run: the clock of a machine that was saved. */
+  setClock(ticks: number, blocks: number): void;
   /** Lets idle time pass. Clock "blocks" only; ticks is a non-negative integer. */
   advanceClock(ticks: number): void;
-  createVcpu(): number;
+  /** -1: any number that is free. */
+  createVcpu(at?: number): number;
   destroyVcpu(vcpu: number): void;
   /**
    * Shows machine RAM (by its offset in `ram`) at a guest-physical address. Whole pages that overlap nothing. Frames mapped
@@ -205,6 +208,8 @@ export interface NativeMachine {
   runVcpu(vcpu: number): number;
   readVcpu(vcpu: number): void;
   writeVcpu(vcpu: number): void;
+  /** A VCPU that has not run takes its record's registers, and goes on in the middle of the exit that the record tells of. */
+  restoreVcpu(vcpu: number): void;
   /** Frees everything and detaches the buffers. Not while running. */
   close(): void;
 }
@@ -271,8 +276,9 @@ interface Addon {
   share(machine: number, kind: Uint8Array, rights: Uint8Array, object: Int32Array, badgeLo: Int32Array, badgeHi: Int32Array, words: Int32Array, ready: Int32Array): void;
   run(machine: number, frame: number, onTrap: (frame: number, cause: number) => number, fast: boolean): void;
   clock(machine: number): number;
+  setClock(machine: number, ticks: number, blocks: number): void;
   advanceClock(machine: number, ticks: number): void;
-  createVcpu(machine: number): number;
+  createVcpu(machine: number, at: number): number;
   destroyVcpu(machine: number, vcpu: number): void;
   mapVcpuRam(machine: number, vcpu: number, guestPhys: number, ramOffset: number, bytes: number): void;
   unmapVcpuRam(machine: number, vcpu: number, guestPhys: number, bytes: number): void;
@@ -281,6 +287,7 @@ interface Addon {
   runVcpu(machine: number, vcpu: number): number;
   readVcpu(machine: number, vcpu: number): void;
   writeVcpu(machine: number, vcpu: number): void;
+  restoreVcpu(machine: number, vcpu: number): void;
 }
 
 /** The addon could not be loaded; the message lists what to do. */
@@ -383,7 +390,8 @@ export function createMachine(options: MachineOptions): NativeMachine {
     run: (frame, onTrap, fast = false) => native.run(m, frame, onTrap, fast),
     clock: () => native.clock(m),
     advanceClock: (ticks) => native.advanceClock(m, ticks),
-    createVcpu: () => native.createVcpu(m),
+    setClock: (ticks, blocks) => native.setClock(m, ticks, blocks),
+    createVcpu: (at = -1) => native.createVcpu(m, at),
     destroyVcpu: (vcpu) => native.destroyVcpu(m, vcpu),
     mapVcpuRam: (vcpu, guestPhys, ramOffset, bytes) => native.mapVcpuRam(m, vcpu, guestPhys, ramOffset, bytes),
     unmapVcpuRam: (vcpu, guestPhys, bytes) => native.unmapVcpuRam(m, vcpu, guestPhys, bytes),
@@ -392,6 +400,7 @@ export function createMachine(options: MachineOptions): NativeMachine {
     runVcpu: (vcpu) => native.runVcpu(m, vcpu),
     readVcpu: (vcpu) => native.readVcpu(m, vcpu),
     writeVcpu: (vcpu) => native.writeVcpu(m, vcpu),
+    restoreVcpu: (vcpu) => native.restoreVcpu(m, vcpu),
     close: () => native.machineClose(m),
   };
 }

@@ -1,7 +1,7 @@
 // A machine without an engine, for tests of the kernel: RAM and trap frames as buffers, a clock that the test moves, and
 // threads and guests that are played by functions of the test. Interrupt lines and the IOMMU are the real ones.
 import { Frame } from "../../caps/abi/message.ts";
-import { Cause, type Machine, VcpuRecord, type VcpuPort } from "../../core/kernel/machine.ts";
+import { Cause, type Machine, type MachineState, VcpuRecord, type VcpuPort } from "../../core/kernel/machine.ts";
 import { Iommu } from "../../core/machine/iommu.ts";
 import { IrqChip } from "../../core/machine/irqchip.ts";
 
@@ -91,6 +91,13 @@ export class FakeMachine implements Machine {
   stranded(thread: string, fault: string): void {
     this.log.push(`stranded(${thread}: ${fault})`);
   }
+  state(): MachineState {
+    return { ticks: this.now, blocks: 0, kick: 0, lines: this.irq.state };
+  }
+  restore({ ticks, lines }: MachineState): void {
+    this.now = ticks;
+    this.irq.state = lines;
+  }
   clock(): number {
     return this.now;
   }
@@ -117,7 +124,7 @@ export class FakeMachine implements Machine {
   #vcpuPort(): VcpuPort {
     const buffer = new ArrayBuffer(this.maxVcpus * RECORD_BYTES);
     const words = new Int32Array(buffer), floats = new Float64Array(buffer);
-    const free = Array.from({ length: this.maxVcpus }, (_, i) => this.maxVcpus - 1 - i);
+    const free = new Set(Array.from({ length: this.maxVcpus }, (_, i) => i));
     const note = (name: string, ...what: unknown[]): void => void this.log.push(`vcpu.${name}(${what.join(",")})`);
     const record = (vcpu: number): number => (vcpu * RECORD_BYTES) / 4;
     return {
@@ -128,9 +135,9 @@ export class FakeMachine implements Machine {
         this.#spin(`guest ${vcpu}`);
         return 4;
       },
-      create: () => {
-        const vcpu = free.pop();
-        if (vcpu === undefined) throw new Error("the kernel made more VCPUs than the machine has");
+      create: (at) => {
+        const vcpu = at ?? Math.min(...free);
+        if (!free.delete(vcpu)) throw new Error("the kernel made more VCPUs than the machine has");
         words.fill(0, record(vcpu), record(vcpu) + RECORD_BYTES / 4);
         floats[(record(vcpu) >> 1) + VcpuRecord.TIMECMP] = Infinity;
         note("create", vcpu);
@@ -139,13 +146,14 @@ export class FakeMachine implements Machine {
       destroy: (vcpu) => {
         note("destroy", vcpu);
         this.guests.delete(vcpu);
-        free.push(vcpu);
+        free.add(vcpu);
       },
       mapRam: (...a) => note("mapRam", ...a),
       unmapRam: (...a) => note("unmapRam", ...a),
       mapDevice: (...a) => note("mapDevice", ...a),
       readRegisters: (...a) => note("readRegisters", ...a),
       writeRegisters: (...a) => note("writeRegisters", ...a),
+      restore: (...a) => note("restore", ...a),
     };
   }
 }

@@ -14,11 +14,11 @@ bool Arguments::check(const Failure &failure) {
     return failure.empty();
 }
 
-u64 Arguments::integer(const char *name, double least, double most) {
+double Arguments::number(const char *name, double least, double most) {
     double value = 0;
     napi_value v = take();
     if (!ok) return 0;
-    if (v && napi_get_value_double(env, v, &value) == napi_ok && value >= least && value <= most && value == floor(value)) return static_cast<u64>(value);
+    if (v && napi_get_value_double(env, v, &value) == napi_ok && value >= least && value <= most && value == floor(value)) return value;
     refuse(name, "an integer from " + std::to_string(static_cast<long long>(least)) + " to " + std::to_string(static_cast<long long>(most)));
     return 0;
 }

@@ -19,7 +19,8 @@ struct Arguments {
     napi_value result = nullptr;
 
     Arguments(napi_env e, napi_callback_info info) : env(e) { napi_get_cb_info(env, info, &count, values, nullptr, &data); }
-    u64 integer(const char *name, double least, double most);
+    double number(const char *name, double least, double most); /* an integer */
+    u64 integer(const char *name, double least, double most) { return static_cast<u64>(number(name, least, most)); }
     u64 word(const char *name); /* a BigInt, taken modulo 2^64 */
     bool flag(const char *name);
     napi_value function(const char *name);

@@ -139,7 +139,9 @@ void run(Bound &b, Arguments &a) {
 
 void createVcpu(Bound &b, Arguments &a) {
     Machine &m = b.machine;
-    for (size_t i = 0; i < m.vcpus.size(); i++) {
+    const double at = a.number("at", -1, m.options.vcpus - 1.0);
+    if (!a.ok) return;
+    for (size_t i = at < 0 ? 0 : static_cast<size_t>(at); i < (at < 0 ? m.vcpus.size() : static_cast<size_t>(at) + 1); i++) {
         if (m.vcpus[i]) continue;
         auto vcpu = std::make_unique<Vcpu>(m, reinterpret_cast<Record *>(m.records->bytes + i * Vcpu::RECORD_BYTES));
         if (!a.check(vcpu->open())) return;
@@ -197,6 +199,10 @@ const Function FUNCTIONS[] = {
     {"share", share},
     {"run", run},
     {"clock", [](Bound &b, Arguments &a) { a.give(floor(b.machine.clock())); }},
+    {"setClock", [](Bound &b, Arguments &a) {
+         const u64 ticks = a.integer("ticks", 0, MAX_SAFE), blocks = a.integer("blocks", 0, MAX_SAFE);
+         if (idle(a, b.machine, "setClock()")) b.machine.setClock(static_cast<double>(ticks), blocks);
+     }},
     {"advanceClock", advanceClock},
     {"createVcpu", createVcpu},
     {"destroyVcpu", [](Bound &b, Arguments &a) {
@@ -213,6 +219,7 @@ const Function FUNCTIONS[] = {
      }},
     {"readVcpu", registers<&Vcpu::readRegisters>},
     {"writeVcpu", registers<&Vcpu::writeRegisters>},
+    {"restoreVcpu", registers<&Vcpu::restore>},
 };
 
 napi_value dispatch(napi_env env, napi_callback_info info) {

@@ -65,6 +65,13 @@ double Machine::clock() const {
     return options.blockClock ? static_cast<double>(blocksRun() / BLOCKS_PER_TICK) + idle : hostTicks() - started;
 }
 
+void Machine::setClock(double ticks, u64 blocks) {
+    left = 0, granted = blocks;
+    if (options.blockClock) idle = ticks - static_cast<double>(blocks / BLOCKS_PER_TICK);
+    else started = hostTicks() - ticks;
+    publish();
+}
+
 double Machine::nextEvent() const {
     double event = shared().deadline;
     if (guest && guest->timerDue() < event) event = guest->timerDue();

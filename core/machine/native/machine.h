@@ -112,6 +112,7 @@ struct Machine {
     /* Time in ticks of 100 ns, whole. */
     double clock() const;
     void advance(double ticks) { idle += ticks; }
+    void setClock(double ticks, u64 blocks); /* as if so many blocks had run */
 
     /* The block budget: how many blocks may run before look() is due. */
     static void onBlock(uc_engine *uc, u64, u32, void *user) {

@@ -319,7 +319,22 @@ Failure Vcpu::writeRegisters() {
     engine.writeCsr(UC_RISCV_REG_SCOUNTEREN, record.scounteren & 7);
     raise((engine.get(l.mip) & LINES & ~SSIP) | (record.sip & SSIP));
     engine.flushTlb();
-    pending = Pending::None;
+    pending = Pending::None, record.reason = 0; /* nothing is left to complete */
+    return {};
+}
+
+Failure Vcpu::restore() {
+    const auto reason = static_cast<Exit>(record.reason);
+    if (Failure f = applyWindows(); !f.empty()) return f;
+    if (Failure f = writeRegisters(); !f.empty()) return f;
+    raise((engine.get(Engine::layout().mip) & LINES) | (record.sip & LINES));
+    record.reason = static_cast<u64>(reason);
+    if (reason == Exit::Sbi) pending = Pending::Sbi;
+    if (reason != Exit::Mmio) return {};
+    const u32 instruction = instructionAt(record.satp, record.pc, [this](u64 at, u64 bytes) { return memoryAt(at, bytes); });
+    pendingAccess = decodeAccess(instruction, [this](unsigned i) { return engine.x(i); });
+    if (pendingAccess.size == 0) return "the record tells of an access to a device, and at its pc there is none";
+    pending = Pending::Mmio;
     return {};
 }
 

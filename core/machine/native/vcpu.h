@@ -44,6 +44,7 @@ public:
     u64 reason() const { return record.reason; }
     Failure readRegisters();
     Failure writeRegisters();
+    Failure restore(); /* a VCPU that has not run goes on from its record, also in the middle of an exit */
 
     /* Machine time at which STIP has to rise; infinity when it is up already or not armed. */
     double timerDue() const;
