@@ -4,7 +4,7 @@
 // VCPU-1  A VCPU and the thread inside VCPURun name each other.
 // Source: the shape of seL4's VCPU and Linux's KVM_RUN; the guest sees RISC-V Privileged 1.12 below supervisor mode's SBI.
 import { infoLength, toInfo } from "../../../caps/abi/message.ts";
-import { Exit, Invocation, Kind, Right } from "../../../caps/abi/numbers.ts";
+import { Exit, Invocation, Kind, Right, VcpuRegister } from "../../../caps/abi/numbers.ts";
 import { capArgument } from "../arguments.ts";
 import { VcpuRecord, VcpuStop } from "../machine.ts";
 import { BLOCKED, DELETE_FIRST, ILLEGAL, invalidArgument, invalidCapability, misaligned, missingRight, outOfRange, refuse, TRUNCATED, type Outcome } from "../outcome.ts";
@@ -236,10 +236,26 @@ function readRegisters(k: Kernel, t: Tcb, v: Vcpu): Outcome {
   return count;
 }
 
+/** pc and sepc are even; satp is bare or has tables of three, four or five levels; the guest is in user or supervisor mode. */
+function mayHold(register: number, lo: number, hi: number): boolean {
+  switch (register) {
+    case VcpuRegister.pc:
+    case VcpuRegister.sepc:
+      return (lo & 1) === 0;
+    case VcpuRegister.satp:
+      return hi >>> 28 === 0 || (hi >>> 28 >= 8 && hi >>> 28 <= 10);
+    case VcpuRegister.priv:
+      return hi === 0 && (lo === 0 || lo === 1);
+    default:
+      return true;
+  }
+}
+
 function writeRegisters(k: Kernel, t: Tcb, v: Vcpu, words: number): Outcome {
   const first = wordLo(k, t, 0) >>> 0, count = words - 1;
   if (first >= REGISTERS || count < 1 || first + count > REGISTERS) return outOfRange(0, 0, REGISTERS - 1);
   if (v.tcb !== 0) return ILLEGAL;
+  for (let i = 0; i < count; i++) if (!mayHold(first + i, wordLo(k, t, 1 + i), wordHi(k, t, 1 + i))) return invalidArgument(1 + i);
   k.machine.vcpu.readRegisters(v.index);
   const at = k.machine.vcpu.record(v.index) + 2 * VcpuRecord.REGISTERS;
   for (let i = 0; i < count; i++) {

@@ -291,7 +291,14 @@ describe("VCPU-REGISTERS", () => {
     refuses(bed, vmm, [V, I.VCPUWriteRegisters], ErrorCode.TruncatedMessage);
     refuses(bed, vmm, [V, I.VCPUReadRegisters], ErrorCode.TruncatedMessage);
   });
-  test("003 the guest's time is the machine's and its offset", () => {
+  test("003 a value that the register cannot hold is refused, with the word that has it, and nothing is written", () => {
+    const R = VcpuRegister;
+    for (const [first, value] of [[R.pc, 0x8000_0001], [R.sepc, 7], [R.satp, 1n << 60n], [R.satp, 11n << 60n], [R.priv, 2], [R.priv, 3], [R.priv, 2n ** 32n]] as const)
+      refuses(bed, vmm, [V, I.VCPUWriteRegisters, first, value], ErrorCode.InvalidArgument, 1);
+    refuses(bed, vmm, [V, I.VCPUWriteRegisters, R.satp, 8n << 60n, 2], ErrorCode.InvalidArgument, 2);
+    for (const mode of [0n, 8n, 9n, 10n]) expect(bed.call(vmm, V, I.VCPUWriteRegisters, R.satp, (mode << 60n) + 5n, 0)).toEqual(DONE);
+  });
+  test("004 the guest's time is the machine's and its offset", () => {
     bed.machine.now = 5000;
     expect(bed.call(vmm, V, I.VCPUGetTime)).toEqual(answered(0, [5000]));
   });
