@@ -5,14 +5,14 @@ import { join } from "node:path";
 import { defineConfig } from "tsup";
 import { bundleProgram } from "./servers/operator/bundle.ts";
 
-const BENCH = "test/bench/main.ts";
+const BENCH = "test/bench/main.ts", FUZZ = "test/fuzz/main.ts";
 
 export default defineConfig({
   entry: {
     index: "servers/operator/index.ts",
     sdk: "servers/operator/sdk.ts",
     cli: "servers/operator/cli.ts",
-    ...(existsSync(BENCH) ? { bench: BENCH } : {}),
+    ...(existsSync(BENCH) ? { bench: BENCH, fuzz: FUZZ } : {}),
   },
   format: "esm",
   target: "node20",

@@ -28,25 +28,58 @@ export interface Program {
 
 export class Testbed {
   readonly k: Kernel;
+  /** Who pays for what is made: the row of an Untyped, or 0: it is the boot's. */
+  payer = 0;
+  /** Rows for capabilities that nobody's CSpace holds, so that objects stay alive as the boot's do. */
+  readonly rows: { readonly first: number; readonly count: number; next: number };
   #next: number;
-  #boot: number;
 
-  /** @param rowBits log2 of how many objects it can make */
-  constructor(machine: Machine, rowBits = 16) {
-    this.k = new Kernel(machine);
-    this.#next = machine.ramBase;
-    // Rows for capabilities that nobody's CSpace holds, so that objects stay alive as the boot's do.
-    this.#boot = this.k.slots.allocate(rowBits);
+  /**
+   * @param rowBits log2 of how many objects it can make
+   * @param copy a kernel that was loaded from another testbed's, and that testbed
+   */
+  constructor(machine: Machine, rowBits = 16, copy?: { readonly kernel: Kernel; readonly of: Testbed }) {
+    this.k = copy?.kernel ?? new Kernel(machine);
+    this.#next = copy === undefined ? machine.ramBase : copy.of.#next;
+    if (copy !== undefined) this.payer = copy.of.payer;
+    this.rows = copy !== undefined ? { ...copy.of.rows } : { first: this.k.slots.allocate(rowBits), count: 2 ** rowBits, next: 0 };
   }
 
-  /** Makes an object of the boot and a capability to it in a row of the testbed's own; that row. */
+  #row(): number {
+    const { rows } = this;
+    for (let tried = 0; tried < rows.count; tried++) {
+      const row = rows.first + (rows.next++ % rows.count);
+      if (this.k.slots.isEmpty(row)) return row;
+    }
+    throw new RangeError("the testbed has too few rows");
+  }
+
+  /** Makes an object and a capability to it in a row of the testbed's own; that row. */
   make(kind: KindT, bits: number): number {
     const size = 2 ** bits;
+    if (this.payer !== 0) return this.#retype(kind, bits, size);
     const base = Math.ceil(this.#next / size) * size;
     this.#next = base + size;
     if (this.#next > this.k.machine.ramBase + this.k.machine.ram.byteLength) throw new RangeError("the testbed's machine has too little RAM");
-    const row = this.#boot++;
+    const row = this.#row();
     install(this.k, row, kind, createObject(this.k, kind, base, bits, 0), ALL_RIGHTS, 0);
+    return row;
+  }
+
+  /** As Retype would. */
+  #retype(kind: KindT, bits: number, size: number): number {
+    const o = this.k.objects, untyped = this.object(this.payer), row = this.#row();
+    const start = Math.ceil((o.children[untyped] === 0 ? 0 : o.watermark[untyped]!) / size) * size, base = o.base[untyped]! + start;
+    if (start + size > o.size(untyped)) throw new RangeError("the payer has too little memory");
+    if (kind === Kind.Frame || kind === Kind.PageTable || kind === Kind.VSpace) {
+      this.k.ram8.fill(0, base - this.k.machine.ramBase, base - this.k.machine.ramBase + size);
+      this.k.machine.invalidate(base, size);
+    }
+    const id = createObject(this.k, kind, base, bits, untyped);
+    if (kind === Kind.Untyped) o.clean[id] = size;
+    install(this.k, row, kind, id, ALL_RIGHTS, this.payer);
+    o.watermark[untyped] = start + size;
+    o.clean[untyped] = Math.max(o.clean[untyped]!, start + size);
     return row;
   }
 
