@@ -31,6 +31,8 @@ export interface BootOptions {
   readonly clock?: "host" | "blocks";
   /** Records what the kernel does and hands it over at each turn of the host; absent: nothing is recorded. */
   readonly onTrace?: (records: readonly TraceRecord[], lost: number) => void;
+  /** Called between two slices, when no thread runs: to look at the state, or to save it. */
+  readonly onTurn?: () => void;
   /** 32 bytes from which the machine's entropy device draws; absent: the host's randomness. */
   readonly seed?: Uint8Array;
 }
@@ -80,7 +82,7 @@ export async function boot(options: BootOptions): Promise<System> {
   }
 }
 
-function systemOf(k: Kernel, machine: BoardMachine, { clock, onTrace }: BootOptions): System {
+function systemOf(k: Kernel, machine: BoardMachine, { clock, onTrace, onTurn }: BootOptions): System {
   const deterministic = clock === "blocks";
   let stopped: string | undefined;
   let wakeUp = (): void => {};
@@ -117,6 +119,7 @@ function systemOf(k: Kernel, machine: BoardMachine, { clock, onTrace }: BootOpti
     while (stopped === undefined) {
       const pause = run(k, machine.clock() + SLICE);
       handOver();
+      onTurn?.();
       if (stopped !== undefined) break;
       if (pause === "slice") {
         await turn();

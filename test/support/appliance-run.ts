@@ -54,6 +54,8 @@ export interface RunOptions {
   /** A command for the appliance's only guest, or for `execGuest`. */
   readonly exec?: string;
   readonly execGuest?: string;
+  /** Called between two slices. */
+  readonly onTurn?: (system: System) => void;
   /** Called with each event as it comes. */
   readonly onEvent?: (event: Record<string, unknown>) => void;
   /** Called once the machine runs; the machine is stopped when it is done. `ended` waits for the appliance's own end. */
@@ -61,11 +63,13 @@ export interface RunOptions {
 }
 
 /** Runs the appliance in `folder` to its end, or to the limit (default 20 s). */
-export async function runAppliance(folder: string, { line = new Line(), limitMs = 20_000, deterministic = false, exec, execGuest, onEvent, during }: RunOptions = {}): Promise<Run> {
-  const { system: description, files } = await prepareAppliance(folder, exec === undefined ? {} : { exec: { command: exec, ...(execGuest === undefined ? {} : { guest: execGuest }) } });
+export async function runAppliance(folder: string, { line = new Line(), limitMs = 20_000, deterministic = false, exec, execGuest, onTurn, onEvent, during }: RunOptions = {}): Promise<Run> {
+  const { system: description, files } = await prepareAppliance(folder, exec === undefined ? { deterministic } : { deterministic, exec: { command: exec, ...(execGuest === undefined ? {} : { guest: execGuest }) } });
   const events: Record<string, unknown>[] = [];
   let status: number | undefined;
-  const system = await boot({
+  const system: System = await boot({
+    ...(onTurn === undefined ? {} : { onTurn: () => onTurn(system) }),
+    ...(deterministic ? { seed: new Uint8Array(32).fill(7) } : {}),
     ramBytes: description.memory,
     files,
     console: line,
