@@ -77,7 +77,7 @@ const MESSAGES: readonly (readonly [number: number, cap: Draw, reply: Draw])[] =
   [Syscall.Yield, of(0), of(0)],
 ];
 
-interface Entry {
+export interface Entry {
   act: number;
   number: Word;
   cap: Word;
@@ -86,7 +86,12 @@ interface Entry {
   reply: Word;
 }
 
-function draw(r: Random): Entry {
+/** What stands in the IPC buffer beside the words: capabilities to send, and where to receive some. */
+export const drawBuffer = (r: Random): { readonly caps: readonly Word[]; readonly window: readonly Word[] } =>
+  ({ caps: [anything(r), anything(r), endpoint(r)], window: [r.below(5), Own.CNODE, work(r), r.pick([32, 32, 32, 3])] });
+
+/** Something that a program may do next. */
+export function draw(r: Random): Entry {
   const idle = { number: 0, cap: 0, info: 0, words: [], reply: 0 };
   if (r.once(150)) return { ...idle, act: r.pick([Act.Load, Act.Store, Act.Store, Act.Jump]), number: address(r) };
   if (r.once(200)) return { ...idle, act: r.pick([Act.Ebreak, Act.Illegal]) };
@@ -114,8 +119,8 @@ function draw(r: Random): Entry {
 export function drawTable(r: Random): BigUint64Array {
   const out = new BigUint64Array(ENTRIES * ENTRY_WORDS);
   for (let n = 0; n < ENTRIES; n++) {
-    const e = draw(r), w = (i: number): Word => e.words[i] ?? 0;
-    const words: Word[] = [e.act, e.number, e.cap, e.info >>> 0, w(0), w(1), w(2), w(3), e.reply, w(4), w(5), w(6), anything(r), anything(r), endpoint(r), r.below(5), Own.CNODE, work(r), r.pick([32, 32, 32, 3])];
+    const e = draw(r), b = drawBuffer(r), w = (i: number): Word => e.words[i] ?? 0;
+    const words: Word[] = [e.act, e.number, e.cap, e.info >>> 0, w(0), w(1), w(2), w(3), e.reply, w(4), w(5), w(6), ...b.caps, ...b.window];
     words.forEach((word, i) => (out[n * ENTRY_WORDS + i] = BigInt.asUintN(64, BigInt(word))));
   }
   return out;

@@ -20,7 +20,7 @@ Exit status: 0 when nothing broke; 1 when an invariant or a victim did, or memor
 /** Growth of the host's memory after the first fifth of the run that is no leak. */
 const SLACK = 48 * 2 ** 20;
 
-function main(args: readonly string[]): number {
+async function main(args: readonly string[]): Promise<number> {
   const { values } = parseArgs({
     args: [...args],
     options: {
@@ -39,7 +39,7 @@ function main(args: readonly string[]): number {
   let stop = false;
   process.once("SIGINT", () => (stop = true));
   process.stderr.write(`fuzz: seed ${seed}\n`);
-  const result = attack({
+  const result = await attack({
     calls, seed, check, from, fast: !values["no-fast"],
     onProgress: ({ tally, epochs, seconds }) => {
       process.stderr.write(`fuzz: ${tally.calls} of ${calls} calls, ${epochs} epochs, ${Math.round(tally.calls / seconds)} calls/s\n`);
@@ -84,7 +84,7 @@ function report(r: Result): string {
 class UsageError extends Error {}
 
 try {
-  process.exitCode = main(process.argv.slice(2));
+  process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
   if (!(error instanceof UsageError) && !(error instanceof TypeError && "code" in error)) throw error;
   process.stderr.write(`fuzz: ${error.message}\n\n${HELP}\n`);

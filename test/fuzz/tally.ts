@@ -29,7 +29,7 @@ export class Tally {
   watch(machine: Machine): Machine {
     const run: Machine["run"] = (frame, trap, fast) =>
       machine.run(frame, (trapped, cause) => {
-        if (this.kernel === undefined || this.bystanders.has(trapped) || (cause !== Cause.Ecall && cause >= Cause.Preempted)) return trap(trapped, cause);
+        if (this.kernel === undefined || this.bystanders.has(trapped)) return trap(trapped, cause);
         return this.#count(this.kernel, trapped, cause, trap);
       }, fast);
     return Object.assign(Object.create(machine) as Machine, { run });
@@ -40,7 +40,7 @@ export class Tally {
     const number = f[at + 2 * Reg.a7]!, label = infoLabel(f[at + 2 * Reg.a1]!), slot = lookup(k, t, f[at + 2 * Reg.a0]!, f[at + 2 * Reg.a0 + 1]!);
     const message = slot >= 0 && k.slots.kind[slot] === Kind.Endpoint;
     if (cause === Cause.Ecall) this.calls++;
-    else this.exceptions++;
+    else if (cause < Cause.Preempted) this.exceptions++;
     const next = trap(frame, cause);
     this.mostThreads = Math.max(this.mostThreads, k.framesUsed - k.freeFrames.length - this.bystanders.size);
     if (k.tcbOfFrame[frame] !== t) {
