@@ -21,10 +21,11 @@ export const ThreadState = {
 } as const;
 export type ThreadState = (typeof ThreadState)[keyof typeof ThreadState];
 
-/** Words of a thread from Frame.KERNEL on. */
+/** 32-bit words of a thread, from the beginning of its trap frame. */
+const FIRST = 2 * Frame.KERNEL;
 const T = {
-  ID: 0, SLOTS: 1, STATE: 2, PRIORITY: 3, SC: 4, HOME_SC: 5, BOUND: 6, NEXT: 7, PREV: 8, BLOCKED_ON: 9, REPLY: 10, FAULT: 11, HOSTED: 12, STEPS: 13, STEPPED: 14,
-  FAULT_WORDS: 16,
+  ID: FIRST, SLOTS: FIRST + 1, STATE: FIRST + 2, PRIORITY: FIRST + 3, SC: FIRST + 4, HOME_SC: FIRST + 5, BOUND: FIRST + 6, NEXT: FIRST + 7, PREV: FIRST + 8, BLOCKED_ON: FIRST + 9, REPLY: FIRST + 10, FAULT: FIRST + 11, HOSTED: FIRST + 12, STEPS: FIRST + 13, STEPPED: FIRST + 14,
+  FAULT_WORDS: FIRST + 16,
 } as const;
 /** Words of a fault's message: pairs of halves. */
 const FAULT_HALVES = 8;
@@ -42,7 +43,6 @@ export class Tcb {
   /** First row of its own slots. */
   readonly slots: number;
   declare readonly words: Int32Array;
-  readonly at: number;
 
   maxPriority = 0;
   /** It is in the ready queue. */
@@ -72,47 +72,46 @@ export class Tcb {
     this.frame = frame;
     this.base = frame * Frame.WORDS * 2;
     this.slots = slots;
-    this.at = this.base + Frame.KERNEL * 2;
     hide(this, "words", frames);
     frames.fill(0, this.base, this.base + Frame.WORDS * 2);
     frames[this.base + 2 * Frame.SPACE] = -1;
-    frames[this.at + T.ID] = id;
-    frames[this.at + T.SLOTS] = slots;
+    frames[this.base + T.ID] = id;
+    frames[this.base + T.SLOTS] = slots;
   }
 
-  get state(): ThreadState { return this.words[this.at + T.STATE] as ThreadState; }
-  set state(value: ThreadState) { this.words[this.at + T.STATE] = value; }
-  get priority(): number { return this.words[this.at + T.PRIORITY]!; }
-  set priority(value: number) { this.words[this.at + T.PRIORITY] = value; }
+  get state(): ThreadState { return this.words[this.base + T.STATE] as ThreadState; }
+  set state(value: ThreadState) { this.words[this.base + T.STATE] = value; }
+  get priority(): number { return this.words[this.base + T.PRIORITY]!; }
+  set priority(value: number) { this.words[this.base + T.PRIORITY] = value; }
   /** SchedContext it runs on now, and its own; they differ while it works on a caller's time. */
-  get sc(): number { return this.words[this.at + T.SC]!; }
-  set sc(value: number) { this.words[this.at + T.SC] = value; }
-  get homeSc(): number { return this.words[this.at + T.HOME_SC]!; }
-  set homeSc(value: number) { this.words[this.at + T.HOME_SC] = value; }
-  get boundNotification(): number { return this.words[this.at + T.BOUND]!; }
-  set boundNotification(value: number) { this.words[this.at + T.BOUND] = value; }
+  get sc(): number { return this.words[this.base + T.SC]!; }
+  set sc(value: number) { this.words[this.base + T.SC] = value; }
+  get homeSc(): number { return this.words[this.base + T.HOME_SC]!; }
+  set homeSc(value: number) { this.words[this.base + T.HOME_SC] = value; }
+  get boundNotification(): number { return this.words[this.base + T.BOUND]!; }
+  set boundNotification(value: number) { this.words[this.base + T.BOUND] = value; }
   /** Links of the one queue it is in: an endpoint's, a notification's or the ready queue of its priority. */
-  get next(): number { return this.words[this.at + T.NEXT]!; }
-  set next(value: number) { this.words[this.at + T.NEXT] = value; }
-  get prev(): number { return this.words[this.at + T.PREV]!; }
-  set prev(value: number) { this.words[this.at + T.PREV] = value; }
+  get next(): number { return this.words[this.base + T.NEXT]!; }
+  set next(value: number) { this.words[this.base + T.NEXT] = value; }
+  get prev(): number { return this.words[this.base + T.PREV]!; }
+  set prev(value: number) { this.words[this.base + T.PREV] = value; }
   /** Endpoint or notification it waits on. */
-  get blockedOn(): number { return this.words[this.at + T.BLOCKED_ON]!; }
-  set blockedOn(value: number) { this.words[this.at + T.BLOCKED_ON] = value; }
+  get blockedOn(): number { return this.words[this.base + T.BLOCKED_ON]!; }
+  set blockedOn(value: number) { this.words[this.base + T.BLOCKED_ON] = value; }
   /** BlockedOnReceive: the reply object to fill, 0 for none. BlockedOnReply: the one that holds this thread. */
-  get reply(): number { return this.words[this.at + T.REPLY]!; }
-  set reply(value: number) { this.words[this.at + T.REPLY] = value; }
+  get reply(): number { return this.words[this.base + T.REPLY]!; }
+  set reply(value: number) { this.words[this.base + T.REPLY] = value; }
   /** Pending fault: label, 0 for none, and its words (pairs of halves). */
-  get faultLabel(): number { return this.words[this.at + T.FAULT]!; }
-  set faultLabel(value: number) { this.words[this.at + T.FAULT] = value; }
-  get faultWords(): Int32Array { return this.words.subarray(this.at + T.FAULT_WORDS, this.at + T.FAULT_WORDS + FAULT_HALVES); }
-  get hosted(): boolean { return this.words[this.at + T.HOSTED] === 1; }
-  set hosted(value: boolean) { this.words[this.at + T.HOSTED] = value ? 1 : 0; }
+  get faultLabel(): number { return this.words[this.base + T.FAULT]!; }
+  set faultLabel(value: number) { this.words[this.base + T.FAULT] = value; }
+  get faultWords(): Int32Array { return this.words.subarray(this.base + T.FAULT_WORDS, this.base + T.FAULT_WORDS + FAULT_HALVES); }
+  get hosted(): boolean { return this.words[this.base + T.HOSTED] === 1; }
+  set hosted(value: boolean) { this.words[this.base + T.HOSTED] = value ? 1 : 0; }
   /** It is debugged: it stops after each instruction; the system call that was its last one is still to be told. */
-  get steps(): boolean { return this.words[this.at + T.STEPS] === 1; }
-  set steps(value: boolean) { this.words[this.at + T.STEPS] = value ? 1 : 0; }
-  get stepped(): boolean { return this.words[this.at + T.STEPPED] === 1; }
-  set stepped(value: boolean) { this.words[this.at + T.STEPPED] = value ? 1 : 0; }
+  get steps(): boolean { return this.words[this.base + T.STEPS] === 1; }
+  set steps(value: boolean) { this.words[this.base + T.STEPS] = value ? 1 : 0; }
+  get stepped(): boolean { return this.words[this.base + T.STEPPED] === 1; }
+  set stepped(value: boolean) { this.words[this.base + T.STEPPED] = value ? 1 : 0; }
 }
 
 /** An object whose state is words of the object table's. */
