@@ -75,6 +75,8 @@ export const Frame = {
   TVAL: 67,
   /** DebugBit; 0 for threads that nobody debugs. */
   DEBUG: 68,
+  /** 0 as long as f0..f31 have never been anything but zero. Whoever writes into them sets it. */
+  FLOATS: 69,
   /** From here on the kernel's own record of the thread (core/kernel/records.ts). */
   KERNEL: 72,
 } as const;

@@ -27,6 +27,8 @@ export const FRAME = {
   tval: 67,
   /** DEBUG bits; written by JavaScript, but for `pass`, which the addon clears. */
   debug: 68,
+  /** 0 as long as f0..f31 have never been anything but zero; whoever writes into them sets it, as the addon does. */
+  floats: 69,
   /** From here on the kernel's own record of the thread; the addon looks at it only for the calls that it carries out itself (native/fastpath.h). */
   kernel: 72,
 } as const;

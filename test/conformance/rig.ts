@@ -87,6 +87,7 @@ export class Rig {
 
   set(frame: number, word: number, value: bigint | number): void {
     this.frames[frame * (FRAME_BYTES / 8) + word] = BigInt(value);
+    if (word >= FRAME.f && word < FRAME.f + 32) this.frames[frame * (FRAME_BYTES / 8) + FRAME.floats] = 1n;
   }
 
   thread(frame: number, space: number, pc: number): void {

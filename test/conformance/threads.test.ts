@@ -188,6 +188,28 @@ describe("switch", () => {
     });
   });
 
+  it("shows a thread that never used floating point zeros, whoever used the registers before it, and the user its own values", () => {
+    withRig((rig) => {
+      const root = rig.space(0);
+      const user = rig.program(root, TEXT, "fcvt.d.l fa0, a1\n 1: ecall\n fmv.x.d a0, fa0\n j 1b");
+      const reader = rig.program(root, TEXT + PAGE, "1: ecall\n fmv.x.d a0, fa0\n fmv.x.d a2, ft11\n j 1b");
+      expect(user.bytes.length + reader.bytes.length).toBeLessThan(PAGE);
+      rig.thread(0, 0, TEXT);
+      rig.set(0, FRAME.x + 11, 3);
+      rig.thread(1, 0, TEXT + PAGE);
+      rig.thread(2, 0, TEXT + PAGE);
+      const three = new BigUint64Array(new Float64Array([3]).buffer)[0]!;
+      const order = [1, 2, 0, 1, 2, 0, 0, 2, 1, 1, 0, 2, 0];
+      let turn = 0;
+      rig.machine.run(order[0]!, (frame) => {
+        const first = order.indexOf(frame) === turn;
+        if (!first) expect([rig.get(frame, FRAME.x + 10), rig.get(frame, FRAME.floats)], `turn ${turn}, thread ${frame}`).toEqual(frame === 0 ? [three, 1n] : [0n, 0n]);
+        return order[++turn] ?? -1;
+      });
+      expect(turn).toBe(order.length);
+    });
+  });
+
   it("breaks a reservation: sc fails after a call between lr and sc", () => {
     withRig((rig) => {
       const root = rig.space(0);

@@ -216,6 +216,7 @@ function writeRegisters(k: Kernel, caller: Tcb, t: Tcb, words: number): Outcome 
     k.frames32[t.base + 2 * (first + i)] = wordLo(k, caller, 1 + i);
     k.frames32[t.base + 2 * (first + i) + 1] = wordHi(k, caller, 1 + i);
   }
+  if (first + count > Frame.F0) k.frames32[t.base + 2 * Frame.FLOATS] = 1;
   k.frames32[t.base + 2 * Frame.FCSR]! &= FCSR_BITS;
   k.frames32[t.base + 2 * Frame.FCSR + 1] = 0;
   if (first === 0 && count > 0) movedPc(k, t);

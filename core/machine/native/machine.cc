@@ -224,6 +224,7 @@ void Machine::storeThread(Hart &hart, u64 pc, u64 cause, u64 tval) {
     if ((hart.engine.get(l.mstatus) & status::FS) != status::FS) return;
     uc_reg_read(hart.engine.uc, UC_RISCV_REG_FFLAGS, &hart.flags);
     memcpy(f.f, hart.engine.bytes() + l.fpr, sizeof f.f);
+    f.floats = 1, hart.zeros = false;
     f.fcsr = hart.engine.get(l.frm) << 5 | (hart.flags & 31);
 }
 
@@ -234,7 +235,7 @@ void Machine::loadThread(Hart &hart, const Frame &f) {
     memcpy(e.bytes() + l.gpr + 8, f.x, sizeof f.x);
     e.set(l.pc, f.pc);
     e.set(l.reservation, ~0ull); /* a store-conditional never succeeds across a trap */
-    memcpy(e.bytes() + l.fpr, f.f, sizeof f.f);
+    if (f.floats || !hart.zeros) memcpy(e.bytes() + l.fpr, f.f, sizeof f.f), hart.zeros = !f.floats;
     e.set(l.frm, f.fcsr >> 5 & 7);
     e.set(l.mstatus, (e.get(l.mstatus) & ~(status::FS | status::SD)) | status::FS_CLEAN);
     if ((f.fcsr & 31) == hart.flags) return;

@@ -24,7 +24,9 @@ constexpr u32 MACHINE_CODE_BYTES = 16 << 20, GUEST_CODE_BYTES = 64 << 20;
 
 /* A thread's registers and the kernel's record of it, shared with JavaScript: u64[88]. */
 struct Frame {
-    u64 pc, x[31], f[32], fcsr, space, cause, tval, debug, spare[3];
+    u64 pc, x[31], f[32], fcsr, space, cause, tval, debug;
+    u64 floats; /* 0: f holds zeros only, since this thread has never had anything else there; others set it with what they write */
+    u64 spare[2];
     int32_t kernel[32];
 };
 /* Frame::debug. PASS: the instruction at pc is executed even if a breakpoint stands there. */
@@ -70,6 +72,7 @@ struct Hart {
     int32_t space = -1;
     u64 lastUsed = 0;
     u64 flags = 0;      /* fflags that the engine holds: the context does not carry them */
+    bool zeros = false; /* its floating-point registers are all zero: most threads never use them */
     int32_t index = -1; /* in Machine::harts */
 };
 
