@@ -41,6 +41,8 @@ export function destroyTcb(k: Kernel, id: number): void {
   }
   for (let i = 0; i < 2 ** TcbSlot.COUNT_BITS; i++) deleteSlot(k, t.slots + i);
   k.slots.release(t.slots, TcbSlot.COUNT_BITS);
+  // What it brought down is nobody's account now: the next thread with this number has deleted nothing.
+  for (const object of t.debts) if (k.dying.get(object) === id) k.dying.set(object, 0);
   k.tcbOfFrame[t.frame] = undefined;
   k.freeFrames.push(t.frame);
   k.tcbs[id] = undefined;

@@ -3,10 +3,11 @@ import { describe, expect, test } from "vitest";
 import { Reg } from "../../../caps/abi/message.ts";
 import { ErrorCode, Invocation, Kind } from "../../../caps/abi/numbers.ts";
 import { cancelWait } from "../../../core/kernel/cancel.ts";
-import { derive, PIECE } from "../../../core/kernel/capabilities.ts";
+import { deleteSlot, derive, PIECE } from "../../../core/kernel/capabilities.ts";
 import { send } from "../../../core/kernel/ipc.ts";
 import { run } from "../../../core/kernel/kernel.ts";
 import { checkInvariants } from "../../../core/kernel/invariants.ts";
+import { setVSpace } from "../../../core/kernel/objects/tcb.ts";
 import { CLEAR_PIECE } from "../../../core/kernel/objects/untyped.ts";
 import { ThreadState, type Tcb } from "../../../core/kernel/state.ts";
 import { FakeMachine } from "../../support/fake-machine.ts";
@@ -17,6 +18,13 @@ import { refuses } from "./refusal.ts";
 const I = Invocation;
 const EP = 20, BIG = 30, COUNT = 3 * PIECE + 10;
 
+/** A thread without time in a's address space. */
+const bare = (bed: KernelBed, a: Program): Tcb => {
+  const t = bed.k.tcbs[bed.object(bed.make(Kind.TCB, 11))]!;
+  setVSpace(bed.k, t, a.rows.vspace);
+  return t;
+};
+
 const setup = () => {
   const bed = new KernelBed(new FakeMachine(32 << 20, 400));
   const a = bed.thread("a");
@@ -25,7 +33,7 @@ const setup = () => {
   /** Threads that wait to send on the endpoint, the nth with the badge that `badge` says. */
   const crowd = (count: number, badge: (n: number) => number = () => 0, call = true): Tcb[] =>
     Array.from({ length: count }, (_, n) => {
-      const t = bed.k.tcbs[bed.object(bed.make(Kind.TCB, 11))]!;
+      const t = bare(bed, a);
       t.state = ThreadState.Ready;
       send(bed.k, t, bed.k.endpoints[ep]!, badge(n), 0, 15, call, true);
       expect(t.state).toBe(ThreadState.BlockedOnSend);
@@ -96,6 +104,7 @@ describe("PIECE-DELETE", () => {
     const { bed, a, crowd } = setup();
     const threads = crowd(COUNT);
     threads[5]!.faultLabel = 4;
+    threads[5]!.faultLength = 1;
     expect(bed.call(a, Slot.CNODE, I.CNodeDelete, slotWord(EP))).toBe("again");
     expect(threads.filter((t) => t.state === ThreadState.BlockedOnSend).length).toBe(COUNT - PIECE);
     expect(threads.slice(0, PIECE).every((t, i) => i === 5 || broken(bed, t))).toBe(true);
@@ -145,7 +154,7 @@ describe("PIECE-DELETE", () => {
     expect(bed.call(a, Slot.UNTYPED, I.UntypedRetype, retypeWord(Kind.Notification), Slot.CNODE, 40)).toEqual(DONE);
     const n = bed.k.notifications[bed.slot(a, 40)!.object]!;
     const threads = Array.from({ length: COUNT }, () => {
-      const t = bed.k.tcbs[bed.object(bed.make(Kind.TCB, 11))]!;
+      const t = bare(bed, a);
       t.state = ThreadState.BlockedOnNotification;
       t.prev = n.tail;
       if (n.tail === 0) n.head = t.id;
@@ -158,6 +167,16 @@ describe("PIECE-DELETE", () => {
     expect(threads.filter((t) => broken(bed, t)).length).toBe(PIECE);
     for (let outcome: Outcome = "again"; outcome === "again"; ) outcome = bed.trap(a);
     expect(threads.every((t) => broken(bed, t))).toBe(true);
+  });
+  test("007 what a dead thread left is nobody's account: not that of the thread which has its number next", () => {
+    const { bed, a, copies } = setup();
+    const b = bed.thread("b"), { id } = a.tcb;
+    copies(COUNT);
+    expect(bed.call(a, Slot.CNODE, I.CNodeDelete, slotWord(BIG))).toBe("again");
+    for (const row of [a.rows.tcb, a.slots + Slot.TCB]) deleteSlot(bed.k, row);
+    expect(bed.call(b, Slot.UNTYPED, I.UntypedRetype, retypeWord(Kind.TCB), Slot.CNODE, 40)).toEqual(DONE);
+    expect(bed.slot(b, 40)!.object).toBe(id);
+    expect([...bed.k.dying.values()]).toEqual([0]);
   });
 });
 
@@ -261,6 +280,7 @@ describe("CNODE-CANCEL", () => {
     const { bed, a, crowd, pieces } = all;
     const [t] = crowd(1, () => 2), at = badged(all, 2);
     t!.faultLabel = 4;
+    t!.faultLength = 1;
     pieces(a, Slot.CNODE, I.CNodeCancelBadgedSends, slotWord(at), 0, 0);
     expect([t!.state, bed.k.endpoints[all.ep]!.head]).toEqual([ThreadState.Faulted, 0]);
   });
