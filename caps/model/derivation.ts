@@ -4,6 +4,7 @@
 // CDT-1  next and prev agree.
 // CDT-2  All descendants of a slot follow it directly in the list.
 // CDT-3  No capability has a right its ancestor lacks, and what descends from a weak one is weak.
+// CDT-4  What may have descendants is the first of its badge.
 // Source: seL4 manual, "Capability Derivation Tree"; the rules for badges are its table of parent and child.
 import { ALL_RIGHTS, Kind, Right } from "../abi/numbers.ts";
 import type { ObjectTable } from "./objects.ts";

@@ -1,18 +1,33 @@
-// What must hold of the capabilities and objects between any two system calls, as code. The numbers are those of the file
-// heads: SLOT-1, SLOT-2 (slots), CDT-1..3 (derivation), OBJ-1, OBJ-2, UT-1 (objects), and CAP-1 (the kernel's capabilities.ts).
-// Slow and plain on purpose; the tests ask after each step.
-import { Kind } from "../abi/numbers.ts";
+// What must hold of the capabilities between any two system calls, as code: SLOT-1..3 (slots.ts), CDT-1..4 (derivation.ts), and
+//
+// CAP-2  A capability has no right that there is not, is weak only if its kind can be (and then does not write), has a badge only if its kind can; a
+//        guard fits its CNode, and a mapping does no more than its Frame capability allows.
+//
+// Those of objects are in invariants-objects.ts. Slow and plain on purpose; the tests ask after each step. Where a loop goes over all rows, what is
+// said of a broken one is put together only then.
+import { ALL_RIGHTS, Kind, MAP_EXECUTE, Right } from "../abi/numbers.ts";
 import { attenuate, isAncestor } from "./derivation.ts";
+import { checkIds, checkMemory, checkReferences } from "./invariants-objects.ts";
 import type { ObjectTable } from "./objects.ts";
 import { kassert } from "./panic.ts";
 import type { SlotTable } from "./slots.ts";
 
-/** Throws KernelPanic. `dying`: objects that no capability names any more and that are not taken apart yet. */
-export function checkCapabilities(slots: SlotTable, objects: ObjectTable, dying: ReadonlySet<number>): void {
+/** A run of 2^bits rows. */
+export interface Run {
+  readonly first: number;
+  readonly bits: number;
+}
+
+/** Throws KernelPanic. `dying`: objects that no capability names any more and that are not taken apart yet; `runs`: whose rows are in use. */
+export function checkCapabilities(slots: SlotTable, objects: ObjectTable, dying: ReadonlySet<number>, runs: readonly Run[]): void {
   checkSlots(slots);
-  checkOrder(slots, objects);
+  checkRuns(slots, runs);
+  checkIds(objects);
   checkReferences(slots, objects, dying);
   checkMemory(objects);
+  checkFields(slots, objects);
+  checkOrder(slots, objects);
+  checkFamilies(slots, objects);
 }
 
 function checkSlots(s: SlotTable): void {
@@ -21,7 +36,26 @@ function checkSlots(s: SlotTable): void {
     if (s.kind[slot] !== Kind.Null) continue;
     const empty = s.next[slot] === 0 && s.prev[slot] === 0 && s.object[slot] === 0 && s.rights[slot] === 0 && s.original[slot] === 0
       && s.mapSpace[slot] === 0 && s.mapPage[slot] === 0 && s.badgeLo[slot] === 0 && s.badgeHi[slot] === 0;
-    kassert(empty, "SLOT-2", `the empty row ${slot} is in a list or remembers something`);
+    if (!empty) kassert(false, "SLOT-2", `the empty row ${slot} is in a list or remembers something`);
+  }
+}
+
+function checkRuns(s: SlotTable, used: readonly Run[]): void {
+  const taken = new Uint8Array(s.end);
+  const take = ({ first, bits }: Run, free: boolean): void => {
+    const end = first + 2 ** bits;
+    kassert(first >= 1 && end <= s.end, "SLOT-3", `the run from row ${first} to ${end} leaves the table`);
+    for (let slot = first; slot < end; slot++) {
+      if (taken[slot] !== 0) kassert(false, "SLOT-3", `row ${slot} is in two runs`);
+      if (free && s.kind[slot] !== Kind.Null) kassert(false, "SLOT-3", `row ${slot} is free and filled`);
+      taken[slot] = 1;
+    }
+  };
+  for (const run of used) take(run, false);
+  for (const run of s.freeRuns()) take(run, true);
+  take({ first: s.spare, bits: 0 }, true);
+  for (let slot = 1; slot < s.end; slot++) {
+    if (taken[slot] === 0 && s.prev[slot] !== 0) kassert(false, "SLOT-3", `row ${slot} is in no CNode, and holds what was derived`);
   }
 }
 
@@ -30,6 +64,7 @@ function checkOrder(s: SlotTable, objects: ObjectTable): void {
   for (let head = 1; head < s.end; head++) {
     if (s.kind[head] === Kind.Null) continue;
     filled++;
+    if (s.original[head] === 1 || s.original[head]! > 3) kassert(false, "CDT-4", `row ${head} may have descendants, but is not the first of its badge (${s.original[head]})`);
     if (s.prev[head] !== 0) continue;
     const family: number[] = [];
     for (let slot = head, before = 0; slot !== 0; before = slot, slot = s.next[slot]!) {
@@ -43,7 +78,7 @@ function checkOrder(s: SlotTable, objects: ObjectTable): void {
   }
   for (let slot = 1; slot < s.end; slot++) {
     const next = s.next[slot]!;
-    kassert(next === 0 || s.prev[next] === slot, "CDT-1", `row ${slot} names ${next} as the next, which names ${s.prev[next]} as the one before`);
+    if (next !== 0) kassert(s.prev[next] === slot, "CDT-1", `row ${slot} names ${next} as the next, which names ${s.prev[next]} as the one before`);
   }
   kassert(listed === filled, "CDT-1", `${filled} rows are filled, ${listed} stand in the order`);
 }
@@ -52,62 +87,63 @@ function checkOrder(s: SlotTable, objects: ObjectTable): void {
 function checkDescendants(s: SlotTable, objects: ObjectTable, family: readonly number[], at: number): void {
   const slot = family[at]!;
   // Two mints of one badge are told apart by where they stand, not by what they are.
-  const badged = (s.kind[slot] === Kind.Endpoint || s.kind[slot] === Kind.Notification) && (s.badgeLo[slot] !== 0 || s.badgeHi[slot] !== 0);
+  const badged = hasBadge(s, slot);
   let inRun = true;
   for (let i = at + 1; i < family.length; i++) {
     const later = family[i]!;
     const descends = isAncestor(s, objects, slot, later);
+    if (!descends && outranks(s, objects, later, slot)) kassert(false, "CDT-2", `row ${slot} descends from ${later}, but stands before it`);
     if (!descends && badged) return;
-    kassert(inRun || !descends, "CDT-2", `row ${later} descends from ${slot}, but rows between them do not`);
+    if (!inRun && descends) kassert(false, "CDT-2", `row ${later} descends from ${slot}, but rows between them do not`);
     inRun &&= descends;
-    if (inRun && s.object[later] === s.object[slot])
-      kassert(attenuate(s.rights[slot]!, s.rights[later]!) === s.rights[later], "CDT-3", `row ${later} has rights ${s.rights[later]}, its ancestor ${slot} has ${s.rights[slot]}`);
+    if (inRun && s.object[later] === s.object[slot] && attenuate(s.rights[slot]!, s.rights[later]!) !== s.rights[later])
+      kassert(false, "CDT-3", `row ${later} has rights ${s.rights[later]}, its ancestor ${slot} has ${s.rights[slot]}`);
   }
 }
 
-function checkReferences(s: SlotTable, objects: ObjectTable, dying: ReadonlySet<number>): void {
-  const refs = new Int32Array(objects.count);
+const hasBadge = (s: SlotTable, slot: number): boolean => isBadged(s.kind[slot]!) && (s.badgeLo[slot] !== 0 || s.badgeHi[slot] !== 0);
+
+/** Whether the one in `b` descends from the one in `a` by what they are: of two that are the same only the order says which was first. */
+function outranks(s: SlotTable, objects: ObjectTable, a: number, b: number): boolean {
+  const differ = s.object[a] !== s.object[b] || (hasBadge(s, b) && !hasBadge(s, a));
+  return differ && isAncestor(s, objects, a, b);
+}
+
+/** Nothing descends from what stands in another list. */
+function checkFamilies(s: SlotTable, objects: ObjectTable): void {
+  const byObject = new Map<number, number[]>(), family = new Int32Array(s.end);
   for (let slot = 1; slot < s.end; slot++) {
     if (s.kind[slot] === Kind.Null) continue;
-    const object = s.object[slot]!;
-    kassert(object > 0 && object < objects.count && objects.kind[object] === s.kind[slot], "CAP-1", `row ${slot} (kind ${s.kind[slot]}) names object ${object}, which is not of that kind`);
-    refs[object]!++;
+    const rows = byObject.get(s.object[slot]!);
+    if (rows === undefined) byObject.set(s.object[slot]!, [slot]);
+    else rows.push(slot);
+    if (s.prev[slot] === 0) for (let later = slot; later !== 0; later = s.next[later]!) family[later] = slot;
   }
-  const children = new Int32Array(objects.count);
-  for (let id = 1; id < objects.count; id++) {
-    if (objects.kind[id] === Kind.Null) continue;
-    const parent = objects.parent[id]!;
-    if (parent === 0) continue;
-    kassert(objects.kind[parent] === Kind.Untyped, "OBJ-1", `object ${id} was made from ${parent}, which is no Untyped`);
-    children[parent]!++;
-  }
-  for (let id = 1; id < objects.count; id++) {
-    const kind = objects.kind[id];
-    if (kind === Kind.Null) continue;
-    kassert(objects.refs[id] === refs[id], "CAP-1", `object ${id} counts ${objects.refs[id]} capabilities, ${refs[id]} name it`);
-    if (kind === Kind.Untyped) kassert(objects.children[id] === children[id], "OBJ-1", `Untyped ${id} counts ${objects.children[id]} objects, ${children[id]} were made from it`);
-    const held = refs[id]! > 0 || dying.has(id) || (kind === Kind.Untyped && children[id]! > 0);
-    kassert(held, "OBJ-1", `object ${id} (kind ${kind}) is alive, but nothing names it`);
+  for (let slot = 1; slot < s.end; slot++) {
+    if (s.kind[slot] === Kind.Null) continue;
+    for (let object = s.object[slot]!; object !== 0; object = objects.parent[object]!)
+      for (const other of byObject.get(object) ?? [])
+        if (family[other] !== family[slot] && outranks(s, objects, other, slot)) kassert(false, "CDT-2", `row ${slot} descends from ${other}, and stands in another list`);
   }
 }
 
-/** Live objects by the Untyped they were made from: none overlaps another, and all lie below the watermark. */
-function checkMemory(o: ObjectTable): void {
-  const families = new Map<number, number[]>();
-  for (let id = 1; id < o.count; id++) {
-    if (o.kind[id] === Kind.Null || o.base[id] === 0) continue;
-    const family = families.get(o.parent[id]!);
-    if (family === undefined) families.set(o.parent[id]!, [id]);
-    else family.push(id);
-  }
-  for (const [parent, family] of families) {
-    family.sort((a, b) => o.base[a]! - o.base[b]!);
-    family.forEach((id, i) => {
-      const end = o.base[id]! + o.size(id), next = family[i + 1];
-      kassert(next === undefined || end <= o.base[next]!, "OBJ-2", `objects ${id} and ${next} overlap`);
-      if (parent === 0) return;
-      kassert(o.base[id]! >= o.base[parent]! && end <= o.base[parent]! + o.size(parent), "OBJ-2", `object ${id} lies outside Untyped ${parent}`);
-      kassert(end <= o.base[parent]! + o.watermark[parent]!, "UT-1", `object ${id} lies above the watermark of Untyped ${parent}`);
-    });
+const isBadged = (kind: number): boolean => kind === Kind.Endpoint || kind === Kind.Notification;
+
+/** The greatest rights and mapping attributes that a Frame capability with these rights can be mapped with. */
+const mappable = (rights: number): number => (rights & (Right.Read | Right.Write)) | ((rights & Right.Read) === 0 ? 0 : MAP_EXECUTE);
+
+function checkFields(s: SlotTable, o: ObjectTable): void {
+  for (let slot = 1; slot < s.end; slot++) {
+    const kind = s.kind[slot]!, rights = s.rights[slot]!, lo = s.badgeLo[slot]!, hi = s.badgeHi[slot]!;
+    if (kind === Kind.Null) continue;
+    const weak = (rights & Right.Weak) !== 0;
+    const sound = (rights & ~(ALL_RIGHTS | Right.Weak)) === 0 && (!weak || ((kind === Kind.CNode || kind === Kind.Frame) && (rights & Right.Write) === 0));
+    kassert(sound, "CAP-2", `row ${slot} (kind ${kind}) has rights ${rights}, which it cannot have`);
+    if (kind === Kind.CNode) {
+      const guard = hi >>> 0, radix = o.bits[s.object[slot]!]! - 5;
+      kassert(guard + radix <= 32 && (guard === 32 || lo >>> 0 < 2 ** guard), "CAP-2", `row ${slot} has a guard of ${guard} bits (0x${(lo >>> 0).toString(16)}) before ${radix}`);
+    } else if (kind === Kind.Frame) {
+      kassert(hi === 0 && (lo & ~mappable(rights)) === 0 && (lo === 0 || s.mapSpace[slot] !== 0), "CAP-2", `row ${slot} is a frame with rights ${rights}, mapped with ${lo}`);
+    } else kassert(isBadged(kind) || (lo === 0 && hi === 0), "CAP-2", `row ${slot} (kind ${kind}) has a badge`);
   }
 }

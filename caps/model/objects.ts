@@ -3,7 +3,10 @@
 //
 // OBJ-1  An object is alive exactly while a capability names it (refs > 0); an Untyped also while anything made from it is.
 // OBJ-2  The memory of live objects never overlaps, but for an Untyped and what was made from it.
+// OBJ-3  An object has the size of its kind and lies at a multiple of it. What is made of device memory is device memory, and a Frame or an Untyped.
+// OBJ-4  Every id below `count` is alive or free, and the free ones stand in one list.
 // UT-1   An Untyped's watermark falls only when nothing made from it is alive.
+// UT-2   The clean mark of an Untyped lies above all that is alive of it, and memory above the mark is zero.
 // Source: seL4 manual, "Kernel Memory Allocation".
 import { Kind, type Kind as KindT } from "../abi/numbers.ts";
 
@@ -87,6 +90,11 @@ export class ObjectTable {
     while (this.kind.length < count) this.#grow();
     this.count = count;
     this.free = free;
+  }
+
+  /** The free ids, the one freed last first. */
+  *freeIds(): Generator<number> {
+    for (let id = this.free; id !== 0; id = this.parent[id]!) yield id;
   }
 
   size(id: number): number {

@@ -3,6 +3,7 @@
 //
 // SLOT-1  Row 0 is never used: 0 means "no slot".
 // SLOT-2  An empty row has kind Null and is in no list.
+// SLOT-3  Every row is in one run at most: a CNode's, a TCB's, a free one or the spare. Free rows are empty, and what is in no run is the boot's own.
 import { Kind } from "../abi/numbers.ts";
 import { grown } from "./objects.ts";
 
@@ -12,7 +13,7 @@ export class SlotTable {
   /** Bit 0: an original, which may have descendants. Bit 1: the first of its badge. See derivation.ts. */
   original: Uint8Array;
   object: Int32Array;
-  /** Endpoint, Notification: badge. CNode: guard value (lo) and guard size in bits (hi). IRQHandler: interrupt number (lo). */
+  /** Endpoint, Notification: badge. CNode: guard value (lo) and guard size in bits (hi). Mapped Frame: the mapping's rights (lo). */
   badgeLo: Int32Array;
   badgeHi: Int32Array;
   /** Frame, PageTable: serial number of the space it is mapped in, 0 for none. */
@@ -65,6 +66,11 @@ export class SlotTable {
     this.#end = end;
     while (this.#end > this.kind.length) this.#grow();
     free.forEach((runs, bits) => void (runs !== null && (this.free[bits] = [...runs])));
+  }
+
+  /** The runs that were given back: first row, and log2 of their length. */
+  *freeRuns(): Generator<{ readonly first: number; readonly bits: number }> {
+    for (const [bits, runs] of this.free.entries()) for (const first of runs ?? []) yield { first, bits };
   }
 
   isEmpty(slot: number): boolean {

@@ -70,6 +70,12 @@ export class Iommu {
     this.#large[device]!.clear();
   }
 
+  /** What the device may reach, in no order. */
+  *dma(device: number): Generator<{ readonly ioAddress: number; readonly physical: number; readonly bytes: number; readonly rights: number }> {
+    for (const [page, mapping] of this.#small[device]!) yield { ioAddress: page * PAGE, bytes: PAGE, ...mapping };
+    for (const [page, mapping] of this.#large[device]!) yield { ioAddress: page * LARGE, bytes: LARGE, ...mapping };
+  }
+
   /** Offset in RAM of an I/O address, and how many bytes follow in the same frame; null if the access is not allowed there. */
   #translate(device: number, address: number, right: number): { offset: number; room: number } | null {
     const small = this.#small[device]!.get(Math.floor(address / PAGE));

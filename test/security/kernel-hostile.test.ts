@@ -11,7 +11,6 @@ import { isRunnable } from "../../core/kernel/scheduler.ts";
 import { suspend } from "../../core/kernel/cancel.ts";
 import { TcbSlot, ThreadState, type Tcb } from "../../core/kernel/state.ts";
 import { run } from "../../core/kernel/kernel.ts";
-import { checkInvariants } from "../../core/kernel/invariants.ts";
 import { FakeMachine } from "../support/fake-machine.ts";
 import { DONE, KernelBed, retypeWord, Slot, type Word } from "../support/kernel-bed.ts";
 import type { Program } from "../support/testbed.ts";
@@ -187,7 +186,7 @@ function happen(world: World, e: Event): void {
         return e.stop;
       });
       run(bed.k, bed.machine.now + 100);
-      return checkInvariants(bed.k);
+      return bed.check();
     }
   }
   const able = world.bad(), t = able[e.who % able.length];

@@ -73,10 +73,18 @@ export class FakeMachine implements Machine {
     return Cause.Preempted;
   }
 
+  /** By address space: where its root is, as the kernel said last. */
+  readonly roots = new Map<number, number>();
+  dma(device: number): ReturnType<Iommu["dma"]> {
+    return this.iommu.dma(device);
+  }
+
   bindSpace(space: number, root: number): void {
+    this.roots.set(space, root);
     this.log.push(`bindSpace(${space},${root.toString(16)})`);
   }
   dropSpace(space: number): void {
+    this.roots.delete(space);
     this.log.push(`dropSpace(${space})`);
   }
   flushSpace(space: number): void {

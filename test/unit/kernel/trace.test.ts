@@ -1,4 +1,4 @@
-// TRACE-*: the ring of what the kernel did: what is in it, in which order, what is lost, and that it changes nothing.
+// TRACE-*: the ring of what the kernel did: what is in it, in which order, what is lost, and that it changes nothing (TRACE-1).
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { ErrorCode, Fault, Invocation, Kind, Right, Syscall } from "../../../caps/abi/numbers.ts";

@@ -1,4 +1,4 @@
-// PT-*, FRAME-*: page tables and frames. A mapping is there exactly as long as the capability that made it says so.
+// PT-*, FRAME-*: page tables and frames. A mapping is there exactly as long as the capability that made it says so; what is taken away is flushed (VS-2).
 import { describe, expect, test } from "vitest";
 import { ErrorCode, Invocation, Kind, MAP_EXECUTE, Right } from "../../../caps/abi/numbers.ts";
 import { translate, USER_TOP } from "../../../core/kernel/objects/vspace.ts";
