@@ -30,8 +30,11 @@ export function resolve(slots: SlotTable, shapes: readonly (CNodeShape | undefin
       if (found !== slots.badgeLo[at]) return -1 - bits;
     }
     bits -= guardBits + shape.radix;
+    const within = at;
     at = shape.first + ((cptr >>> bits) & ((1 << shape.radix) - 1));
     if (bits === 0) return at;
+    // What is below a weak CNode would be reached with its own rights.
+    if ((slots.rights[within]! & Right.Weak) !== 0) return -1 - bits;
   }
 }
 

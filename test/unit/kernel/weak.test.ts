@@ -139,6 +139,13 @@ describe("WEAK", () => {
     expect(bed.call(a, 60, I.CNodeCopy, slotWord(1, 1), source(OUTER, READ), Slot.CNODE)).toEqual(DONE);
     expect(bed.call(a, Slot.CNODE, I.CNodeCopy, slotWord(40), source(16, ALL, 5), 60)).toEqual(DONE);
   });
+  test("010 a walk that begins at a weak CNode does not leave it: what is below is fetched step by step, and is weak", () => {
+    const { bed, a, view } = setup();
+    view(ALL | WEAK);
+    refuses(bed, a, [Slot.CNODE, I.CNodeCopy, slotWord(40), source(2 << 4, ALL, 8), VIEW], ErrorCode.FailedLookup, 1, 4);
+    refuses(bed, a, [VIEW, I.CNodeCopy, slotWord((2 << 4) | 5, 8), source(EP), Slot.CNODE], ErrorCode.FailedLookup, 0, 4);
+    refuses(bed, a, [VIEW, I.CNodeDelete, slotWord(2 << 4, 8)], ErrorCode.FailedLookup, 0, 4);
+  });
   test("007 a weak CNode is no CSpace", () => {
     const { bed, a, view } = setup();
     view(ALL | WEAK);
