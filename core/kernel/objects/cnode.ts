@@ -51,7 +51,10 @@ export function invokeCNode(k: Kernel, t: Tcb, cnode: number, label: number, inf
     case Invocation.CNodeRotate:
       return words < 4 ? TRUNCATED : rotate(k, t, target);
     case Invocation.CNodeCancelBadgedSends:
-      return words < 3 ? TRUNCATED : cancelBadgedSends(k, t, target);
+      if (words < 3) return TRUNCATED;
+      // To cancel is to act, and what could act is nothing in a weak CNode.
+      if ((accessTo(k.slots, k.cnodes, cnode, wordLo(k, t, 0), wordHi(k, t, 0)) & Right.Weak) !== 0) return invalidCapability(0);
+      return cancelBadgedSends(k, t, target);
     case Invocation.CNodeCopy:
     case Invocation.CNodeMint:
       return derived(k, t, target, label === Invocation.CNodeMint, words);

@@ -146,6 +146,17 @@ describe("WEAK", () => {
     refuses(bed, a, [VIEW, I.CNodeCopy, slotWord((2 << 4) | 5, 8), source(EP), Slot.CNODE], ErrorCode.FailedLookup, 0, 4);
     refuses(bed, a, [VIEW, I.CNodeDelete, slotWord(2 << 4, 8)], ErrorCode.FailedLookup, 0, 4);
   });
+  test("011 through a weak CNode nobody's Sends are cancelled", () => {
+    const { bed, a, view } = setup();
+    const b = bed.thread("b");
+    bed.share(a, EP, b, EP, ALL, 5);
+    expect(bed.call(a, OUTER, I.CNodeMint, slotWord(7, 4), source(EP), Slot.CNODE, 5)).toEqual(DONE);
+    view(ALL | WEAK);
+    expect(bed.send(b, EP)).toBe("blocked");
+    refuses(bed, a, [VIEW, I.CNodeCancelBadgedSends, slotWord(7, 4), 0, 0], ErrorCode.InvalidCapability, 0);
+    expect(bed.call(a, OUTER, I.CNodeCancelBadgedSends, slotWord(7, 4), 0, 0)).toEqual(DONE);
+    expect(bed.answer(b).error).toBe(ErrorCode.Cancelled);
+  });
   test("007 a weak CNode is no CSpace", () => {
     const { bed, a, view } = setup();
     view(ALL | WEAK);
