@@ -62,7 +62,7 @@ export class World {
     this.random = new Random(of?.random.state ?? seed);
     if (of !== undefined) {
       const kernel = load(watch(board), save(of.k));
-      this.bed = new Testbed(board, 12, { kernel, of: of.bed });
+      this.bed = new Testbed(board, 8, { kernel, of: of.bed });
       const again = (p: Program): Program => ({ ...p, tcb: kernel.tcbs[p.tcb.id]!, vspace: kernel.vspaces[p.vspace.id]! });
       this.victims = { client: again(of.victims.client), server: again(of.victims.server), waiter: again(of.victims.waiter), reckoner: again(of.victims.reckoner) };
       this.#rows = of.#rows;
@@ -73,7 +73,8 @@ export class World {
       this.hostiles.push(...structuredClone(of.hostiles));
       return;
     }
-    const bed = (this.bed = new Testbed(watch(board), 12));
+    const bed = (this.bed = new Testbed(watch(board), 8));
+    bed.keepInCNode(12);
     const text = programs(), victim = (name: keyof World["victims"], priority: number): Program => {
       const p = bed.program(name, text.bytes, priority);
       bed.k.frames32[p.tcb.base] = text.label(name);

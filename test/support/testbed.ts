@@ -31,7 +31,7 @@ export class Testbed {
   /** Who pays for what is made: the row of an Untyped, or 0: it is the boot's. */
   payer = 0;
   /** Rows for capabilities that nobody's CSpace holds, so that objects stay alive as the boot's do. */
-  readonly rows: { readonly first: number; readonly count: number; next: number };
+  rows: { readonly first: number; readonly count: number; next: number };
   #next: number;
 
   /**
@@ -81,6 +81,12 @@ export class Testbed {
     o.watermark[untyped] = start + size;
     o.clean[untyped] = Math.max(o.clean[untyped]!, start + size);
     return row;
+  }
+
+  /** From now on capabilities are kept in a CNode, so that what is made of somebody's Untyped may stand there. */
+  keepInCNode(radix: number): void {
+    const { first } = this.k.cnodes[this.object(this.make(Kind.CNode, radix + 5))]!;
+    this.rows = { first, count: 2 ** radix, next: 0 };
   }
 
   object(row: number): number {
