@@ -29,10 +29,15 @@ const own: Draw = of(Own.TCB, Own.ENDPOINT, Own.NOTIFICATION, Own.REPLY, Own.TAB
 const some = (...list: readonly (Word | readonly Word[])[]): Draw => (r) => (r.once(4) ? work(r) : of(...list)(r));
 const anything: Draw = (r) => (r.once(2) ? work(r) : own(r));
 /** Slot words: where to, mostly an empty slot; where from, with rights. */
-const into: Draw = (r) => pair(r.once(12) ? own(r) : r.once(4) ? r.below(8) : work(r), r.pick([32, 32, 32, 32, 32, 32, 32, 3, 0]));
-const from: Draw = (r) => pair(anything(r), r.pick([32, 32, 32, 32, 32, 3]) | (r.pick([15, 15, 15, 3, 1, 0, 31, 18]) << 8));
+const inside: (r: Random, rights: number) => Word = (r, rights) => {
+  // In a table of 2^8 slots, or in one that stands in its slots.
+  const deep = r.once(3);
+  return pair(deep ? (r.below(8) << 8) | r.below(8) : r.below(8), (deep ? 16 : 8) | rights);
+};
+const into: Draw = (r) => r.once(5) ? inside(r, 0) : pair(r.once(12) ? own(r) : r.once(4) ? r.below(8) : work(r), r.pick([32, 32, 32, 32, 32, 32, 32, 3, 0]));
+const from: Draw = (r) => r.once(5) ? inside(r, r.pick([15, 15, 31]) << 8) : pair(anything(r), r.pick([32, 32, 32, 32, 32, 3]) | (r.pick([15, 15, 15, 3, 1, 0, 31, 18]) << 8));
 const gone: Draw = (r) => pair(r.once(60) ? own(r) : work(r), 32);
-const table: Draw = (r) => (r.once(5) ? r.pick([...Own.TABLE, Own.SHARED_TABLE]) : Own.CNODE);
+const table: Draw = (r) => (r.once(4) ? r.pick([...Own.TABLE, Own.SHARED_TABLE, Own.SHARED_TABLE]) : Own.CNODE);
 const both: Draw = (r) => pair(table(r), table(r));
 const what: Draw = (r) => {
   const name = r.pick(Object.keys(RetypeSize)) as keyof typeof RetypeSize;
