@@ -1,21 +1,26 @@
-// The benchmark `ipc`: Call + ReplyRecv round trips with four words, against a native Linux pipe; and what they are made of.
+// The benchmark `ipc`: what two programs do with each other through the kernel, against what two native processes do through Linux; and what it is made of.
 import { join } from "node:path";
 import { bundleProgram } from "../../servers/operator/bundle.ts";
 import { findPackage } from "../../servers/operator/package.ts";
 import type { Benchmark } from "./benchmark.ts";
-import { crossing } from "./crossing.ts";
+import { crossing, refill } from "./crossing.ts";
 import { findPinning } from "./cpu.ts";
 import type { Figure } from "./figure.ts";
+import { interrupts } from "./interrupts.ts";
 import { hostedPair, kernelAlonePair, machinePair, samePair } from "./pairs.ts";
-import { buildPipe, type Pipe } from "./pipe.ts";
+import { buildPeers, PEERS, type PeerKind, type Peers } from "./peers.ts";
+import { signalPair } from "./signals.ts";
+import { capsPair, keptCapsPair, longPair } from "./transfers.ts";
 import { startWorker, work, type Worker } from "./workers.ts";
 
 /** A quarter of a second or so: long against the first passes of the JavaScript compiler, short against this machine's moods. */
 const ROUND = 250_000;
-const PIPE_ROUND = 50_000;
+const PEER_ROUND = 50_000;
 const ROUNDS = 11;
 const QUICK_ROUNDS = 3;
-const AIM = 0.25;
+const AIM = 0.16;
+/** Address spaces in turn, more than twice as many as there are engines. */
+const REBOUND = 40;
 
 /** Something that can be done many times. */
 interface Repeated {
@@ -23,14 +28,32 @@ interface Repeated {
   round(times: number): number;
 }
 
-/** The figures and what each of them repeats. A round trip of two threads is compared with the pipe; the others are parts of one. */
-const KIT: readonly { readonly name: string; readonly compared: boolean; readonly aim?: number; readonly open: () => Repeated | Promise<Repeated> }[] = [
-  { name: "ipc.machine", compared: true, aim: AIM, open: machinePair },
-  { name: "ipc.hosted", compared: true, open: async () => hostedPair(await bundleEcho()) },
-  { name: "ipc.same", compared: true, open: samePair },
-  { name: "ipc.ecall", compared: false, open: () => crossing(1) },
-  { name: "ipc.switch", compared: false, open: () => crossing(2) },
-  { name: "ipc.kernel", compared: false, open: kernelAlonePair },
+interface Measured {
+  readonly name: string;
+  /** What it is compared with; or what it is a part of. */
+  readonly against: PeerKind | { readonly partOf: string };
+  readonly aim?: number;
+  readonly open: () => Repeated | Promise<Repeated>;
+}
+
+const PART = { partOf: "part of ipc.machine" };
+
+/** The figures and what each of them repeats. */
+const KIT: readonly Measured[] = [
+  { name: "ipc.machine", against: "pipe", aim: AIM, open: machinePair },
+  { name: "ipc.hosted", against: "pipe", open: async () => hostedPair(await bundleEcho()) },
+  { name: "ipc.same", against: "pipe", open: samePair },
+  { name: "ipc.long", against: "long", open: longPair },
+  { name: "ipc.caps", against: "rights", open: capsPair },
+  { name: "ipc.caps.kept", against: { partOf: "part of ipc.caps: without the deletions" }, open: keptCapsPair },
+  { name: "ipc.signal", against: "signal", open: signalPair },
+  { name: "ipc.irq", against: "signal", open: () => interrupts("all") },
+  { name: "ipc.irq.first", against: { partOf: "part of ipc.irq" }, open: () => interrupts("first") },
+  { name: "ipc.ecall", against: PART, open: () => crossing(1) },
+  { name: "ipc.switch", against: PART, open: () => crossing(2) },
+  { name: "ipc.kernel", against: PART, open: kernelAlonePair },
+  { name: "ipc.rebind", against: { partOf: "ipc.switch with more address spaces than engines" }, open: () => crossing(REBOUND) },
+  { name: "ipc.refill", against: { partOf: "part of ipc.rebind, for each page" }, open: refill },
 ];
 
 interface Question {
@@ -49,24 +72,24 @@ export const ipcRoles: ReadonlyMap<string, () => void> = new Map(
 
 export const ipc: Benchmark = {
   name: "ipc",
-  summary: "Call + ReplyRecv between two programs, against a Linux pipe",
+  summary: "messages, signals and interrupts between two programs, against Linux's",
   async measure({ quick, say }) {
     const [times, rounds] = quick ? [ROUND / 5, QUICK_ROUNDS] : [ROUND, ROUNDS];
-    const pipe = buildPipe(join(findPackage().root, "test", "bench", "pipe.c"));
+    const peers = buildPeers();
     const pinning = findPinning();
-    if (pinning === undefined) say("ipc: no taskset here, so the kit is not bound to the pipe's CPU");
+    if (pinning === undefined) say("ipc: no taskset here, so the kit is not bound to the peers' CPU");
     const measured = KIT.map((each) => ({ ...each, worker: startWorker<Question, number>(each.name, pinning), values: [] as number[] }));
     try {
-      const peers = await alternate(measured, pipe, { times, rounds, say });
-      return measured.map(({ name, compared, aim, values }): Figure => {
+      const native = await alternate(measured, peers, { times, rounds, say });
+      return measured.map(({ name, against, aim, values }): Figure => {
         const figure = { name, unit: "ns", values } as const;
-        if (!compared) return { ...figure, peers: null, against: "part of ipc.machine" };
-        if (typeof pipe === "string") return { ...figure, peers: null, against: pipe };
-        return { ...figure, peers, against: "Linux pipe, two processes on one CPU", ...(aim === undefined ? {} : { aim }) };
+        if (typeof against !== "string") return { ...figure, peers: null, against: against.partOf };
+        if (typeof peers === "string") return { ...figure, peers: null, against: peers };
+        return { ...figure, peers: native.get(against)!, against: PEERS[against], ...(aim === undefined ? {} : { aim }) };
       });
     } finally {
       for (const { worker } of measured) worker.close();
-      if (typeof pipe !== "string") pipe.close();
+      if (typeof peers !== "string") peers.close();
     }
   },
 };
@@ -77,16 +100,21 @@ interface Plan {
   readonly say: (text: string) => void;
 }
 
-/** Everything once a round. @returns the pipe's rounds */
-async function alternate(measured: readonly { readonly worker: Worker<Question, number>; readonly values: number[] }[], pipe: Pipe | string, { times, rounds, say }: Plan): Promise<number[]> {
+/** Everything once a round. @returns the peers' rounds, by kind */
+async function alternate(
+  measured: readonly (Measured & { readonly worker: Worker<Question, number>; readonly values: number[] })[],
+  peers: Peers | string,
+  { times, rounds, say }: Plan,
+): Promise<Map<PeerKind, number[]>> {
+  const kinds = new Set(measured.flatMap(({ against }) => (typeof against === "string" ? [against] : [])));
+  const native = new Map([...kinds].map((kind) => [kind, [] as number[]]));
   for (const { worker } of measured) await worker.ask({ times });
-  const peers: number[] = [];
   for (let round = 1; round <= rounds; round++) {
     say(`ipc: round ${round} of ${rounds}`);
     for (const { worker, values } of measured) values.push(await worker.ask({ times }));
-    if (typeof pipe !== "string") peers.push(pipe.round(PIPE_ROUND));
+    if (typeof peers !== "string") for (const [kind, values] of native) values.push(peers.round(kind, PEER_ROUND));
   }
-  return peers;
+  return native;
 }
 
 async function bundleEcho(): Promise<string> {

@@ -1,5 +1,5 @@
 // Pairs of programs that call each other through the kernel, for the IPC figures: a client that makes a number of calls and stops, and a server that
-// answers each with its four words, the first one greater by one. They are started without a root server, in a kernel of their own.
+// answers each with its words, the first one greater by one. They are started without a root server, in a kernel of their own.
 import { toInfo, Reg } from "../../caps/abi/message.ts";
 import { ALL_RIGHTS, Fault, InitSlot, Kind, Syscall } from "../../caps/abi/numbers.ts";
 import { moveSlot } from "../../caps/model/derivation.ts";
@@ -7,24 +7,24 @@ import { run } from "../../core/kernel/kernel.ts";
 import { Cause } from "../../core/kernel/machine.ts";
 import { setVSpace } from "../../core/kernel/objects/tcb.ts";
 import { threadMemory } from "../../core/kernel/objects/vspace.ts";
-import { TcbSlot, ThreadState, type Kernel } from "../../core/kernel/state.ts";
+import { TcbSlot, ThreadState, type Kernel, type Tcb } from "../../core/kernel/state.ts";
 import { openMachine, type BoardMachine } from "../../core/machine/machine.ts";
 import { assemble } from "../support/assemble.ts";
 import { Testbed, TEXT, type Program } from "../support/testbed.ts";
 
 const MIB = 2 ** 20;
-const PRIORITY = 100;
+export const PRIORITY = 100;
 /** As the boot's loop: the host has its turn after so many ticks. */
 const SLICE = 50_000;
 const LABEL = 7;
 const WORDS = 4;
 
-/** s1 counts the calls of a round up to s2. */
-const TEXTS = `
+/** The client's calls, of which s1 counts those of a round up to s2, and the server's answers; `work` is what the server does with a message before. */
+export const pairTexts = ({ words = WORDS, caps = 0, work = "addi a2, a2, 1" } = {}): string => `
 client:
   li a7, ${Syscall.Call}
   li a0, ${InitSlot.Service}
-  li a1, ${toInfo(LABEL, WORDS)}
+  li a1, ${toInfo(LABEL, words, caps)}
   ecall
   addi s1, s1, 1
   bltu s1, s2, client
@@ -35,15 +35,15 @@ server:
   li a6, ${InitSlot.Reply}
   ecall
 answer:
+  ${work}
   li a7, ${Syscall.ReplyRecv}
   li a0, ${InitSlot.Service}
   li a6, ${InitSlot.Reply}
-  li a1, ${WORDS}
-  addi a2, a2, 1
+  li a1, ${words}
   ecall
   j answer
 `;
-const S1 = 9, S2 = 18;
+export const S1 = 9, S2 = 18;
 
 /** A machine as the boot opens one, its devices connected to nothing. */
 export function openQuietMachine(ramBytes = 64 * MIB, clock: "host" | "blocks" = "host"): BoardMachine {
@@ -122,19 +122,35 @@ export function kernelAlonePair(): Pair {
   return connect(testbed, client, server, board);
 }
 
-function realPair(makeServer: (testbed: Testbed, text: Uint8Array, client: Program) => Program): Pair {
+/** What a pair does beyond the plain one: see `pairTexts`. */
+export interface PairOptions {
+  /** By how much each answer's first word is greater, and how many words it has. */
+  readonly gain?: number;
+  readonly words?: number;
+  /** A round is made in stretches of at most so many calls; between them `tidy` is called, which is not timed. */
+  readonly stretch?: number;
+  readonly tidy?: () => void;
+  /** What is wrong with the state after so many calls in all, in words. */
+  readonly check?: (calls: number) => string | undefined;
+}
+
+export function realPair(
+  makeServer: (testbed: Testbed, text: Uint8Array, client: Program) => Program,
+  prepare: (testbed: Testbed, client: Program, server: Program) => PairOptions = () => ({}),
+  text = pairTexts(),
+): Pair {
   const machine = openQuietMachine();
   const testbed = new Testbed(machine);
   machine.attach(threadMemory(testbed.k));
-  const { bytes, label } = assemble(TEXTS, TEXT);
+  const { bytes, label } = assemble(text, TEXT);
   const client = testbed.program("client", bytes, PRIORITY);
   const server = makeServer(testbed, bytes, client);
   testbed.k.frames32[server.tcb.base] = label("server");
-  return connect(testbed, client, server, machine);
+  return connect(testbed, client, server, machine, prepare(testbed, client, server));
 }
 
 /** Gives both their ends of an endpoint and starts the server, which waits. */
-function connect(testbed: Testbed, client: Program, server: Program, machine: BoardMachine): Pair {
+function connect(testbed: Testbed, client: Program, server: Program, machine: BoardMachine, { gain = 1, words = WORDS, stretch = Infinity, tidy, check }: PairOptions = {}): Pair {
   const k = testbed.k;
   const endpoint = testbed.make(Kind.Endpoint, 5);
   testbed.give(client, InitSlot.Service, endpoint, ALL_RIGHTS, 77);
@@ -145,19 +161,28 @@ function connect(testbed: Testbed, client: Program, server: Program, machine: Bo
   let total = 0;
   const { tcb } = client;
   const word = (register: number): number => k.frames32[tcb.base + 2 * register]!;
+  const calling = (calls: number): number => {
+    k.frames32[tcb.base] = TEXT;
+    k.frames32[tcb.base + 2 * S1] = 0;
+    k.frames32[tcb.base + 2 * S2] = calls;
+    const from = process.hrtime.bigint();
+    testbed.start(client);
+    settle(k);
+    const ns = Number(process.hrtime.bigint() - from);
+    total += calls;
+    if (!hasStopped(tcb) || word(S1) !== calls || word(Reg.a2) !== (total * gain | 0) || word(Reg.a1) !== words) {
+      throw new Error(`the client stopped in state ${tcb.state}, fault ${tcb.faultLabel}, after ${word(S1)} of ${calls} calls with ${word(Reg.a2)} of ${total * gain} answers, info ${word(Reg.a1)}`);
+    }
+    const wrong = check?.(total);
+    if (wrong !== undefined) throw new Error(wrong);
+    return ns;
+  };
   return {
     round(calls) {
-      k.frames32[tcb.base] = TEXT;
-      k.frames32[tcb.base + 2 * S1] = 0;
-      k.frames32[tcb.base + 2 * S2] = calls;
-      const from = process.hrtime.bigint();
-      testbed.start(client);
-      settle(k);
-      const ns = Number(process.hrtime.bigint() - from);
-      total += calls;
-      const stopped = tcb.state === ThreadState.Faulted && tcb.faultLabel === Fault.Breakpoint;
-      if (!stopped || word(S1) !== calls || word(Reg.a2) !== total || word(Reg.a1) !== WORDS) {
-        throw new Error(`the client stopped in state ${tcb.state}, fault ${tcb.faultLabel}, after ${word(S1)} of ${calls} calls with ${word(Reg.a2)} of ${total} answers, info ${word(Reg.a1)}`);
+      let ns = 0;
+      for (let left = calls; left > 0; left -= stretch) {
+        ns += calling(Math.min(left, stretch));
+        tidy?.();
       }
       return ns / calls;
     },
@@ -165,7 +190,9 @@ function connect(testbed: Testbed, client: Program, server: Program, machine: Bo
   };
 }
 
-function settle(k: Kernel): void {
+/** It came to its ebreak. */
+export const hasStopped = ({ state, faultLabel }: Tcb): boolean => state === ThreadState.Faulted && faultLabel === Fault.Breakpoint;
+
+export function settle(k: Kernel): void {
   while (run(k, k.machine.clock() + SLICE) === "slice");
 }
-
