@@ -104,9 +104,10 @@ export class Testbed {
     return this.k.objects.base[this.object(this.mapFrame(v, address, rights, bits))]! - this.k.machine.ramBase;
   }
 
-  /** Maps a new frame; the row of its capability. */
-  mapFrame(v: VSpace, address: number, rights: number, bits = 12): number {
-    const row = this.make(Kind.Frame, bits);
+  /** Maps a new frame, or the one whose capability is in the row `of`; the row of the capability that holds the mapping. */
+  mapFrame(v: VSpace, address: number, rights: number, bits = 12, of = 0): number {
+    const row = of === 0 ? this.make(Kind.Frame, bits) : this.#boot++;
+    if (of !== 0) derive(this.k, of, row, ALL_RIGHTS, 0, 0);
     const level = bits === 12 ? 0 : 1;
     for (let found = walk(this.k, v, address / PAGE, level); found < 0; found = walk(this.k, v, address / PAGE, level)) {
       const table = this.make(Kind.PageTable, 12);
@@ -118,8 +119,8 @@ export class Testbed {
     return row;
   }
 
-  /** A thread with a CSpace of 256 slots, text, a page of stack and an IPC buffer; not started. */
-  program(label: string, text: Uint8Array, priority: number, time = true): Program {
+  /** A thread with a CSpace of 256 slots, text, a page of stack and an IPC buffer; not started. The text is of its own, or in the frame of this row. */
+  program(label: string, text: Uint8Array | number, priority: number, time = true): Program {
     const k = this.k;
     const cnode = this.make(Kind.CNode, RADIX + 5);
     k.slots.badgeHi[cnode] = 32 - RADIX;
@@ -132,7 +133,8 @@ export class Testbed {
     tcb.maxPriority = 255;
     setTcbSlot(k, tcb, TcbSlot.CSpace, cnode);
     setVSpace(k, tcb, vspaceRow);
-    k.ram8.set(text, this.map(vspace, TEXT, Right.Read | MAP_EXECUTE));
+    if (typeof text === "number") this.mapFrame(vspace, TEXT, Right.Read | MAP_EXECUTE, 12, text);
+    else k.ram8.set(text, this.map(vspace, TEXT, Right.Read | MAP_EXECUTE));
     this.map(vspace, STACK - PAGE, Right.Read | Right.Write);
     const bufferRow = this.mapFrame(vspace, BUFFER, Right.Read | Right.Write);
     const buffer = k.objects.base[this.object(bufferRow)]! - k.machine.ramBase;
