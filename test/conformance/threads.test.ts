@@ -291,6 +291,25 @@ describe("address spaces", () => {
     }, { maxEngines: 3 });
   });
 
+  it("keep their engines when a few too many take turns, and give them up when nobody needs them", () => {
+    withRig((rig) => {
+      for (let id = 0; id < 12; id++) {
+        rig.program(rig.space(id), TEXT, "1: ecall\n j 1b");
+        rig.thread(id, id, TEXT);
+      }
+      const rebinds = (turns: number, after: (frame: number) => number): number => {
+        const before = rig.control[CONTROL.rebinds]!;
+        rig.machine.run(after(0), (frame) => (--turns > 0 ? after(frame) : -1));
+        return rig.control[CONTROL.rebinds]! - before;
+      };
+      // Whoever takes the engine of the longest time ago would bind one each time.
+      expect(rebinds(1200, (frame) => (frame + 1) % 12)).toBeLessThan(900);
+      const few = (frame: number): number => 6 + ((frame + 1) % 6);
+      rebinds(5000, few);
+      expect(rebinds(600, few)).toBe(0);
+    }, { maxEngines: 8 });
+  });
+
   it("need flushSpace after an entry was cleared, and then fault", () => {
     withRig((rig) => {
       const root = rig.space(0);

@@ -16,6 +16,8 @@ constexpr u64 BLOCKS_PER_TICK = 16;   /* of the deterministic clock */
 constexpr u64 BLOCKS_PER_LOOK = 512;  /* how often the host's clock is read: 1 to 10 us apart */
 constexpr u64 LONGEST = 1ull << 30;
 constexpr size_t ALIGNMENT = 2 << 20;
+constexpr u64 STALE = 4096;           /* switches after which an engine's space counts as not needed: a few milliseconds when there are many */
+constexpr size_t KEPT = 3;            /* the engines that ran last: those of a call in progress */
 
 double hostTicks() {
     timespec t;
@@ -126,33 +128,41 @@ Failure Machine::openHart(Hart &hart) {
     return {};
 }
 
+/* The engine that is bound to another space. One that nobody has needed for long; else not the one of the longest time ago: more spaces than engines that take
+ * turns would each find its own just taken away. A few engines are passed on among those instead, behind the last that ran (who are likely to be answered), so
+ * that their tables stay in the host's caches, and the others keep theirs. */
+size_t Machine::victim() const {
+    return ticket - order.back()->lastUsed > STALE ? order.size() - 1 : std::min(KEPT, order.size() - 1);
+}
+
 Hart *Machine::hartFor(const Frame &thread) {
     if (thread.debug & (DEBUG_STEP | DEBUG_BREAK)) return hartForDebugging(thread);
     const u32 id = static_cast<u32>(thread.space);
     Space &space = spaces[id];
-    if (space.hart < 0) {
-        int32_t chosen = -1;
-        for (size_t i = 0; i < harts.size(); i++)
-            if (harts[i]->space < 0) chosen = static_cast<int32_t>(i);
-        if (chosen < 0 && harts.size() < options.engines) {
+    size_t at = 0; /* in order */
+    if (space.hart >= 0) {
+        while (order[at]->index != space.hart) at++;
+    } else {
+        while (at < order.size() && order[at]->space >= 0) at++; /* one that is free */
+        if (at == order.size() && harts.size() < options.engines) {
             auto hart = std::make_unique<Hart>();
             if (broken = openHart(*hart); !broken.empty()) return nullptr;
-            chosen = hart->index = static_cast<int32_t>(harts.size());
+            hart->index = static_cast<int32_t>(harts.size());
+            order.push_back(hart.get());
             harts.push_back(std::move(hart));
-        }
-        if (chosen < 0) { /* the one that has not run for the longest time */
-            chosen = 0;
-            for (size_t i = 1; i < harts.size(); i++)
-                if (harts[i]->lastUsed < harts[chosen]->lastUsed) chosen = static_cast<int32_t>(i);
-            spaces[harts[chosen]->space].hart = -1;
+        } else if (at == order.size()) {
+            at = victim();
+            spaces[order[at]->space].hart = -1;
             shared().rebinds++;
         }
-        Hart &hart = *harts[chosen];
-        hart.space = static_cast<int32_t>(id), space.hart = chosen;
+        Hart &hart = *order[at];
+        hart.space = static_cast<int32_t>(id), space.hart = hart.index;
         hart.engine.set(Engine::layout().satp, 8ull << 60 | static_cast<u64>(id & 0xffff) << 44 | space.root >> 12);
         hart.engine.flushTlb();
     }
-    Hart *hart = harts[space.hart].get();
+    Hart *hart = order[at];
+    for (; at > 0; at--) order[at] = order[at - 1];
+    order[0] = hart;
     hart->lastUsed = ++ticket;
     return hart;
 }

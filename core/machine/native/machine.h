@@ -155,6 +155,8 @@ private:
     double nextEvent() const;
     int32_t ask(u32 cause);
     bool choose(int32_t answer);
+    std::vector<Hart *> order; /* all harts, the one that ran last first */
+    size_t victim() const;
     Hart *hartFor(const Frame &);
     bool stays(const Hart &, const Frame &) const;
     Failure openHart(Hart &);
