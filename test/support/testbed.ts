@@ -106,7 +106,7 @@ export class Testbed {
 
   /** Maps a new frame, or the one whose capability is in the row `of`; the row of the capability that holds the mapping. */
   mapFrame(v: VSpace, address: number, rights: number, bits = 12, of = 0): number {
-    const row = of === 0 ? this.make(Kind.Frame, bits) : this.#boot++;
+    const row = of === 0 ? this.make(Kind.Frame, bits) : this.#row();
     if (of !== 0) derive(this.k, of, row, ALL_RIGHTS, 0, 0);
     const level = bits === 12 ? 0 : 1;
     for (let found = walk(this.k, v, address / PAGE, level); found < 0; found = walk(this.k, v, address / PAGE, level)) {
