@@ -173,7 +173,7 @@ describe("FAST", () => {
     ["the client names more than 32 bits", (w) => { w.bed.k.frames32[w.client.tcb.base] = w.at("wide"); }, false],
     ["the client sends five words", (w) => { w.bed.k.frames32[w.client.tcb.base] = w.at("long"); }, true],
     ["the server answers nobody", (w) => { w.bed.k.frames32[w.server.tcb.base] = w.at("early"); }, true],
-    ["the server is debugged", (w) => { w.server.tcb.steps = true; }, false],
+    ["the server is debugged", (w) => { w.server.tcb.steps = true; w.bed.k.frames32[w.server.tcb.base + 2 * Frame.DEBUG] = 1; }, false],
   ];
   test.each(cases)("%s", (_, change, addonToo) => {
     const calls = compare(change);
