@@ -1,5 +1,5 @@
 // Many processes on one machine, for the scale figures: each has an address space with page tables, a CSpace of 256 slots, a thread with a SchedContext, and three
-// pages: its text, its stack and its IPC buffer. Half of them are servers that wait; the others wait to be told what to do, and do it so many times.
+// pages: its text, which it may share with the others, its stack and its IPC buffer. They wait until they are told what to do, and do it so many times.
 import { Reg, toInfo } from "../../caps/abi/message.ts";
 import { ALL_RIGHTS, InitSlot, Kind, Syscall } from "../../caps/abi/numbers.ts";
 import { moveSlot } from "../../caps/model/derivation.ts";
@@ -49,8 +49,17 @@ answer:
   j answer
 `;
 
-/** Yield through all clients; a client calls its own server; all clients do so in turn, by Yield; all clients call one server, in turn. */
+/** Yield; call the own server; call it and Yield, so that all clients do so in turn; call the one server that all have, and Yield. */
 export type Work = "switch" | "alone" | "pairs" | "server";
+
+export interface CrowdOptions {
+  /** Processes that it may have. */
+  readonly most: number;
+  /** Every second process is the server of the one before; else all are clients. */
+  readonly paired: boolean;
+  /** One page of text for all, as for processes of one program; else a page each. */
+  readonly shared: boolean;
+}
 
 export class Crowd {
   readonly #testbed: Testbed;
@@ -58,11 +67,14 @@ export class Crowd {
   readonly #text: Uint8Array | number;
   readonly #clients: { readonly p: Program; readonly start: number; answers: number }[] = [];
   readonly #common: number;
+  readonly #paired: boolean;
+  readonly ramBytes: number;
   readonly close: () => void;
 
-  /** @param most processes that it may have @param shared one page of text for all, as for processes of one program; else a page each */
-  constructor(most: number, shared: boolean) {
-    const machine = openQuietMachine(Math.ceil((most * PROCESS_BYTES) / (2 * MIB)) * 2 * MIB + 64 * MIB);
+  constructor({ most, paired, shared }: CrowdOptions) {
+    this.#paired = paired;
+    this.ramBytes = Math.ceil((most * PROCESS_BYTES) / (2 * MIB)) * 2 * MIB + 64 * MIB;
+    const machine = openQuietMachine(this.ramBytes);
     this.close = () => machine.close();
     this.#testbed = new Testbed(machine, Math.ceil(Math.log2(most)) + OBJECT_BITS + 1);
     machine.attach(threadMemory(this.#testbed.k));
@@ -75,20 +87,26 @@ export class Crowd {
     settle(this.#testbed.k);
   }
 
+  get clients(): number {
+    return this.#clients.length;
+  }
+  /** But for the one server that all have. */
   get processes(): number {
-    return 2 * this.#clients.length;
+    return this.clients * (this.#paired ? 2 : 1);
   }
 
-  /** Adds processes, two at a time: a client and a server of its own. All of them wait when this returns. */
+  /** Adds processes until there are so many. All of them wait when this returns. */
   grow(processes: number): void {
     const { k } = this.#testbed;
     while (this.processes < processes) {
-      const endpoint = this.#testbed.make(Kind.Endpoint, 5), start = this.#testbed.make(Kind.Notification, 6);
-      const p = this.#program("begin");
-      this.#testbed.give(p, InitSlot.Service, endpoint, ALL_RIGHTS, 77);
+      const start = this.#testbed.make(Kind.Notification, 6), p = this.#program("begin");
       this.#testbed.give(p, COMMON, this.#common, ALL_RIGHTS, 78);
       this.#testbed.give(p, START, start);
-      this.#serve(endpoint);
+      if (this.#paired) {
+        const endpoint = this.#testbed.make(Kind.Endpoint, 5);
+        this.#testbed.give(p, InitSlot.Service, endpoint, ALL_RIGHTS, 77);
+        this.#serve(endpoint);
+      }
       this.#clients.push({ p, start: this.#testbed.object(start), answers: 0 });
       this.#testbed.start(p);
     }
@@ -108,7 +126,7 @@ export class Crowd {
     this.#testbed.start(p);
   }
 
-  /** Has `clients` of them do something so many times each. @returns nanoseconds each time. Throws when an answer was missing. */
+  /** Has `clients` of them do something so many times each, in turn. @returns nanoseconds each time. Throws when an answer was missing. */
   work(what: Work, clients: number, times: number): number {
     const { k } = this.#testbed, busy = this.#clients.slice(0, clients), f = k.frames32;
     for (const { p, start } of busy) {

@@ -1,5 +1,6 @@
 // The arithmetic of the figures: what is printed is what was measured.
 import { describe, expect, test } from "vitest";
+import { residents } from "./footprint.ts";
 import { geometricMean, median, meetsAim, summarize, table, type Figure } from "./figure.ts";
 
 const figure = (given: Partial<Figure> = {}): Figure => ({ name: "x", unit: "ns", values: [10, 40, 20], peers: [100, 100, 100], against: "peer", ...given });
@@ -33,6 +34,14 @@ describe("a figure", () => {
     expect(meetsAim(alone)).toBeUndefined();
   });
 
+  test("has a limit of its own beside the peer: both must be kept", () => {
+    expect(meetsAim(figure({ limit: 20 }))).toBe(true);
+    expect(meetsAim(figure({ limit: 19.9 }))).toBe(false);
+    expect(meetsAim(figure({ limit: 20, peers: null }))).toBe(true);
+    expect(meetsAim(figure({ limit: 20, aim: 0.19 }))).toBe(false);
+    expect(meetsAim(figure({ limit: 19, aim: 0.2 }))).toBe(false);
+  });
+
   test("meets its aim at the aim, and misses it above", () => {
     expect(meetsAim(figure({ aim: 0.2 }))).toBe(true);
     expect(meetsAim(figure({ aim: 0.19 }))).toBe(false);
@@ -50,8 +59,21 @@ describe("the table", () => {
     expect(second).toMatch(/^alone +20\.0 ns +10\.0\.\.40\.0 +- +- +nothing here$/);
   });
 
+  test("shows a limit in its unit", () => expect(table([figure({ unit: "KiB", limit: 16, peers: null })])).toMatch(/20\.0 KiB .* <= 16 KiB +missed/));
+
   test("has its columns aligned", () => {
     const lines = table([figure({ name: "a", against: "against it" }), figure({ name: "a-long-name", values: [123_456], against: "against all" })]).split("\n");
     expect(new Set(lines.map((line) => line.indexOf("against"))).size).toBe(1);
+  });
+});
+
+describe("memory that is there", () => {
+  const mapping = (size: number, rss: number): string => `7f00-7f01 rw-p 00000000 00:00 0\nSize:           ${String(size).padStart(8)} kB\nKernelPageSize:        4 kB\nRss:            ${String(rss).padStart(8)} kB\nPss: 1 kB\n`;
+
+  test("is told apart: the machine's RAM, by its size, and all", () => expect(residents(mapping(40, 10) + mapping(4096, 300) + mapping(8, 8), 4096)).toEqual({ all: 318, ram: 300 }));
+
+  test("is not guessed when no mapping, or more than one, has that size", () => {
+    expect(() => residents(mapping(40, 10), 4096)).toThrow("0 mappings");
+    expect(() => residents(mapping(40, 10) + mapping(40, 10), 40)).toThrow("2 mappings");
   });
 });

@@ -5,7 +5,7 @@
 
 export interface Figure {
   readonly name: string;
-  readonly unit: "ns" | "ms";
+  readonly unit: "ns" | "us" | "ms" | "KiB";
   /** The kit's rounds, in order. */
   readonly values: readonly number[];
   /** The peer's, as many. null: there is none, or it is not on this machine. */
@@ -14,6 +14,8 @@ export interface Figure {
   readonly against: string;
   /** Greatest ratio that is good enough. */
   readonly aim?: number;
+  /** Greatest value that is good enough, whatever the peer's. */
+  readonly limit?: number;
 }
 
 export interface Summary {
@@ -52,11 +54,15 @@ export function summarize(figure: Figure): Summary {
   };
 }
 
-/** Whether the aim is met; undefined when there is none, or nothing to compare with. */
-export function meetsAim(figure: Figure): boolean | undefined {
-  const { ratio } = summarize(figure);
-  return figure.aim === undefined || ratio === null ? undefined : ratio <= figure.aim;
+/** Whether aim and limit are met; undefined when there is neither, or nothing to compare with. */
+export function meetsAim({ aim, limit, ...figure }: Figure): boolean | undefined {
+  const { value, ratio } = summarize(figure);
+  const met = [...(aim === undefined || ratio === null ? [] : [ratio <= aim]), ...(limit === undefined ? [] : [value <= limit])];
+  return met.length === 0 ? undefined : met.every(Boolean);
 }
+
+const aimText = ({ aim, limit, unit }: Figure): string =>
+  [...(aim === undefined ? [] : [`<= ${aim.toFixed(2)}`]), ...(limit === undefined ? [] : [`<= ${limit} ${unit}`])].join(", ");
 
 const range = (values: readonly number[] | null, digits: number): string => (values === null ? "" : `${Math.min(...values).toFixed(digits)}..${Math.max(...values).toFixed(digits)}`);
 const digitsOf = (value: number): number => (value < 100 ? 1 : 0);
@@ -75,7 +81,7 @@ export function table(figures: readonly Figure[]): string {
       range(figure.peers, digitsOf(peer ?? 0)),
       ratio === null ? "-" : ratio.toFixed(2),
       range(ratios(figure), 2),
-      figure.aim === undefined ? "" : `<= ${figure.aim.toFixed(2)}`,
+      aimText(figure),
       met === undefined ? "" : met ? "met" : "missed",
       figure.against,
     ];
