@@ -165,11 +165,11 @@ class World {
 
   /** The object of the beginning that this one is, or what it was made of, with a "*". */
   nameOf(object: number): string {
-    const own = this.names.get(object);
-    if (own !== undefined) return own;
-    for (let id = this.bed.k.objects.parent[object]!; id !== 0; id = this.bed.k.objects.parent[id]!) {
-      const made = this.names.get(id);
-      if (made !== undefined) return `${made}*`;
+    // Ids are used again, by what was made of an Untyped.
+    const { parent } = this.bed.k.objects;
+    for (let id = object; id !== 0; id = parent[id]!) {
+      const name = parent[id] === 0 ? this.names.get(id) : undefined;
+      if (name !== undefined) return id === object ? name : `${name}*`;
     }
     return `object ${object}, of which nobody knows`;
   }
