@@ -1,12 +1,12 @@
 // CONFINE-BROKEN-*: a kernel that is broken on purpose does not pass: each mistake is put into a module of the kernel, and the property finds it.
 import fc from "fast-check";
 import { expect, test, vi } from "vitest";
-import { Right } from "../../caps/abi/numbers.ts";
+import { Kind, Right } from "../../caps/abi/numbers.ts";
 import { derive } from "../../core/kernel/capabilities.ts";
 import type { Kernel } from "../../core/kernel/state.ts";
 import { checkConfined, Escaped } from "./confinement-check.ts";
 import { goesUnseen, staysWithin } from "./confinement-properties.ts";
-import { ConfinedWorld } from "./confinement-world.ts";
+import { ConfinedWorld, type Gift } from "./confinement-world.ts";
 
 const mistake = vi.hoisted(() => ({ is: "" }));
 type Module<T> = () => Promise<T>;
@@ -35,7 +35,7 @@ vi.mock("../../core/kernel/ipc.ts", async (original: Module<typeof import("../..
 });
 vi.mock("../../core/kernel/capabilities.ts", async (original: Module<typeof import("../../core/kernel/capabilities.ts")>) => {
   const real = await original();
-  const unbadged: typeof real.derive = (k, from, to, rights, lo, hi) => (mistake.is === "a copy has no badge" && k.slots.kind[from] === 4 ? real.derive(k, from, to, rights, 0, 0) : real.derive(k, from, to, rights, lo, hi));
+  const unbadged: typeof real.derive = (k, from, to, rights, lo, hi) => (mistake.is === "a copy has no badge" && k.slots.kind[from] === Kind.Endpoint ? real.derive(k, from, to, rights, 0, 0) : real.derive(k, from, to, rights, lo, hi));
   return { ...real, derive: unbadged };
 });
 vi.mock("../../core/kernel/objects/notification.ts", async (original: Module<typeof import("../../core/kernel/objects/notification.ts")>) => {
@@ -55,12 +55,15 @@ function finds<T>(what: string, property: fc.IProperty<T>, numRuns: number): { f
   return { failed, error: errorInstance };
 }
 
-for (const [number, what] of [
-  ["001", "a copy has the rights that were asked for"], ["002", "a walk goes on through a weak table"], ["003", "a table's rights are not looked at"],
-  ["004", "capabilities go without Grant"], ["005", "a copy has no badge"],
+const given = (what: Gift["what"], rights: number, weak = false, badge = 0): Gift[] => Array.from({ length: 4 }, () => ({ what, from: 0, to: 1, rights, weak, badge }));
+/** Each with two programs and gifts that the mistake can make more of. */
+for (const [number, what, gifts] of [
+  ["001", "a copy has the rights that were asked for", given("EP", Right.Write)], ["002", "a walk goes on through a weak table", given("SUB", 15, true)],
+  ["003", "a table's rights are not looked at", given("SUB", 15, true)], ["004", "capabilities go without Grant", given("EP", Right.Write)],
+  ["005", "a copy has no badge", given("EP", Right.Write, false, 2)],
 ] as const) {
   test(`CONFINE-BROKEN ${number} ${what}`, () => {
-    const { failed, error } = finds(what, staysWithin(() => {}), 1000);
+    const { failed, error } = finds(what, staysWithin(() => {}, 2, fc.constant([...gifts])), 400);
     expect(failed).toBe(true);
     expect(error).toBeInstanceOf(Escaped);
   }, 600_000);

@@ -7,34 +7,37 @@ export class Escaped extends Error {}
 
 const told = (cap: Held | null): string => (cap === null ? "something of nobody's" : `${cap.object} with rights ${cap.rights}, badge ${cap.badge}${cap.weak ? ", weak" : ""}`);
 
-/** By world: what was found to be allowed. It stays so. */
-const allowed = new WeakMap<ConfinedWorld, Set<string>>();
-
-function checkHeld(world: ConfinedWorld, who: string, cap: Held | null, may: () => readonly Held[]): void {
-  const known = allowed.get(world) ?? new Set<string>();
-  allowed.set(world, known);
-  const key = `${who} ${told(cap)}`;
-  if (known.has(key)) return;
-  if (cap === null || !within(cap, may())) throw new Escaped(`${who} has ${told(cap)}, which could not come of what was given`);
-  known.add(key);
+function checkHeld(who: string, cap: Held | null, may: readonly Held[]): void {
+  if (cap === null || !within(cap, may)) throw new Escaped(`${who} has ${told(cap)}, which could not come of what was given`);
 }
+
+/** By world: what stood in each row when it was looked at, and in whose table. Most steps change little. */
+const lookedAt = new WeakMap<ConfinedWorld, number[]>();
 
 /** Throws Escaped when some table, thread or program has what could not come of what was given. */
 export function checkConfined(world: ConfinedWorld): void {
-  const { k, closure } = world;
+  const { k, closure } = world, s = k.slots;
+  const before = lookedAt.get(world) ?? [];
+  lookedAt.set(world, before);
+  let changed = false;
   const inside = (id: number, first: number, bits: number): void => {
-    const container = world.nameOf(id);
     for (let row = first; row < first + 2 ** bits; row++) {
-      if (k.slots.isEmpty(row)) continue;
+      const at = 5 * row, empty = s.isEmpty(row);
+      if (before[at] === (empty ? 0 : id) && before[at + 1] === s.object[row] && before[at + 2] === s.rights[row] && before[at + 3] === s.badgeLo[row] && before[at + 4] === s.badgeHi[row]) continue;
+      [empty ? 0 : id, s.object[row]!, s.rights[row]!, s.badgeLo[row]!, s.badgeHi[row]!].forEach((field, i) => (before[at + i] = field));
+      changed = true;
+      if (empty) continue;
+      const container = world.nameOf(id);
       if (container === null) throw new Escaped(`object ${id} is of nobody's memory`);
-      checkHeld(world, container, world.held(row), () => closure.inside(container));
+      checkHeld(container, world.held(row), closure.inside(container));
     }
   };
   k.cnodes.forEach((c, id) => c !== undefined && inside(id, c.first, c.radix));
+  for (const t of k.tcbs) if (t !== undefined) inside(t.id, t.slots, TcbSlot.COUNT_BITS);
+  if (!changed) return;
   for (const t of k.tcbs) {
     if (t === undefined) continue;
-    inside(t.id, t.slots, TcbSlot.COUNT_BITS);
-    const name = world.nameOf(t.id)!;
-    for (const { row, weak } of world.reached(t)) checkHeld(world, `the thread ${name}`, world.held(row, weak), () => closure.reach(name));
+    const name = world.nameOf(t.id)!, may = closure.reach(name);
+    for (const { row, weak } of world.reached(t)) checkHeld(`the thread ${name}`, world.held(row, weak), may);
   }
 }

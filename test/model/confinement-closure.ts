@@ -64,7 +64,8 @@ export class Closure {
 
   #is(cap: Held, kind: What): boolean {
     const own = this.#kinds.get(cap.object);
-    return own === kind || own === "Memory";
+    // Of memory a weak capability can only be to a table or a frame.
+    return own === kind || (own === "Memory" && (!cap.weak || kind === "CNode" || kind === "Frame"));
   }
 
   /** Threads, and whatever threads could be made from somebody's memory. */
@@ -159,7 +160,7 @@ export class Closure {
     for (const ep of caps) {
       if (!this.#is(ep, "Endpoint") || (ep.rights & WRITE) === 0) continue;
       for (const [receiver, theirs] of use) {
-        if (!theirs.some((cap) => cap.object === ep.object && (cap.rights & READ) !== 0)) continue;
+        if (!theirs.some((cap) => cap.object === ep.object && (cap.rights & READ) !== 0 && this.#is(cap, "Endpoint"))) continue;
         if ((ep.rights & GRANT) !== 0) hand(caps, receiver);
         if ((ep.rights & (GRANT | GRANT_REPLY)) !== 0) for (const cap of theirs) if (this.#is(cap, "Reply")) this.#owe(cap.object, subject);
       }

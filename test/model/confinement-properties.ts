@@ -10,9 +10,9 @@ const PROGRAMS = 4;
 const many = (most: number) => ({ minLength: 20, maxLength: most, size: "max" }) as const;
 
 /** What programs reach stays within what could come of what they were given. `ended` sees each world when all is done. */
-export const staysWithin = (ended: (world: ConfinedWorld, steps: number) => void) =>
-  fc.property(fc.array(gift(0, PROGRAMS), { minLength: 2, maxLength: 6 }), fc.array(acts, many(120)), (gifts, all) => {
-    const world = new ConfinedWorld(PROGRAMS, gifts);
+export const staysWithin = (ended: (world: ConfinedWorld, steps: number) => void, programs = PROGRAMS, gifts: fc.Arbitrary<Gift[]> = fc.array(gift(0, programs), { minLength: 2, maxLength: 6 })) =>
+  fc.property(gifts, fc.array(acts, many(120)), (given, all) => {
+    const world = new ConfinedWorld(programs, given);
     checkConfined(world);
     for (const act of all) if (world.step(act)) checkConfined(world);
     ended(world, all.length);

@@ -236,7 +236,7 @@ export class ConfinedWorld {
     return this.threads((t) => t.state === ThreadState.Ready && isRunnable(this.k, t) && of(t));
   }
 
-  /** A thread receives on an endpoint that another can name too, that one calls it, and it answers: by chance they would seldom meet. */
+  /** A thread receives on an endpoint that another can name too, that one calls it or sends, and it answers: by chance they would seldom meet. */
   #converse(t: Tcb, act: Act, of: (t: Tcb) => boolean): boolean {
     const endpoints = (u: Tcb): number[] => this.named(u).filter(({ row }) => this.k.slots.kind[row] === Kind.Endpoint).map(({ row }) => this.k.slots.object[row]!);
     const mine = endpoints(t), pairs = this.#able((u) => of(u) && u !== t).flatMap((u) => endpoints(u).map((ep, i) => ({ u, i, j: mine.indexOf(ep) }))).filter(({ j }) => j >= 0);
@@ -245,7 +245,7 @@ export class ConfinedWorld {
     this.#act(met.u, { ...act, do: "recv", a: met.i });
     const { state } = met.u;
     if (this.k.tcbs[t.id] !== t || !this.#able(of).includes(t)) return true;
-    this.#act(t, { ...act, do: "call", a: met.j, rights: act.rights | 1 });
+    this.#act(t, { ...act, do: act.d % 2 === 0 ? "call" : "send", a: met.j, rights: act.rights | 1 });
     if (state !== met.u.state && this.#able(of).includes(met.u)) this.#act(met.u, { ...act, do: "reply", a: act.b, b: act.c, c: act.a, rights: act.c });
     return true;
   }
@@ -265,7 +265,13 @@ export class ConfinedWorld {
   /** How much stands in the tables of other programs than this thread's. */
   #filled(t: Tcb): number {
     const owner = this.ownerOf(t.id);
-    return this.programs.reduce((sum, p, i) => sum + (i === owner ? 0 : this.k.slots.kind.subarray(p.slots, p.slots + 256).reduce((n, kind) => n + Number(kind !== Kind.Null), 0)), 0);
+    return this.programs.reduce((sum, p, i) => sum + (i === owner ? 0 : this.#count(p)), 0);
+  }
+
+  #count({ slots }: Program): number {
+    let n = 0;
+    for (let row = slots; row < slots + 256; row++) if (!this.k.slots.isEmpty(row)) n++;
+    return n;
   }
 
   /** Somebody lets a thread go on, whatever stopped it: the threads are not to come to rest for ever. */
