@@ -158,7 +158,14 @@ Hart *Machine::hartFor(const Frame &thread) {
         Hart &hart = *order[at];
         hart.space = static_cast<int32_t>(id), space.hart = hart.index;
         hart.engine.set(Engine::layout().satp, 8ull << 60 | static_cast<u64>(id & 0xffff) << 44 | space.root >> 12);
+        /* The tables of a space that was not bound are in no cache of the host: they come while the flush goes on. */
+        const auto entry = [&](u64 table, unsigned level) { return memoryAt(table + (thread.pc >> (12 + 9 * level) & 511) * sizeof(u64), sizeof(u64)); };
+        const unsigned char *const top = entry(space.root, 2);
+        __builtin_prefetch(top);
         hart.engine.flushTlb();
+        u64 middle;
+        memcpy(&middle, top, sizeof middle);
+        __builtin_prefetch(entry(middle >> 10 << 12, 1));
     }
     Hart *hart = order[at];
     for (; at > 0; at--) order[at] = order[at - 1];
