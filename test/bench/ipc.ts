@@ -9,6 +9,7 @@ import type { Figure } from "./figure.ts";
 import { interrupts } from "./interrupts.ts";
 import { hostedPair, kernelAlonePair, machinePair, samePair } from "./pairs.ts";
 import { buildPeers, PEERS, type PeerKind, type Peers } from "./peers.ts";
+import { kernelShare } from "./share.ts";
 import { signalPair } from "./signals.ts";
 import { capsPair, keptCapsPair, longPair } from "./transfers.ts";
 import { startWorker, work, type Worker } from "./workers.ts";
@@ -49,6 +50,7 @@ const KIT: readonly Measured[] = [
   { name: "ipc.signal", against: "signal", open: signalPair },
   { name: "ipc.irq", against: "signal", open: () => interrupts("all") },
   { name: "ipc.irq.first", against: { partOf: "part of ipc.irq" }, open: () => interrupts("first") },
+  { name: "ipc.machine.js", against: { partOf: "part of ipc.machine: the kernel's JavaScript, timed in place" }, open: kernelShare },
   { name: "ipc.ecall", against: PART, open: () => crossing(1) },
   { name: "ipc.switch", against: PART, open: () => crossing(2) },
   { name: "ipc.kernel", against: PART, open: kernelAlonePair },

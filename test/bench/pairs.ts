@@ -138,8 +138,9 @@ export function realPair(
   makeServer: (testbed: Testbed, text: Uint8Array, client: Program) => Program,
   prepare: (testbed: Testbed, client: Program, server: Program) => PairOptions = () => ({}),
   text = pairTexts(),
+  wrap = (machine: BoardMachine): BoardMachine => machine,
 ): Pair {
-  const machine = openQuietMachine();
+  const machine = wrap(openQuietMachine());
   const testbed = new Testbed(machine);
   machine.attach(threadMemory(testbed.k));
   const { bytes, label } = assemble(text, TEXT);

@@ -11,7 +11,7 @@ import { startWorker, work, type Worker } from "./workers.ts";
 const SIZES = [2, 100, 1000, 10_000] as const;
 const [TWO, ...MANY] = SIZES;
 const MOST = 10_000;
-const ROUNDS = 11, QUICK_ROUNDS = 3, FOOTPRINTS = 3;
+const ROUNDS = 9, QUICK_ROUNDS = 3, FOOTPRINTS = 3;
 /** Times a round, by all together; processes started a round. */
 const TIMES = 200_000, STARTS = 500;
 const QUICK = 5;
