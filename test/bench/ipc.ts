@@ -20,8 +20,8 @@ const PEER_ROUND = 50_000;
 const ROUNDS = 11;
 const QUICK_ROUNDS = 3;
 const AIM = 0.16;
-/** Address spaces in turn, more than twice as many as there are engines. */
-const REBOUND = 40;
+/** Address spaces in turn: so many that hardly one of them still has an engine when its turn comes. */
+const REBOUND = 320;
 
 /** Something that can be done many times. */
 interface Repeated {
