@@ -9,7 +9,7 @@ import { FakeMachine } from "../support/fake-machine.ts";
 import { DONE, KernelBed, pair, retypeWord, Slot, slotWord } from "../support/kernel-bed.ts";
 import type { Program } from "../support/testbed.ts";
 import { IpcModel, type Actor, type Doing } from "./ipc-model.ts";
-import { below, runs } from "./runs.ts";
+import { below, LIMIT, runs, wasLong } from "./runs.ts";
 
 const I = Invocation;
 /** Actors 3 and 4 lose their time once they wait: they are passive servers from then on. */
@@ -249,5 +249,5 @@ test("MODEL-IPC any sequence of calls leaves every thread where the naive model 
     }),
     runs(120),
   );
-  for (const what of ["sending", "receiving", "waiting", "owed", "stopped", "no time", "lent time", "lent 2 deep", "restarted"]) expect([...seen]).toContain(what);
-}, 600_000);
+  if (wasLong(120)) for (const what of ["sending", "receiving", "waiting", "owed", "stopped", "no time", "lent time", "lent 2 deep", "restarted"]) expect([...seen]).toContain(what);
+}, LIMIT);
