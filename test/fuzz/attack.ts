@@ -39,8 +39,8 @@ export interface Result {
   readonly fastCalls: number;
   readonly rounds: Readonly<Record<string, number>>;
   readonly seconds: number;
-  /** After a fifth of the run, when everything is warm, and at the end. */
-  readonly memory: readonly [Memory, Memory];
+  /** After each machine was closed and its memory given back. */
+  readonly memory: readonly Memory[];
   /** SHA-256 over the states at the ends of all worlds: the same for the same seed and number of calls. */
   readonly digest: string;
 }
@@ -52,9 +52,10 @@ export async function attack(plan: Plan): Promise<Result> {
   const tally = new Tally(), seeds = new Random(plan.seed), digest = createHash("sha256"), began = performance.now();
   const total: Record<string, number> = {};
   let slices = 0, worlds = 0, epochs = 0, checks = 0, fastCalls = 0, said = began, ended = false;
-  let failure: Result["failure"] = null, warm: Memory | undefined;
+  let failure: Result["failure"] = null;
+  const samples: Memory[] = [];
   const result = (): Result => ({
-    tally, failure, slices, worlds, epochs, checks, fastCalls, rounds: total, seconds: (performance.now() - began) / 1000, memory: [warm ?? memory(), memory()], digest: digest.copy().digest("hex"),
+    tally, failure, slices, worlds, epochs, checks, fastCalls, rounds: total, seconds: (performance.now() - began) / 1000, memory: samples, digest: digest.copy().digest("hex"),
   });
   while (!ended && failure === null && tally.calls < plan.calls) {
     const board = openQuietMachine(RAM_BYTES, "blocks");
@@ -76,7 +77,6 @@ export async function attack(plan: Plan): Promise<Result> {
           said = performance.now();
           ended = plan.onProgress?.(result()) ?? false;
         }
-        if (warm === undefined && tally.calls >= plan.calls / 5) warm = memory();
       }
       epochs += world.epochs;
       fastCalls += new Float64Array(board.control, 0, 8)[CONTROL.fastCalls]!;
@@ -88,15 +88,18 @@ export async function attack(plan: Plan): Promise<Result> {
     } finally {
       board.close();
     }
-    // The host gives a machine's memory back in a turn of its own.
-    await new Promise((resolve) => setImmediate(resolve));
+    tally.kernel = undefined;
+    samples.push(await memory());
   }
   return result();
 }
 
-function memory(): Memory {
-  // With --expose-gc what is garbage does not count.
-  (globalThis as { gc?: () => void }).gc?.();
+/** With --expose-gc what is garbage does not count; the host gives a machine's memory back in turns of its own. */
+async function memory(): Promise<Memory> {
+  for (let i = 0; i < 3; i++) {
+    (globalThis as { gc?: () => void }).gc?.();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
   const { rss, heapUsed, external, arrayBuffers } = process.memoryUsage();
   return { rss, heap: heapUsed, external: external + arrayBuffers };
 }
