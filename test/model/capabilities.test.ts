@@ -1,5 +1,6 @@
 // The kernel's capabilities against the drawn ones: any sequence of retype, copy, mint, move, mutate, delete and revoke leaves the same capabilities in
 // the same slots, naming the same objects, with the same descendants; and the kernel does and refuses what the drawing does and refuses.
+import { inspect } from "node:util";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { Invocation, Kind } from "../../caps/abi/numbers.ts";
@@ -26,7 +27,7 @@ const KINDS: readonly (readonly [ThingKind, number, number])[] = [
 type Spot = { readonly full: number } | { readonly empty: number } | { readonly c: number; readonly s: number };
 type Command =
   | { readonly do: "retype"; readonly from: number; readonly kind: number; readonly count: number; readonly to: Spot }
-  | { readonly do: "copy" | "mint" | "move" | "mutate"; readonly from: Spot; readonly to: Spot; readonly rights: number; readonly badge: number }
+  | { readonly do: "copy" | "mint" | "move" | "mutate"; readonly from: Spot; readonly to: Spot; readonly rights: number; readonly badge: bigint }
   | { readonly do: "rotate"; readonly to: Spot; readonly pivot: Spot; readonly from: Spot; readonly swap: boolean }
   | { readonly do: "delete" | "revoke"; readonly at: Spot };
 
@@ -38,7 +39,7 @@ class World {
   constructor() {
     this.bed.give(this.a, FIRST, this.bed.make(Kind.Untyped, ROOT_BITS));
     const untyped = model.newThing("Untyped", ROOT_BITS, null);
-    model.put(untyped, { cnode: this.root, index: 0, access: 15 }, null, 15, 0, true);
+    model.put(untyped, { cnode: this.root, index: 0, access: 15 }, null, 15, 0n, true);
   }
 
   /** Where a spot is, for the model and for a call; null when there is no such CNode. */
@@ -47,7 +48,8 @@ class World {
     if (c === 0) return { place: { cnode: this.root, index: s % SLOTS, access: 15 }, cptr: Slot.CNODE, index: FIRST + (s % SLOTS), depth: 32 };
     const named = this.root.slots[c % SLOTS];
     if (named?.thing.kind !== "CNode") return null;
-    return { place: { cnode: named.thing, index: s % SUB, access: named.rights }, cptr: FIRST + (c % SLOTS), index: s % SUB, depth: 2 };
+    const guard = model.guardOf(named.badge), index = guard.bits * SUB + (s % SUB);
+    return { place: { cnode: named.thing, index: s % SUB, access: named.rights }, cptr: FIRST + (c % SLOTS), index, depth: guard.size + 2 };
   }
 
   nth(spot: { readonly full: number } | { readonly empty: number }): { c: number; s: number } {
@@ -125,7 +127,7 @@ class World {
         expect(s.isEmpty(row), `slot ${i} of object ${idOf.get(cnode) ?? 0}`).toBe(cap === null);
         if (cap === null) return;
         rowOf.set(cap, row);
-        expect({ kind: s.kind[row], rights: s.rights[row], badge: s.badgeLo[row] }).toEqual({ kind: Kind[cap.thing.kind], rights: cap.rights, badge: cap.badge });
+        expect({ kind: s.kind[row], rights: s.rights[row], badge: pair(s.badgeLo[row]!, s.badgeHi[row]!) }).toEqual({ kind: Kind[cap.thing.kind], rights: cap.rights, badge: cap.badge });
         const known = idOf.get(cap.thing);
         if (known !== undefined) return expect(s.object[row]).toBe(known);
         idOf.set(cap.thing, s.object[row]!);
@@ -149,7 +151,7 @@ const anywhere = fc.record({ c: fc.oneof({ weight: 3, arbitrary: fc.constant(0) 
 const full: fc.Arbitrary<Spot> = fc.oneof({ weight: 9, arbitrary: fc.record({ full: below(100) }) }, { weight: 1, arbitrary: anywhere });
 const empty: fc.Arbitrary<Spot> = fc.oneof({ weight: 9, arbitrary: fc.record({ empty: below(100) }) }, { weight: 1, arbitrary: anywhere });
 const transfer = (name: "copy" | "mint" | "move" | "mutate") =>
-  fc.record({ do: fc.constant(name), from: full, to: empty, rights: fc.oneof({ weight: 3, arbitrary: fc.constant(15) }, { weight: 2, arbitrary: below(32) }), badge: below(4) });
+  fc.record({ do: fc.constant(name), from: full, to: empty, rights: fc.oneof({ weight: 3, arbitrary: fc.constant(15) }, { weight: 2, arbitrary: below(32) }), badge: fc.oneof(fc.bigInt({ min: 0n, max: 3n }), fc.constantFrom(2n ** 32n, 2n ** 63n + 5n, (5n << 32n) | 21n, 30n << 32n, 31n << 32n, (4n << 32n) | 16n)) });
 const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ do: fc.constant("retype" as const), from: below(SLOTS), kind: below(KINDS.length), count: fc.integer({ min: 1, max: 3 }), to: empty }) },
   { weight: 4, arbitrary: transfer("copy") },
@@ -169,7 +171,7 @@ test("MODEL-CAPS any sequence of operations leaves the kernel with the capabilit
       for (const c of commands) {
         const outcome = world.step(c);
         if (outcome === null) continue;
-        expect(outcome.kernel, JSON.stringify(c)).toBe(outcome.model);
+        expect(outcome.kernel, inspect(c)).toBe(outcome.model);
         done[outcome.kernel ? "yes" : "no"]++;
         world.compare();
       }

@@ -17,7 +17,8 @@ export type ThingKind = "Untyped" | "CNode" | "TCB" | "Endpoint" | "Notification
 export interface Cap {
   readonly thing: Thing;
   readonly rights: number;
-  badge: number;
+  /** 64 bits. Of a CNode: its guard's bits, and 2^32 times how many they are. */
+  badge: bigint;
   /** Whether what is derived from it is its own, or its parent's. */
   original: boolean;
   parent: Cap | null;
@@ -45,7 +46,7 @@ export const newThing = (kind: ThingKind, bits: number, from: Thing | null, slot
 
 export const at = (place: Place): Cap | null => place.cnode.slots[place.index]!;
 
-export function put(thing: Thing, place: Place, parent: Cap | null, rights: number, badge: number, original: boolean): Cap {
+export function put(thing: Thing, place: Place, parent: Cap | null, rights: number, badge: bigint, original: boolean): Cap {
   const cap: Cap = { thing, rights, badge, original, parent, children: new Set(), place };
   thing.caps.add(cap);
   parent?.children.add(cap);
@@ -65,14 +66,14 @@ export function retype(source: Cap, kind: ThingKind, bits: number, slots: number
   for (const place of places) {
     const thing = newThing(kind, bits, untyped, slots);
     untyped.made.add(thing);
-    put(thing, place, source, 15, 0, true);
+    put(thing, place, source, 15, 0n, true);
   }
   return true;
 }
 
 const parentOfCopy = (source: Cap): Cap | null => (source.original ? source : source.parent);
 
-export function copy(from: Place, to: Place, asked: number, badge: number | null): boolean {
+export function copy(from: Place, to: Place, asked: number, badge: bigint | null): boolean {
   const source = at(from);
   if (source === null || at(to) !== null || !mayRead(from) || !mayWrite(to)) return false;
   const { kind } = source.thing;
@@ -87,12 +88,15 @@ export function copy(from: Place, to: Place, asked: number, badge: number | null
   return true;
 }
 
-function mayBadge(source: Cap, badge: number): boolean {
-  if (BADGED.has(source.thing.kind)) return source.badge === 0;
-  return source.thing.kind === "CNode" && badge === 0;
+function mayBadge(source: Cap, badge: bigint): boolean {
+  if (BADGED.has(source.thing.kind)) return source.badge === 0n;
+  const { size, bits } = guardOf(badge);
+  return source.thing.kind === "CNode" && size + Math.log2(source.thing.slots.length) <= 32 && bits < 2 ** size;
 }
 
-export function move(from: Place, to: Place, badge: number | null): boolean {
+export const guardOf = (badge: bigint): { size: number; bits: number } => ({ size: Number(badge >> 32n), bits: Number(badge & 0xffff_ffffn) });
+
+export function move(from: Place, to: Place, badge: bigint | null): boolean {
   const cap = at(from);
   if (cap === null || at(to) !== null || !mayRead(from) || !mayWrite(from) || !mayWrite(to)) return false;
   if (badge !== null) {
