@@ -9,7 +9,6 @@
 import { Frame } from "../../caps/abi/message.ts";
 import { Kind } from "../../caps/abi/numbers.ts";
 import { OBJECT_WORDS } from "../../caps/model/objects.ts";
-import { KernelPanic } from "../../caps/model/panic.ts";
 import { pack, SavedStateError, unpack } from "./container.ts";
 import { checkInvariants } from "./invariants.ts";
 import type { Machine, MachineState } from "./machine.ts";
@@ -130,6 +129,15 @@ function memoryOf(k: Kernel): Record<string, Uint8Array> {
  * @throws SavedStateError when the bytes are damaged or another machine's
  */
 export function load(machine: Machine, bytes: Uint8Array): Kernel {
+  try {
+    return rebuild(machine, bytes);
+  } catch (error) {
+    if (error instanceof SavedStateError) throw error;
+    throw new SavedStateError(`the saved state is not one that a kernel can be in: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  }
+}
+
+function rebuild(machine: Machine, bytes: Uint8Array): Kernel {
   const { data, arrays } = unpack(FORMAT, bytes), saved = data as Data;
   const differs = (["maxThreads", "maxSpaces", "maxVcpus"] as const).find((name) => machine[name] !== saved.machine[name]);
   if (machine.ram.byteLength !== saved.machine.ramBytes) throw new SavedStateError(`the state is of a machine with ${saved.machine.ramBytes} bytes of RAM; this one has ${machine.ram.byteLength}`);
@@ -139,12 +147,7 @@ export function load(machine: Machine, bytes: Uint8Array): Kernel {
   loadObjects(k, saved);
   loadMemory(k, arrays);
   loadMachine(k, saved);
-  try {
-    checkInvariants(k);
-  } catch (error) {
-    if (error instanceof KernelPanic) throw new SavedStateError(`the saved state is not one that a kernel can be in: ${error.message}`, { cause: error });
-    throw error;
-  }
+  checkInvariants(k);
   return k;
 }
 

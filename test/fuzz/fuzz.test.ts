@@ -3,6 +3,7 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { KernelPanic } from "../../caps/model/panic.ts";
 import { translate } from "../../core/kernel/objects/vspace.ts";
+import { pack, unpack } from "../../core/kernel/container.ts";
 import { fingerprint, load, save, SavedStateError } from "../../core/kernel/save.ts";
 import { CONTROL } from "../../core/machine/unicorn.ts";
 import type { BoardMachine } from "../../core/machine/machine.ts";
@@ -77,6 +78,18 @@ describe("SAVE what cannot be loaded is refused by name", () => {
     for (const at of [30, 2000, 200_000]) refused((bytes) => ((bytes[at]! ^= 4), bytes), /damaged: it does not match its checksum/);
   });
   test("005 a part that is missing", () => refused((bytes) => bytes.slice(0, bytes.length - 8), /damaged/));
+  test("007 a state that no kernel can be in, and one that is no state, although the checksum is right", () => {
+    const forge = (change: (data: Record<string, unknown>, arrays: Record<string, Uint8Array>) => void, reason: RegExp): void =>
+      refused((bytes) => {
+        const { data, arrays } = unpack(1, bytes), copies = Object.fromEntries(Object.entries(arrays).map(([name, a]) => [name, a.slice()]));
+        change(data as Record<string, unknown>, copies);
+        return pack(1, { data, arrays: copies });
+      }, reason);
+    forge((_, arrays) => void (new Int32Array(arrays["objects.refs"]!.buffer)[3]! += 1), /not one that a kernel can be in: [A-Z]+-\d/);
+    forge((data) => void (data["tcbs"] = 5), /not one that a kernel can be in/);
+    forge((data) => void delete data["slots"], /not one that a kernel can be in/);
+    forge((_, arrays) => void (arrays["ram.pages"] = new Uint8Array(4).fill(255)), /pages of RAM are missing/);
+  });
   test("006 a machine of another size", () => refused((bytes) => bytes, /is of a machine with 134217728 bytes of RAM; this one has 67108864/, 64 << 20));
 });
 
