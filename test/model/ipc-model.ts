@@ -18,7 +18,7 @@ export interface Actor {
   /** It was stopped while it waited. */
   interrupted: boolean;
 }
-/** Each actor has one reply object: the caller it holds, and whose time came along. */
+/** Each actor has a reply object to receive with and one to save callers in: the caller it holds, and whose time came along. */
 export interface Owed {
   caller: Actor | null;
   loan: number | null;
@@ -26,6 +26,7 @@ export interface Owed {
 
 export class IpcModel {
   readonly actors: Actor[];
+  /** By actor; those to save in stand behind those to receive with. */
   readonly owed: Owed[];
   readonly senders: Actor[][];
   readonly receivers: Actor[][];
@@ -36,7 +37,7 @@ export class IpcModel {
 
   constructor(own: readonly boolean[], endpoints: number, notifications: number) {
     this.actors = own.map((o, name) => ({ name, doing: "ready", time: o ? name : null, own: o, got: "", sent: { label: 0, badge: 0, call: false }, withReply: false, interrupted: false }));
-    this.owed = own.map(() => ({ caller: null, loan: null }));
+    this.owed = [...own, ...own].map(() => ({ caller: null, loan: null }));
     this.loans = own.map(() => []);
     const lists = (n: number): Actor[][] => Array.from({ length: n }, () => []);
     this.senders = lists(endpoints);
@@ -101,11 +102,27 @@ export class IpcModel {
     this.receivers[e]!.push(to);
   }
 
-  reply(by: Actor, label: number): void {
-    const { caller } = this.owed[by.name]!;
+  reply(by: Actor, label: number, saved = false): void {
+    const owed = this.#of(by, saved), { caller } = owed;
     if (caller === null) return;
     caller.got = `${label} from 0`;
-    this.#release(this.owed[by.name]!, caller);
+    this.#release(owed, caller);
+  }
+
+  #of(a: Actor, saved: boolean): Owed {
+    return this.owed[a.name + (saved ? this.actors.length : 0)]!;
+  }
+
+  /** The caller is put aside, with the loan. */
+  save(by: Actor): void {
+    const from = this.#of(by, false), to = this.#of(by, true);
+    if (from.caller === null || to.caller !== null) return void (by.got = "IllegalOperation");
+    to.caller = from.caller;
+    to.loan = from.loan;
+    for (const stack of this.loans) stack.forEach((owed, i) => owed === from && (stack[i] = to));
+    from.caller = null;
+    from.loan = null;
+    by.got = "done";
   }
 
   #drop(owed: Owed): void {

@@ -14,7 +14,7 @@ import { below, LIMIT, runs, wasLong } from "./runs.ts";
 const I = Invocation;
 /** Actors 3 and 4 lose their time once they wait: they are passive servers from then on. */
 const OWN = [true, true, true, false, false], ENDPOINTS = 2, NOTIFICATIONS = 2;
-const EP = 20, REPLY = 30, NTF = 40, SIGNAL = 50;
+const EP = 20, REPLY = 30, SAVED = 31, NTF = 40, SIGNAL = 50;
 /** The director's slots: each actor's TCB and CNode, and the endpoints. */
 const TCB = 60, CNODE = 70, DIRECTOR_EP = 80, NEW = 90;
 const NAMES: Readonly<Record<number, string>> = Object.fromEntries(Object.entries(ErrorCode).map(([name, code]) => [code, name]));
@@ -27,7 +27,8 @@ type Act = { readonly by: number } & (
   | { readonly do: "call" | "send" | "nbsend"; readonly e: number; readonly label: number }
   | { readonly do: "recv" | "nbrecv"; readonly e: number; readonly reply: boolean }
   | { readonly do: "replyRecv"; readonly e: number; readonly label: number }
-  | { readonly do: "reply"; readonly label: number }
+  | { readonly do: "reply" | "replySaved"; readonly label: number }
+  | { readonly do: "save"; readonly label: number }
   | { readonly do: "signal" | "wait" | "poll"; readonly n: number }
   | { readonly do: Direction }
 );
@@ -49,6 +50,7 @@ class World {
       bed.share(t, Slot.TCB, director, TCB + i);
       bed.share(t, Slot.CNODE, director, CNODE + i);
       this.newReply(i);
+      bed.hold(t, SAVED, Kind.Reply, 5);
     });
     for (let e = 0; e < ENDPOINTS; e++) this.newEndpoint(e);
     for (let n = 0; n < NOTIFICATIONS; n++) {
@@ -122,6 +124,10 @@ class World {
         return void bed.sys(t, Syscall.ReplyRecv, EP + act.e, toInfo(act.label, 0), [], REPLY);
       case "reply":
         return void bed.send(t, REPLY, act.label);
+      case "replySaved":
+        return void bed.send(t, SAVED, act.label);
+      case "save":
+        return void bed.call(t, REPLY, I.ReplySave, SAVED);
       case "signal":
         return void bed.signal(t, SIGNAL + act.n);
       case "wait":
@@ -148,9 +154,12 @@ class World {
         model.reply(actor, act.label);
         return model.receive(actor, act.e, true, true);
       case "reply":
-        model.reply(actor, act.label);
+      case "replySaved":
+        model.reply(actor, act.label, act.do === "replySaved");
         actor.got = "done";
         return;
+      case "save":
+        return model.save(actor);
       case "signal":
         actor.got = "done";
         return model.signal(act.n, 1 << actor.name);
@@ -227,6 +236,7 @@ const act: fc.Arbitrary<Act> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constant("nbrecv" as const), by, e, reply: fc.boolean() }) },
   { weight: 5, arbitrary: fc.record({ do: fc.constant("replyRecv" as const), by, e, label }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant("reply" as const), by, label }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constantFrom("save" as const, "replySaved" as const), by, label }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constantFrom("signal" as const, "wait" as const, "poll" as const), by, n }) },
   { weight: 4, arbitrary: fc.record({ do: fc.constantFrom("suspend" as const, "suspend" as const, "resume" as const, "restart" as const, "restart" as const, "renewReply" as const, "renewEndpoint" as const, "cancelBadge" as const), by }) },
 );
@@ -246,8 +256,9 @@ test("MODEL-IPC any sequence of calls leaves every thread where the naive model 
         for (const stack of world.model.loans) seen.add(`lent ${stack.length} deep`);
       }
       if (world.restarted > 0) seen.add("restarted");
+      if (world.model.owed.some((o, i) => i >= OWN.length && o.caller !== null)) seen.add("saved");
     }),
     runs(120),
   );
-  if (wasLong(120)) for (const what of ["sending", "receiving", "waiting", "owed", "stopped", "no time", "lent time", "lent 2 deep", "restarted"]) expect([...seen]).toContain(what);
+  if (wasLong(120)) for (const what of ["sending", "receiving", "waiting", "owed", "stopped", "no time", "lent time", "lent 2 deep", "restarted", "saved"]) expect([...seen]).toContain(what);
 }, LIMIT);
