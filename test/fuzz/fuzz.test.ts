@@ -78,7 +78,7 @@ describe("SAVE what cannot be loaded is refused by name", () => {
     for (const at of [30, 2000, 200_000]) refused((bytes) => ((bytes[at]! ^= 4), bytes), /damaged: it does not match its checksum/);
   });
   test("005 a part that is missing", () => refused((bytes) => bytes.slice(0, bytes.length - 8), /damaged/));
-  test("007 a state that no kernel can be in, and one that is no state, although the checksum is right", () => {
+  test("006 a state that no kernel can be in, and one that is no state, although the checksum is right", () => {
     const forge = (change: (data: Record<string, unknown>, arrays: Record<string, Uint8Array>) => void, reason: RegExp): void =>
       refused((bytes) => {
         const { data, arrays } = unpack(1, bytes), copies = Object.fromEntries(Object.entries(arrays).map(([name, a]) => [name, a.slice()]));
@@ -90,7 +90,7 @@ describe("SAVE what cannot be loaded is refused by name", () => {
     forge((data) => void delete data["slots"], /not one that a kernel can be in/);
     forge((_, arrays) => void (arrays["ram.pages"] = new Uint8Array(4).fill(255)), /pages of RAM are missing/);
   });
-  test("006 a machine of another size", () => refused((bytes) => bytes, /is of a machine with 134217728 bytes of RAM; this one has 67108864/, 64 << 20));
+  test("007 a machine of another size", () => refused((bytes) => bytes, /is of a machine with 134217728 bytes of RAM; this one has 67108864/, 64 << 20));
 });
 
 describe("FUZZ the harness sees what is wrong", () => {
