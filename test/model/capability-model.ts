@@ -101,7 +101,7 @@ export function move(from: Place, to: Place, badge: bigint | null): boolean {
   if (cap === null || at(to) !== null || !mayRead(from) || !mayWrite(from) || !mayWrite(to)) return false;
   if (badge !== null) {
     if (!mayBadge(cap, badge) || (cap.original && cap.children.size > 0)) return false;
-    if (badge !== cap.badge) cap.original = true;
+    if (BADGED.has(cap.thing.kind) && badge !== cap.badge) cap.original = true;
     cap.badge = badge;
   }
   from.cnode.slots[from.index] = null;
