@@ -78,10 +78,10 @@ class World {
         if (source === undefined || to === null) return null;
         const [kind, sizeBits, bits] = KINDS[command.kind]!;
         const places = Array.from({ length: command.count }, (_, i) => ({ ...to.place, index: to.place.index + i }));
-        // The root CNode goes on behind the slots that the commands use.
+        // The root CNode goes on behind the slots that the commands use. Retype takes a slot as it is, without the guard.
         if (to.place.cnode === this.root && to.place.index + command.count > SLOTS) return null;
         return {
-          kernel: call(FIRST + source.s, I.UntypedRetype, retypeWord(Kind[kind], sizeBits, command.count), to.cptr, to.index),
+          kernel: call(FIRST + source.s, I.UntypedRetype, retypeWord(Kind[kind], sizeBits, command.count), to.cptr, to.place.cnode === this.root ? to.index : to.place.index),
           model: model.retype(source.cap, kind, bits, kind === "CNode" ? SUB : 0, places),
         };
       }
