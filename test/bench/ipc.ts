@@ -7,9 +7,8 @@ import { crossing, refill } from "./crossing.ts";
 import { findPinning } from "./cpu.ts";
 import type { Figure } from "./figure.ts";
 import { interrupts } from "./interrupts.ts";
-import { hostedPair, kernelAlonePair, machinePair, samePair } from "./pairs.ts";
+import { hostedPair, kernelAlonePair, machinePair, samePair, slowPair } from "./pairs.ts";
 import { buildPeers, PEERS, type PeerKind, type Peers } from "./peers.ts";
-import { kernelShare } from "./share.ts";
 import { signalPair } from "./signals.ts";
 import { capsPair, keptCapsPair, longPair } from "./transfers.ts";
 import { startWorker, work, type Worker } from "./workers.ts";
@@ -37,7 +36,7 @@ interface Measured {
   readonly open: () => Repeated | Promise<Repeated>;
 }
 
-const PART = { partOf: "part of ipc.machine" };
+const PART = { partOf: "part of ipc.slow" };
 
 /** The figures and what each of them repeats. */
 const KIT: readonly Measured[] = [
@@ -50,7 +49,7 @@ const KIT: readonly Measured[] = [
   { name: "ipc.signal", against: "signal", open: signalPair },
   { name: "ipc.irq", against: "signal", open: () => interrupts("all") },
   { name: "ipc.irq.first", against: { partOf: "part of ipc.irq" }, open: () => interrupts("first") },
-  { name: "ipc.machine.js", against: { partOf: "part of ipc.machine: the kernel's JavaScript, timed in place" }, open: kernelShare },
+  { name: "ipc.slow", against: { partOf: "ipc.machine when the kernel makes every call itself" }, open: slowPair },
   { name: "ipc.ecall", against: PART, open: () => crossing(1) },
   { name: "ipc.switch", against: PART, open: () => crossing(2) },
   { name: "ipc.kernel", against: PART, open: kernelAlonePair },

@@ -4,15 +4,14 @@ import { Testbed, type Program } from "../support/testbed.ts";
 import { crossing, refill } from "./crossing.ts";
 import { Crowd } from "./crowd.ts";
 import { interrupts } from "./interrupts.ts";
-import { kernelAlonePair, machinePair, pairTexts, PRIORITY, realPair, samePair } from "./pairs.ts";
-import { kernelShare } from "./share.ts";
+import { kernelAlonePair, machinePair, pairTexts, PRIORITY, realPair, samePair, slowPair } from "./pairs.ts";
 import { signalPair } from "./signals.ts";
 import { processStart } from "./start.ts";
 import { capsPair, keptCapsPair, longPair } from "./transfers.ts";
 
 const REPEATED = {
   "ipc.machine": machinePair, "ipc.same": samePair, "ipc.kernel": kernelAlonePair, "ipc.long": longPair, "ipc.caps": capsPair, "ipc.caps.kept": keptCapsPair,
-  "ipc.signal": signalPair, "ipc.irq": () => interrupts("all"), "ipc.irq.first": () => interrupts("first"), "ipc.machine.js": kernelShare,
+  "ipc.signal": signalPair, "ipc.irq": () => interrupts("all"), "ipc.irq.first": () => interrupts("first"), "ipc.slow": slowPair,
   "ipc.switch": () => crossing(2), "ipc.rebind": () => crossing(40), "scale.start": processStart,
 };
 

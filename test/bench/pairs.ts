@@ -65,6 +65,13 @@ export interface Pair {
 /** Machine programs in two address spaces. */
 export const machinePair = (): Pair => realPair((testbed, text) => testbed.program("server", text, PRIORITY));
 
+/** The same when the kernel makes every call itself. */
+export const slowPair = (): Pair =>
+  realPair((testbed, text) => {
+    testbed.k.fast = false;
+    return testbed.program("server", text, PRIORITY);
+  });
+
 /** Machine programs in one address space. */
 export const samePair = (): Pair =>
   realPair((testbed, text, client) => {
@@ -138,9 +145,8 @@ export function realPair(
   makeServer: (testbed: Testbed, text: Uint8Array, client: Program) => Program,
   prepare: (testbed: Testbed, client: Program, server: Program) => PairOptions = () => ({}),
   text = pairTexts(),
-  wrap = (machine: BoardMachine): BoardMachine => machine,
 ): Pair {
-  const machine = wrap(openQuietMachine());
+  const machine = openQuietMachine();
   const testbed = new Testbed(machine);
   machine.attach(threadMemory(testbed.k));
   const { bytes, label } = assemble(text, TEXT);
