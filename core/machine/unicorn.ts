@@ -33,7 +33,7 @@ export const FRAME = {
   kernel: 72,
 } as const;
 
-/** Bits of a trap frame's debug word. A thread with one of the first two runs instruction by instruction, some fifty times slower. */
+/** Bits of a trap frame's debug word. A thread with one of the first two runs instruction by instruction, some twenty times slower. */
 export const DEBUG = {
   /** Stops with CAUSE.stepped after one instruction, or before it with that instruction's own trap. */
   step: 1,
