@@ -178,6 +178,10 @@ export const Invocation = {
   IOSpaceMap: 0x1001,
   /** w0 = CPtr of the Frame mapped there. */
   IOSpaceUnmap: 0x1002,
+  /** w0 = CPtr of a notification (its badge is what is signalled when the device is refused an access), 0 for none. */
+  IOSpaceSetNotification: 0x1003,
+  /** w0 = number of the refused access, from 0. Reply: w0 = how many there were; w1 = I/O address; w2.lo = bytes, w2.hi = 1 for a write. */
+  IOSpaceReadFault: 0x1004,
 
   /** w0 = CPtr of any capability. Reply: w0 = its Kind (Null: an empty slot), w1 = its rights. */
   DiscrimClassify: 0x1101,

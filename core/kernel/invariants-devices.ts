@@ -2,6 +2,7 @@
 //
 // VCPU-2  A VCPU's memory is the frames that capabilities say are mapped into it: no byte more or less, nothing twice, none of it a device's window.
 //         One that was shattered has none. A VCPU and its engine's number are each other's alone.
+// IOMMU-2  What is signalled when a device is refused an access is a live notification or none; no driver has the IOMMU's own interrupt line.
 // IRQ-1  A line and its handler name each other; a handler signals a live notification or none.
 // SPACE-1  Address spaces: a VSpace has a number of its own and its object's memory for a root; numbers that were used and are nobody's are free, once.
 // SPACE-2  The machine's address space of that number is bound to that root, and no other is bound.
@@ -64,10 +65,12 @@ function checkIoSpaces(k: Kernel, hardware: Hardware | undefined): void {
     if (io === undefined) continue;
     kassert(!devices.has(io.device) && io.device < k.machine.iommu.devices.length, "IOMMU-1", `IOSpace ${io.id} is of device ${io.device}, which has one or is none`);
     devices.add(io.device);
+    kassert(io.notification === 0 || k.notifications[io.notification] !== undefined, "IOMMU-2", `IOSpace ${io.id} signals a notification that is gone`);
     const mappings = held.get(io.id) ?? new Map<number, Dma>();
     kassert(io.mappings === mappings.size, "IOMMU-1", `IOSpace ${io.id} counts ${io.mappings} mappings, capabilities hold ${mappings.size}`);
     if (hardware !== undefined) checkDma(io.device, hardware, mappings);
   }
+  kassert((k.irqLines[k.machine.iommu.line] ?? 0) === 0, "IOMMU-2", "a driver has the IOMMU's interrupt line");
   if (hardware === undefined) return;
   for (const device of k.machine.iommu.devices.keys()) if (!devices.has(device)) checkDma(device, hardware, new Map());
 }

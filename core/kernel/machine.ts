@@ -70,6 +70,20 @@ export interface MachineState {
   readonly kick: number;
   /** Interrupt lines, a bit each: high; by edge; latched edges; masked. */
   readonly lines: readonly [level: number, edge: number, latched: number, masked: number];
+  /** By device of the IOMMU: accesses that were refused, how many the kernel was told of, and the newest. */
+  readonly faults: readonly FaultState[];
+}
+
+/** An access of a device that the IOMMU refused. Addresses are any number >= 0. */
+export interface DmaRefusal {
+  readonly address: number;
+  readonly bytes: number;
+  readonly direction: "read" | "write";
+}
+export interface FaultState {
+  readonly count: number;
+  readonly told: number;
+  readonly newest: readonly DmaRefusal[];
 }
 
 /** Tables of the kernel's in which a machine may look; their layout: caps/model/slots.ts, records.ts and state.ts. */
@@ -152,5 +166,14 @@ export interface Machine {
     map(device: number, ioAddress: number, physical: number, bytes: number, rights: number): boolean;
     unmap(device: number, ioAddress: number): void;
     clear(device: number): void;
+    /** The interrupt line that is high while a device has been refused an access and `takeFaulted` has not named it; nobody's but the kernel's. */
+    readonly line: number;
+    /** A device that has been refused accesses since it was last named; -1 for none. */
+    takeFaulted(): number;
+    /** How many accesses a device has been refused, and the newest of them by number: null when it is not kept, or has not been. */
+    faultCount(device: number): number;
+    fault(device: number, n: number): DmaRefusal | null;
+    /** Records kept of a device. */
+    readonly faultsKept: number;
   };
 }

@@ -69,6 +69,10 @@ export interface IoSpace {
   readonly serial: number;
   readonly device: number;
   mappings: number;
+  /** What is signalled when the device is refused an access; 0 for nothing. */
+  notification: number;
+  badgeLo: number;
+  badgeHi: number;
 }
 
 export const PRIORITIES = 256;

@@ -3,6 +3,9 @@
 export const BOARD = "virt-rv64";
 export const RAM_BASE = 0x8000_0000;
 
+/** The interrupt line of the IOMMU: the kernel's own. */
+export const IOMMU_LINE = 31;
+
 /** Bytes of a device's register window. */
 export const DEVICE_BYTES = 4096;
 

@@ -2,22 +2,21 @@
 // byte; one that is refused changes nothing, is recorded with its device, address and direction, and answers a fault.
 //
 // IOMMU-1  A table names only frames that an IOSpace capability mapped and nobody has unmapped since.
-// An access is done whole between two kernel entries, so no DMA is ever in flight when a mapping is taken away.
+// An access is done whole between two kernel entries, so no DMA is ever in flight when a mapping is taken away: what a device still waits for from the
+// host lies in its own buffer, and is checked when it comes.
 import { Right } from "../../caps/abi/numbers.ts";
-import type { DmaFault, DmaPort } from "../devices/device.ts";
+import type { DmaFault, DmaPort, IrqLine } from "../devices/device.ts";
+import type { FaultState } from "../kernel/machine.ts";
+import { IOMMU_LINE } from "./board.ts";
 
 const PAGE = 4096;
 const LARGE = 2 ** 21;
-/** Most fault records kept; older ones are dropped and counted. */
-const MOST_FAULTS = 64;
+/** The newest records of each device are kept. */
+export const FAULTS_KEPT = 16;
 
 interface Mapping {
   readonly physical: number;
   readonly rights: number;
-}
-
-export interface IommuFault extends DmaFault {
-  readonly device: string;
 }
 
 export interface IommuMemory {
@@ -27,24 +26,39 @@ export interface IommuMemory {
   written(physical: number, bytes: number): void;
 }
 
+/** What one device was refused. */
+interface Faults {
+  count: number;
+  /** Of those, how many `takeFaulted` has spoken of. */
+  told: number;
+  readonly newest: DmaFault[];
+}
+
 export class Iommu {
   readonly devices: readonly string[];
-  readonly faults: IommuFault[] = [];
-  faultsDropped = 0;
+  readonly line = IOMMU_LINE;
+  readonly faultsKept = FAULTS_KEPT;
   readonly #memory: IommuMemory;
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
+  readonly #irq: IrqLine;
+  readonly #unchecked: boolean;
   /** By device: mappings of 4 KiB by I/O page, and of 2 MiB. */
   readonly #small: Map<number, Mapping>[];
   readonly #large: Map<number, Mapping>[];
+  readonly #faults: Faults[];
 
-  constructor(devices: readonly string[], memory: IommuMemory) {
+  /** `unchecked`: an access that no mapping translates goes to RAM as it is, as in a machine that has none. */
+  constructor(devices: readonly string[], memory: IommuMemory, irq: IrqLine, unchecked = false) {
     this.devices = devices;
     this.#memory = memory;
     this.#bytes = new Uint8Array(memory.ram);
     this.#view = new DataView(memory.ram);
+    this.#irq = irq;
+    this.#unchecked = unchecked;
     this.#small = devices.map(() => new Map());
     this.#large = devices.map(() => new Map());
+    this.#faults = devices.map(() => ({ count: 0, told: 0, newest: [] }));
   }
 
   /** Maps one frame of 4 KiB or 2 MiB at an I/O address, a multiple of its size. False if something is mapped there. */
@@ -79,23 +93,48 @@ export class Iommu {
   /** Offset in RAM of an I/O address, and how many bytes follow in the same frame; null if the access is not allowed there. */
   #translate(device: number, address: number, right: number): { offset: number; room: number } | null {
     const small = this.#small[device]!.get(Math.floor(address / PAGE));
-    if (small !== undefined) {
-      if ((small.rights & right) === 0) return null;
-      return { offset: small.physical - this.#memory.ramBase + (address % PAGE), room: PAGE - (address % PAGE) };
-    }
-    const large = this.#large[device]!.get(Math.floor(address / LARGE));
-    if (large === undefined || (large.rights & right) === 0) return null;
-    return { offset: large.physical - this.#memory.ramBase + (address % LARGE), room: LARGE - (address % LARGE) };
+    const mapping = small ?? this.#large[device]!.get(Math.floor(address / LARGE));
+    if (mapping === undefined) return this.#unchecked ? this.#untranslated(address) : null;
+    if ((mapping.rights & right) === 0) return null;
+    const size = small === undefined ? LARGE : PAGE;
+    return { offset: mapping.physical - this.#memory.ramBase + (address % size), room: size - (address % size) };
+  }
+
+  #untranslated(address: number): { offset: number; room: number } | null {
+    const offset = address - this.#memory.ramBase;
+    return offset >= 0 && offset < this.#bytes.length ? { offset, room: PAGE - (offset % PAGE) } : null;
   }
 
   #fault(device: number, address: number, bytes: number, direction: "read" | "write"): DmaFault {
-    const fault = { device: this.devices[device]!, address, bytes, direction };
-    if (this.faults.length === MOST_FAULTS) {
-      this.faults.shift();
-      this.faultsDropped++;
-    }
-    this.faults.push(fault);
-    return { address, bytes, direction };
+    const faults = this.#faults[device]!, fault = { address, bytes, direction };
+    if (faults.newest.length === FAULTS_KEPT) faults.newest.shift();
+    faults.newest.push(fault);
+    faults.count++;
+    this.#irq(true);
+    return fault;
+  }
+
+  takeFaulted(): number {
+    const device = this.#faults.findIndex(({ count, told }) => count > told);
+    if (device < 0) this.#irq(false);
+    else this.#faults[device]!.told = this.#faults[device]!.count;
+    return device;
+  }
+
+  faultCount(device: number): number {
+    return this.#faults[device]!.count;
+  }
+
+  fault(device: number, n: number): DmaFault | null {
+    const { count, newest } = this.#faults[device]!;
+    return n < count ? (newest[n - count + newest.length] ?? null) : null;
+  }
+
+  get faults(): readonly FaultState[] {
+    return this.#faults.map(({ newest, ...counts }) => ({ ...counts, newest: [...newest] }));
+  }
+  set faults(state) {
+    state.forEach(({ newest, ...counts }, device) => (this.#faults[device] = { ...counts, newest: [...newest] }));
   }
 
   /** The pieces of RAM behind an access, or null when any byte of it is refused. */

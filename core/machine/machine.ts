@@ -7,9 +7,9 @@ import { VirtioMmio } from "../devices/virtio/mmio.ts";
 import { VirtioRng } from "../devices/virtio/rng.ts";
 import type { ConsoleBackend } from "../host/backend.ts";
 import type { Machine, VcpuPort } from "../kernel/machine.ts";
-import { BOARD_DEVICES, RAM_BASE, type BoardDeviceName } from "./board.ts";
+import { BOARD_DEVICES, IOMMU_LINE, RAM_BASE, type BoardDeviceName } from "./board.ts";
 import { createHostedEngine, type HostedEngine } from "./hosted.ts";
-import { Iommu, type IommuFault } from "./iommu.ts";
+import { Iommu } from "./iommu.ts";
 import { IrqChip } from "./irqchip.ts";
 import { CONTROL, CONTROL_KICK, createMachine, VCPU_RECORD_BYTES, type NativeMachine } from "./unicorn.ts";
 
@@ -34,6 +34,8 @@ export interface MachineOptions {
   readonly onProgramError: (frame: number, text: string) => void;
   /** A thread stopped with a fault that nobody is told of. */
   readonly onStranded: (thread: string, fault: string) => void;
+  /** Without DMA translation, where no mapping says otherwise: for showing what it is there for. */
+  readonly unchecked?: boolean;
   /** What a device did that its driver should know of: a line for the operator. */
   readonly onDevice: (device: string, text: string) => void;
 }
@@ -52,7 +54,6 @@ export interface BoardMachine extends Machine {
   /** Called whenever an interrupt line becomes pending. */
   onInterrupt(callback: () => void): void;
   advanceClock(ticks: number): void;
-  readonly faults: readonly IommuFault[];
   readonly control: ArrayBuffer;
   close(): void;
 }
@@ -84,7 +85,8 @@ export function openMachine(options: MachineOptions): BoardMachine {
   };
 
   const dmaDevices = BOARD_DEVICES.filter((d) => d.dma).map((d) => d.name);
-  const iommu = new Iommu(dmaDevices, { ram: native.ram, ramBase: RAM_BASE, written });
+  const iommu = new Iommu(dmaDevices, { ram: native.ram, ramBase: RAM_BASE, written }, (level) => irq.setLevel(IOMMU_LINE, level), options.unchecked);
+  irq.unmask(IOMMU_LINE);
   const line = (name: BoardDeviceName) => {
     const number = BOARD_DEVICES.find((d) => d.name === name)!.irq;
     return (level: boolean): void => irq.setLevel(number, level);
@@ -119,11 +121,12 @@ export function openMachine(options: MachineOptions): BoardMachine {
       lastError: (frame) => engine().lastError(frame),
     },
     vcpu: vcpuPort(native, shared),
-    state: () => ({ ticks: native.clock(), blocks: control[CONTROL.blocks]!, kick: kick[CONTROL_KICK]!, lines: irq.state }),
+    state: () => ({ ticks: native.clock(), blocks: control[CONTROL.blocks]!, kick: kick[CONTROL_KICK]!, lines: irq.state, faults: iommu.faults }),
     restore(state) {
       native.setClock(state.ticks, state.blocks);
       kick[CONTROL_KICK] = state.kick;
       irq.state = state.lines;
+      iommu.faults = state.faults;
     },
     clock: native.clock,
     setDeadline: (ticks) => void (control[0] = ticks),
@@ -135,7 +138,6 @@ export function openMachine(options: MachineOptions): BoardMachine {
     },
     onInterrupt: (callback) => void (onInterrupt = callback),
     advanceClock: native.advanceClock,
-    faults: iommu.faults,
     control: native.control,
     close: native.close,
   };

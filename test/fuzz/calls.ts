@@ -70,6 +70,7 @@ const FITTING: readonly (readonly [weight: number, label: number, cap: Draw, ...
   [1, I.VCPUWriteRegisters, work, of(0, pair(32, 0)), of(4096, 1, 0)], [1, I.VCPUGetTime, work],
   [2, I.IRQControlGet, of(Own.IRQ_CONTROL), of(5, 6, 7, 99, pair(5, 1)), of(Own.CNODE), into], [1, I.IRQHandlerSetNotification, work, some(Own.NOTIFICATION)], [1, I.IRQHandlerAck, work], [1, I.IRQHandlerClear, work],
   [2, I.IOSpaceMap, of(Own.IO_SPACE), frame, of(0, 4096, 8192, 2 ** 39), of(1, 2, 3, 4)], [1, I.IOSpaceUnmap, of(Own.IO_SPACE), frame],
+  [1, I.IOSpaceSetNotification, of(Own.IO_SPACE), some(Own.NOTIFICATION)], [1, I.IOSpaceReadFault, of(Own.IO_SPACE), of(0, 1, 20)],
   [1, I.DiscrimClassify, of(Own.DISCRIM), anything], [1, I.DiscrimIsDiscreet, of(Own.DISCRIM), anything], [1, I.DiscrimSame, of(Own.DISCRIM), anything, anything],
 ];
 const WEIGHTED = FITTING.flatMap((call) => Array.from({ length: call[0] }, () => call));

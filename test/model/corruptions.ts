@@ -362,6 +362,12 @@ const devices: Readonly<Record<string, Ways>> = {
     "a space that is nobody's is bound": (w) => w.bed.machine.roots.set(11, w.c.vspace.root),
     "a space is not bound": (w) => w.bed.machine.roots.delete(w.a.vspace.space),
   },
+  "IOMMU-2": {
+    "a fault signals what is gone": (w) => (w.k.ioSpaces[w.id(At.IO)]!.notification = w.id(At.EP)),
+    "a driver has the IOMMU's line": (w) => {
+      w.k.irqLines[w.k.machine.iommu.line] = w.id(At.IRQ);
+    },
+  },
   "IRQ-1": {
     "a line has lost its handler": ({ k }) => (k.irqLines[5] = 0),
     "another line has it too": (w) => (w.k.irqLines[6] = w.id(At.IRQ)),

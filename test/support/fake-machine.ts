@@ -2,6 +2,7 @@
 // threads and guests that are played by functions of the test. Interrupt lines and the IOMMU are the real ones.
 import { Frame } from "../../caps/abi/message.ts";
 import { Cause, type Machine, type MachineState, VcpuRecord, type VcpuPort } from "../../core/kernel/machine.ts";
+import { IOMMU_LINE } from "../../core/machine/board.ts";
 import { Iommu } from "../../core/machine/iommu.ts";
 import { IrqChip } from "../../core/machine/irqchip.ts";
 
@@ -44,7 +45,8 @@ export class FakeMachine implements Machine {
     this.ram = new ArrayBuffer(ramBytes);
     this.maxThreads = maxThreads;
     this.frames = new ArrayBuffer(maxThreads * Frame.BYTES);
-    const iommu = new Iommu(["dma0", "dma1"], { ram: this.ram, ramBase: RAM_BASE, written: () => {} });
+    const iommu = new Iommu(["dma0", "dma1"], { ram: this.ram, ramBase: RAM_BASE, written: () => {} }, (level) => this.irq.setLevel(IOMMU_LINE, level));
+    this.irq.unmask(IOMMU_LINE);
     const note = (name: string, ...what: unknown[]): void => void this.log.push(`${name}(${what.join(",")})`);
     const [map, unmap, clear] = [iommu.map.bind(iommu), iommu.unmap.bind(iommu), iommu.clear.bind(iommu)];
     this.iommu = Object.assign(iommu, {
@@ -100,10 +102,11 @@ export class FakeMachine implements Machine {
     this.log.push(`stranded(${thread}: ${fault})`);
   }
   state(): MachineState {
-    return { ticks: this.now, blocks: 0, kick: 0, lines: this.irq.state };
+    return { ticks: this.now, blocks: 0, kick: 0, lines: this.irq.state, faults: this.iommu.faults };
   }
-  restore({ ticks, lines }: MachineState): void {
+  restore({ ticks, lines, faults }: MachineState): void {
     this.now = ticks;
+    this.iommu.faults = faults;
     this.irq.state = lines;
   }
   clock(): number {

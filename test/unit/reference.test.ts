@@ -7,6 +7,7 @@ import { BOOT_TESTS, MESSAGE_TESTS } from "../../caps/abi/reference/boot.ts";
 import { ERRORS } from "../../caps/abi/reference/errors.ts";
 import { EXITS, FAULT_ANSWERS, FAULTS } from "../../caps/abi/reference/faults.ts";
 import { Limit } from "../../caps/abi/reference/limits.ts";
+import { FAULTS_KEPT } from "../../core/machine/iommu.ts";
 import { operationsOf, referencePages } from "../../caps/abi/reference/markdown.ts";
 import { OBJECTS, PENDING } from "../../caps/abi/reference/objects.ts";
 import type { ObjectName, Refusal, TestId, Word } from "../../caps/abi/reference/page.ts";
@@ -138,7 +139,7 @@ describe("the data and the ABI", () => {
 
 describe("the data and the kernel", () => {
   test("limits are the kernel's", () => {
-    expect(Limit).toEqual({ PIECE, MAX_RETYPE, CLEAR_PIECE, USER_TOP, GUEST_TOP, IO_TOP, IOSPACE_MAPPINGS, MAX_REGIONS, MAX_DEVICES, MAX_TEXT, MOST_REFILLS, PRIORITIES });
+    expect(Limit).toEqual({ PIECE, MAX_RETYPE, CLEAR_PIECE, USER_TOP, GUEST_TOP, IO_TOP, IOSPACE_MAPPINGS, IOSPACE_FAULTS: FAULTS_KEPT, MAX_REGIONS, MAX_DEVICES, MAX_TEXT, MOST_REFILLS, PRIORITIES });
   });
   test("the thread states are the kernel's, and a fault's two", () => {
     expect(Object.keys(THREAD_STATES).sort()).toEqual([...Object.keys(ThreadState), "FaultWaiting", "FaultReceived"].sort());

@@ -23,7 +23,7 @@ export const IRQ_CONTROL: ObjectPage<"IRQControl"> = {
         truncated(3, "IRQ-CONTROL-002"),
         refusal("RangeError", 0, "no such line", "IRQ-CONTROL-002"),
         refusal("InvalidArgument", 0, "a trigger that is neither 0 nor 1", "IRQ-CONTROL-002"),
-        refusal("IllegalOperation", null, "the line has a handler", "IRQ-CONTROL-001"),
+        refusal("IllegalOperation", null, "the line has a handler, or is the IOMMU's own", "IRQ-CONTROL-001"),
         ...cptr(1, "a CNode", ["IRQ-CONTROL-002"], ["ARG-IRQ-001"]),
         ...slotWord(2, ["IRQ-CONTROL-002"], ["IRQ-CONTROL-002"]),
         refusal("MissingRight", null, "the CNode of the slot lacks Write", "CNODE-RIGHTS-001"),

@@ -11,6 +11,8 @@ export const Limit = {
   GUEST_TOP: 2 ** 38,
   IO_TOP: 2 ** 39,
   IOSPACE_MAPPINGS: 1024,
+  /** Refused accesses of a device that are kept (core/machine/iommu.ts). */
+  IOSPACE_FAULTS: 16,
   /** Runs of consecutive frames, and windows of devices, of one VCPU (objects/vcpu.ts). */
   MAX_REGIONS: 8,
   MAX_DEVICES: 32,

@@ -8,6 +8,7 @@ import { DELETE_FIRST, ILLEGAL, invalidArgument, missingRight, outOfRange, TRUNC
 import { wordHi, wordLo } from "../registers.ts";
 import type { IrqHandler, Kernel, Tcb } from "../state.ts";
 import { note, TraceEvent } from "../trace.ts";
+import { takeDmaFaults } from "./iospace.ts";
 import { signal } from "./notification.ts";
 
 export function invokeIrqControl(k: Kernel, t: Tcb, slot: number, label: number, info: number): Outcome {
@@ -16,8 +17,8 @@ export function invokeIrqControl(k: Kernel, t: Tcb, slot: number, label: number,
   const line = wordLo(k, t, 0) >>> 0, trigger = wordHi(k, t, 0);
   if (line < 1 || line >= k.machine.irq.lines) return outOfRange(0, 1, k.machine.irq.lines - 1);
   if (trigger !== 0 && trigger !== 1) return invalidArgument(0);
-  // One handler a line: two drivers cannot both own it.
-  if (k.irqLines[line] !== 0) return ILLEGAL;
+  // One handler a line: two drivers cannot both own it; and the IOMMU's is the kernel's.
+  if (k.irqLines[line] !== 0 || line === k.machine.iommu.line) return ILLEGAL;
   const root = capArgument(k, t, 1, Kind.CNode);
   if (typeof root !== "number") return root;
   const target = slotArgument(k, 2, root, wordLo(k, t, 2), wordHi(k, t, 2), Right.Write);
@@ -69,6 +70,11 @@ export function destroyIrqHandler(k: Kernel, id: number): void {
 export function takeInterrupts(k: Kernel): void {
   for (let line = k.machine.irq.take(); line >= 0; line = k.machine.irq.take()) {
     note(k, TraceEvent.Interrupt, line);
+    if (line === k.machine.iommu.line) {
+      takeDmaFaults(k);
+      k.machine.irq.unmask(line);
+      continue;
+    }
     const handler = k.irqHandlers[k.irqLines[line]!];
     if (handler === undefined) continue;
     const n = handler.notification === 0 ? undefined : k.notifications[handler.notification];

@@ -10,6 +10,7 @@ import { append, remove } from "../queue.ts";
 import { setError } from "../registers.ts";
 import { wake } from "../scheduler.ts";
 import { Notification, ThreadState, type Kernel, type Tcb } from "../state.ts";
+import { forgetFaultNotification } from "./iospace.ts";
 import { forgetNotification } from "./irq.ts";
 import { notifyVcpu, unbindThread } from "./vcpu.ts";
 
@@ -29,6 +30,7 @@ export function destroyNotification(k: Kernel, id: number): void {
   const n = k.notifications[id]!;
   if (n.boundTcb !== 0) unbindThread(k, k.tcbs[n.boundTcb]!);
   forgetNotification(k, id);
+  forgetFaultNotification(k, id);
   k.notifications[id] = undefined;
 }
 

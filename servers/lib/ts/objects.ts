@@ -99,3 +99,7 @@ export const hostedControlBind = (sys: Sys, control: number, tcb: number, text: 
 
 export const ioSpaceMap = (sys: Sys, space: number, frame: number, ioAddress: number, rights: number): Answer => sys.call(space, Invocation.IOSpaceMap, [frame, ioAddress, rights]);
 export const ioSpaceUnmap = (sys: Sys, space: number, frame: number): Answer => sys.call(space, Invocation.IOSpaceUnmap, [frame]);
+/** notification 0: nobody is told any more. */
+export const ioSpaceSetNotification = (sys: Sys, space: number, notification: number): Answer => sys.call(space, Invocation.IOSpaceSetNotification, [notification]);
+/** Refused access `number`: word 0 how many there were, 1 the address, 2 bytes and (in the high half) 1 for a write. */
+export const ioSpaceReadFault = (sys: Sys, space: number, number: number): Answer => sys.call(space, Invocation.IOSpaceReadFault, [number]);

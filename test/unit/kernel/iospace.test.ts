@@ -3,11 +3,12 @@ import { describe, expect, test } from "vitest";
 import { ErrorCode, Invocation, Kind, MAP_EXECUTE, Right } from "../../../caps/abi/numbers.ts";
 import { createIoSpace, IO_TOP, IOSPACE_MAPPINGS } from "../../../core/kernel/objects/iospace.ts";
 import { install } from "../../../core/kernel/capabilities.ts";
+import { takeInterrupts } from "../../../core/kernel/objects/irq.ts";
 import { Iommu } from "../../../core/machine/iommu.ts";
-import { DONE, KernelBed, pair, retypeWord, Slot, slotWord } from "../../support/kernel-bed.ts";
+import { answered, DONE, failed, KernelBed, pair, retypeWord, Slot, slotWord } from "../../support/kernel-bed.ts";
 import { refuses } from "./refusal.ts";
 
-const { IOSpaceMap, IOSpaceUnmap, FrameMap, FrameUnmap, CNodeDelete, CNodeCopy, CNodeRevoke, UntypedRetype } = Invocation;
+const { IOSpaceMap, IOSpaceUnmap, IOSpaceSetNotification, IOSpaceReadFault, FrameMap, FrameUnmap, CNodeDelete, CNodeCopy, CNodeRevoke, UntypedRetype } = Invocation;
 const IO = 10, IO2 = 11, F = 20, BIG = 21, G = 22;
 const R = Right.Read, W = Right.Write, RW = 3;
 
@@ -67,7 +68,7 @@ describe("IO-MAP", () => {
     for (const rights of [0, 4, R | MAP_EXECUTE, -1]) refuses(bed, a, [IO, IOSpaceMap, F, 0, rights], ErrorCode.InvalidArgument, 2);
     refuses(bed, a, [IO, IOSpaceMap, F, 0], ErrorCode.TruncatedMessage);
     refuses(bed, a, [IO, IOSpaceUnmap], ErrorCode.TruncatedMessage);
-    refuses(bed, a, [IO, 0x1003, F, 0, R], ErrorCode.IllegalOperation);
+    refuses(bed, a, [IO, 0x1005, F, 0, R], ErrorCode.IllegalOperation);
   });
   test("004 a right the frame's capability lacks is not the device's", () => {
     const { bed, a } = setup();
@@ -141,10 +142,99 @@ describe("IO-UNMAP", () => {
   });
 });
 
+describe("IO-RIGHTS", () => {
+  test("001 a driver's capability maps and reads, its keeper's is told: each right is looked for", () => {
+    const { bed, a } = setup();
+    bed.give(a, 30, bed.make(Kind.Notification, 6), 15, 1);
+    const without = (right: number) => {
+      bed.share(a, IO, a, 40 + right, 15 - right);
+      return 40 + right;
+    };
+    const unable = without(W);
+    refuses(bed, a, [unable, IOSpaceMap, F, 0, R], ErrorCode.MissingRight, W);
+    refuses(bed, a, [unable, IOSpaceUnmap, F], ErrorCode.MissingRight, W);
+    refuses(bed, a, [without(Right.Grant), IOSpaceSetNotification, 30], ErrorCode.MissingRight, Right.Grant);
+    const blind = without(R);
+    refuses(bed, a, [blind, IOSpaceReadFault, 0], ErrorCode.MissingRight, R);
+    expect(bed.call(a, blind, IOSpaceMap, F, 0, RW)).toEqual(DONE);
+    expect(bed.call(a, blind, IOSpaceUnmap, F)).toEqual(DONE);
+  });
+});
+
+describe("IO-FAULT", () => {
+  const NTF = 30, BADGE = 2 ** 40 + 1;
+  const told = () => {
+    const all = setup(), { bed, a } = all;
+    bed.give(a, NTF, bed.make(Kind.Notification, 6), 15, BADGE);
+    expect(bed.call(a, IO, IOSpaceSetNotification, NTF)).toEqual(DONE);
+    // The kernel looks at its lines when it chooses a thread.
+    const poll = (notification = NTF) => {
+      if (bed.machine.irq.pending) takeInterrupts(bed.k);
+      return bed.poll(a, notification);
+    };
+    return { ...all, poll, read: (n: number | bigint) => bed.call(a, IO, IOSpaceReadFault, n) };
+  };
+  test("001 a refused access signals with the badge, once for several, and each can be read, more than once", () => {
+    const { bed, port, poll, read, map } = told();
+    expect(poll()).toEqual(failed(ErrorCode.WouldBlock));
+    port.read(0x5008, 24);
+    port.store16(0x1_2345_6000, 7);
+    bed.machine.iommu.port(1).read(0, 1);
+    expect(poll()).toEqual(answered(0, [], BADGE));
+    expect(poll()).toEqual(failed(ErrorCode.WouldBlock));
+    expect(read(0)).toEqual(answered(0, [2, 0x5008, 24]));
+    expect(read(1)).toEqual(answered(0, [2, 0x1_2345_6000, 2 + 2 ** 32]));
+    expect(read(0)).toEqual(answered(0, [2, 0x5008, 24]));
+    expect(map(F, 0, R)).toEqual(DONE);
+    port.read(0, 8);
+    expect(poll()).toEqual(failed(ErrorCode.WouldBlock));
+    port.read(4090, 8);
+    expect(poll()).toEqual(answered(0, [], BADGE));
+    expect(read(2)).toEqual(answered(0, [3, 4090, 8]));
+  });
+  test("002 what has not happened yet would block; what is too old is out of range, and the range is what is kept", () => {
+    const { bed, a, port, read } = told();
+    refuses(bed, a, [IO, IOSpaceReadFault, 0], ErrorCode.WouldBlock);
+    for (let i = 0; i < 20; i++) port.read(4096 * i, 1);
+    refuses(bed, a, [IO, IOSpaceReadFault, 3], ErrorCode.RangeError, 0, 4, 19);
+    expect(read(4)).toEqual(answered(0, [20, 4 * 4096, 1]));
+    refuses(bed, a, [IO, IOSpaceReadFault, 20], ErrorCode.WouldBlock);
+    refuses(bed, a, [IO, IOSpaceReadFault, 2n ** 64n - 1n], ErrorCode.WouldBlock);
+    port.read(2 ** 64, 8);
+    expect(read(20)).toEqual(answered(0, [21, 2 ** 64 - 2048, 8]));
+  });
+  test("003 nobody is told after 0, nor after the notification is gone; and a later one is told of what comes then", () => {
+    const { bed, a, port, poll } = told();
+    expect(bed.call(a, IO, IOSpaceSetNotification, 0)).toEqual(DONE);
+    port.read(0, 1);
+    expect(poll()).toEqual(failed(ErrorCode.WouldBlock));
+    expect(bed.call(a, Slot.UNTYPED, UntypedRetype, retypeWord(Kind.Notification), Slot.CNODE, 50)).toEqual(DONE);
+    expect(bed.call(a, IO, IOSpaceSetNotification, 50)).toEqual(DONE);
+    expect(bed.finish(a, Slot.CNODE, CNodeDelete, slotWord(50))).toEqual(DONE);
+    expect(bed.call(a, Slot.UNTYPED, UntypedRetype, retypeWord(Kind.Notification), Slot.CNODE, 50)).toEqual(DONE);
+    port.read(0, 1);
+    expect(poll(50)).toEqual(failed(ErrorCode.WouldBlock));
+    expect(bed.call(a, IO, IOSpaceSetNotification, NTF)).toEqual(DONE);
+    expect(poll()).toEqual(failed(ErrorCode.WouldBlock));
+    port.read(0, 1);
+    expect(poll()).toEqual(answered(0, [], BADGE));
+  });
+  test("004 each argument is checked", () => {
+    const { bed, a } = told();
+    bed.share(a, NTF, a, 40, Right.Read);
+    refuses(bed, a, [IO, IOSpaceSetNotification, 40], ErrorCode.MissingRight, W);
+    refuses(bed, a, [IO, IOSpaceSetNotification, Slot.TCB], ErrorCode.InvalidCapability, 0);
+    refuses(bed, a, [IO, IOSpaceSetNotification, 999], ErrorCode.FailedLookup, 0, 32);
+    refuses(bed, a, [IO, IOSpaceSetNotification], ErrorCode.TruncatedMessage);
+    refuses(bed, a, [IO, IOSpaceReadFault], ErrorCode.TruncatedMessage);
+  });
+});
+
 describe("DMA", () => {
-  const iommu = () => {
-    const ram = new ArrayBuffer(2 ** 20), written: [number, number][] = [];
-    return { ram, written, io: new Iommu(["d", "e"], { ram, ramBase: 0x8000_0000, written: (...w) => written.push(w) }) };
+  const iommu = (unchecked = false) => {
+    const ram = new ArrayBuffer(2 ** 20), written: [number, number][] = [], levels: boolean[] = [];
+    const io = new Iommu(["d", "e"], { ram, ramBase: 0x8000_0000, written: (...w) => written.push(w) }, (level) => levels.push(level), unchecked);
+    return { ram, written, levels, io };
   };
   test("001 an access across frames is one access: all of it is allowed, or nothing is done", () => {
     const { io, ram, written } = iommu();
@@ -161,12 +251,18 @@ describe("DMA", () => {
     expect(port.store16(0x1fff, 0xbbaa)).toBeNull();
     expect([bytes[0x4fff], bytes[0x2000]]).toEqual([0xaa, 0xbb]);
   });
-  test("002 faults name device, address and direction; the newest 64 are kept and the rest counted", () => {
-    const { io } = iommu();
-    for (let i = 0; i < 70; i++) io.port(i % 2).read(i * 4096, 8);
-    expect(io.faults).toHaveLength(64);
-    expect(io.faultsDropped).toBe(6);
-    expect(io.faults[63]).toEqual({ device: "e", address: 69 * 4096, bytes: 8, direction: "read" });
+  test("002 faults have address, length and direction; the newest 16 of each device are kept, all are counted, and the line is high until each device was named", () => {
+    const { io, levels } = iommu();
+    for (let i = 0; i < 20; i++) io.port(1).read(i * 4096, 8);
+    io.port(0).write(12, Uint8Array.of(1));
+    expect([io.faultCount(0), io.faultCount(1)]).toEqual([1, 20]);
+    expect([io.fault(1, 3), io.fault(1, 20), io.fault(0, 0)]).toEqual([null, null, { address: 12, bytes: 1, direction: "write" }]);
+    expect(io.fault(1, 19)).toEqual({ address: 19 * 4096, bytes: 8, direction: "read" });
+    expect(levels.every((level) => level)).toBe(true);
+    expect([io.takeFaulted(), io.takeFaulted(), levels.at(-1), io.takeFaulted(), levels.at(-1)]).toEqual([0, 1, true, -1, false]);
+    const other = iommu().io;
+    other.faults = structuredClone(io.faults);
+    expect([other.fault(1, 4), other.faultCount(1), other.takeFaulted()]).toEqual([io.fault(1, 4), 20, -1]);
   });
   test("003 addresses far out, or that no number holds, are refused", () => {
     const { io } = iommu();
@@ -177,5 +273,15 @@ describe("DMA", () => {
       expect(refused(io.port(0).store32(address, 1))).toBe(true);
     }
     expect(io.port(0).read(5, 0)).toEqual(new Uint8Array(0));
+  });
+  test("004 without translation what no mapping covers is RAM as it is, and nothing beyond it", () => {
+    const { io, ram } = iommu(true);
+    io.map(0, 0, 0x8000_1000, 4096, R);
+    new Uint8Array(ram)[0x5000] = 9;
+    expect(io.port(0).read(0x8000_5000, 1)).toEqual(Uint8Array.of(9));
+    expect(io.port(0).write(0x8000_4ffe, Uint8Array.of(1, 2, 3))).toBeNull();
+    expect(new Uint8Array(ram)[0x5000]).toBe(3);
+    for (const address of [0x7fff_ffff, 0x800f_ffff, 0x4000]) expect(refused(io.port(0).read(address, 2))).toBe(true);
+    expect(refused(io.port(0).write(0, Uint8Array.of(1)))).toBe(true);
   });
 });

@@ -47,6 +47,13 @@ bw_err bw_sched_context_yield_to(bw_cptr context, uint64_t *microseconds) {
     return error;
 }
 
+bw_err bw_iospace_read_fault(bw_cptr iospace, uint64_t number, struct bw_dma_fault *fault) {
+    struct bw_msg m;
+    const bw_err error = ask(iospace, BW_INV_IOSPACE_READ_FAULT, 1, number, 0, &m);
+    if (error == 0) *fault = (struct bw_dma_fault){.count = m.w[0], .address = m.w[1], .bytes = (uint32_t)m.w[2], .write = m.w[2] >> 32 != 0};
+    return error;
+}
+
 bw_err bw_discrim_classify(bw_cptr discrim, bw_cptr cap, uint32_t *kind, uint32_t *rights) {
     struct bw_msg m;
     const bw_err error = ask(discrim, BW_INV_DISCRIM_CLASSIFY, 1, cap, 0, &m);

@@ -111,6 +111,17 @@ static inline bw_err bw_irq_clear(bw_cptr handler) { return bw_invoke(handler, B
 /* address: where the device sees the frame; rights: what the device may do. */
 static inline bw_err bw_iospace_map(bw_cptr iospace, bw_cptr frame, uint64_t address, uint32_t rights) { return bw_invoke(iospace, BW_INV_IOSPACE_MAP, 3, frame, address, rights, 0); }
 static inline bw_err bw_iospace_unmap(bw_cptr iospace, bw_cptr frame) { return bw_invoke(iospace, BW_INV_IOSPACE_UNMAP, 1, frame, 0, 0, 0); }
+/* notification: signalled when the device was refused an access; 0 for none. Needs the keeper's capability (Grant). */
+static inline bw_err bw_iospace_set_notification(bw_cptr iospace, bw_cptr notification) { return bw_invoke(iospace, BW_INV_IOSPACE_SET_NOTIFICATION, 1, notification, 0, 0, 0); }
+/* An access that the IOMMU refused. */
+struct bw_dma_fault {
+    uint64_t count; /* how many there have been */
+    uint64_t address;
+    uint32_t bytes;
+    bool write;
+};
+/* number: from 0. WouldBlock: not so many yet; RangeError: too old to be kept. */
+bw_err bw_iospace_read_fault(bw_cptr iospace, uint64_t number, struct bw_dma_fault *fault);
 
 /* discrim: BW_SLOT_DISCRIM. What a capability is: kind (BW_KIND_..., BW_KIND_NULL: nothing), rights. */
 bw_err bw_discrim_classify(bw_cptr discrim, bw_cptr cap, uint32_t *kind, uint32_t *rights);
