@@ -47,8 +47,9 @@ export interface AddressTranslation {
 }
 
 export interface BoardMachine extends Machine {
-  /** The lines that devices raise. */
+  /** The lines that devices raise, and what they reach. */
   readonly irq: IrqChip;
+  readonly iommu: Iommu;
   /** Completes the machine; called once, before the first thread runs. */
   attach(translation: AddressTranslation): void;
   /** Called whenever an interrupt line becomes pending. */

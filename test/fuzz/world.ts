@@ -113,6 +113,8 @@ export class World {
     this.#checkVictims();
     if (this.hostiles[0]!.threads.length === 0) return;
     board.irq.setLevel(5 + random.below(3), random.once(2));
+    // A device that reads all over the place; it writes nowhere, for what hostile programs map for it may be a victim's to read.
+    board.iommu.port(0).read(random.pick([0, 4096, 8192]), 1 + random.below(5000));
     if (this.slices % EPOCH === 0) return this.#renew();
     for (const hostile of this.hostiles) for (const thread of hostile.threads) this.#raise(thread);
   }
