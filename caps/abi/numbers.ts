@@ -304,7 +304,10 @@ export const InitSlot = {
   VSpace: 3,
   /** A reply object for the program's receive loop. */
   Reply: 4,
-  /** The endpoint on which all that the program offers arrives, with Read right. Badge = offer index << 16 | client. */
+  /**
+   * The endpoint on which all that the program offers arrives. A client of the manifest's has the badge offer index << 16 | client; the program may
+   * mint more, with badges from 2^31 on.
+   */
   Service: 5,
   /** A notification bound to the program's thread. */
   Notification: 6,

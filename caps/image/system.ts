@@ -25,6 +25,8 @@ export const AddressMap = {
   /** The stack ends here and grows down; below it is an unmapped guard page. sp at entry. Machine programs only. */
   STACK_TOP: 0x4000_0000,
   IPC_BUFFER: 0x4000_1000,
+  /** Machine programs: what they are told, as strings, read-only; beside the buffer, so that it costs a page and no page table. */
+  ARGUMENTS: 0x4000_4000,
   /** Device registers and small boot files, each on a 2 MiB boundary. */
   REGIONS: 0x5000_0000,
   /** From here to 0x8000_0000 nothing is mapped: what a program maps itself (channels) has room here. */
@@ -67,7 +69,7 @@ export interface ResolvedComponent {
   readonly uses: readonly ResolvedUse[];
   /** In index order: a client of offers[i] has the badge i << 16 | its client number. Empty: the component serves nobody. */
   readonly offers: readonly ResolvedOffer[];
-  /** Passed to hosted programs as env.args; null when the manifest gives none. */
+  /** Passed to hosted programs as env.args, to machine programs as strings (servers/root/arguments.ts); null when the manifest gives none. */
   readonly args: JsonValue;
   /** The appliance ends when this component exits (with its status) or faults for good (with status 70). */
   readonly essential: boolean;

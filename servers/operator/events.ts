@@ -9,6 +9,7 @@ const eventSchema = z.discriminatedUnion("event", [
   z.looseObject({ event: z.literal("started"), component: name }),
   z.looseObject({ event: z.literal("exit"), component: name, status }),
   z.looseObject({ event: z.literal("fault"), component: name, reason: z.string().optional() }),
+  z.looseObject({ event: z.literal("dma-fault"), component: name, device: name, address: z.number(), bytes: z.number(), direction: z.enum(["read", "write"]) }),
   z.looseObject({ event: z.literal("log"), component: name, text: z.string() }),
   z.looseObject({ event: z.literal("guest"), guest: name, state: z.string(), status: z.number().optional(), detail: z.string().optional(), console: z.union([z.string(), z.array(z.string())]).optional() }),
   z.looseObject({ event: z.literal("error"), message: z.string() }),
@@ -53,6 +54,8 @@ export function describeEvent(event: SystemEvent, verbose: boolean): string | un
       return verbose || event.status !== 0 ? `${event.component} ended with status ${event.status}` : undefined;
     case "fault":
       return `${event.component} faulted: ${event.reason ?? JSON.stringify(event)}`;
+    case "dma-fault":
+      return `${event.component}: the IOMMU refused ${event.device} ${event.direction === "read" ? "to read" : "to write"} ${event.bytes} bytes at 0x${event.address.toString(16)}`;
     case "log":
       return `${event.component}: ${event.text}`;
     case "error":

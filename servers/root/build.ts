@@ -11,6 +11,7 @@ import {
 } from "../lib/ts/objects.ts";
 import type { Op } from "../lib/ts/sdk.ts";
 import type { BootFileEntry, Boot } from "./bootinfo.ts";
+import { keepDevice, type KeptDevice } from "./dma.ts";
 import { must, StartFailure } from "./failure.ts";
 import { CSPACE_BITS, LARGE, type Layout, PAGE } from "./layout.ts";
 import { objectBits } from "./memory.ts";
@@ -33,6 +34,8 @@ export interface Built {
   readonly endpoint: number;
   /** The Untypeds that everything of it was made from. */
   readonly untypeds: readonly number[];
+  /** Its devices that reach memory. */
+  readonly devices: readonly KeptDevice[];
 }
 
 export interface Builder {
@@ -69,7 +72,7 @@ export function* buildComponent(builder: Builder, planned: PlannedComponent, car
   yield* give(InitSlot.TCB, tcb);
   yield* give(InitSlot.VSpace, vspace);
   yield* must(cnodeMove(sys, at(InitSlot.Reply), space.place(slotOf("Reply"))), says("hand over the reply object"));
-  yield* give(InitSlot.Service, endpoint, Right.Read);
+  yield* give(InitSlot.Service, endpoint);
   yield* give(InitSlot.Notification, notification);
   if (made.has("Untyped")) yield* must(cnodeMove(sys, at(InitSlot.Untyped), space.place(slotOf("Untyped"))), says("hand over the rest of the memory"));
   yield* give(InitSlot.SchedContext, context);
@@ -78,7 +81,7 @@ export function* buildComponent(builder: Builder, planned: PlannedComponent, car
   yield* must(cnodeMint(sys, at(InitSlot.Parent), space.place(InitSlot.Service), Right.Write | Right.GrantReply, component.number), says("give the parent capability"));
   const keeper = yield* space.mint(InitSlot.Service, Right.Write | Right.GrantReply, KEEPER_BADGE + component.number, says("keeper"));
 
-  const wiring: Wiring = { ...builder, component, at, vspace, notification, vcpu: made.get("VCPU") ?? 0, ram: carved.ram, says };
+  const wiring: Wiring = { ...builder, component, at, vspace, notification, vcpu: made.get("VCPU") ?? 0, ram: carved.ram, devices: [], says };
   for (const [i, use] of component.uses.entries()) yield* wire(wiring, use, InitSlot.First + i);
 
   yield* must(tcbSetLabel(sys, tcb, component.name), says("name the thread"));
@@ -92,12 +95,12 @@ export function* buildComponent(builder: Builder, planned: PlannedComponent, car
   if (start.kind === "machine") {
     yield* must(tcbWriteRegisters(sys, tcb, 0, [start.entry]), says("set the entry point"));
     yield* must(tcbWriteRegisters(sys, tcb, Reg.sp, [AddressMap.STACK_TOP]), says("set the stack"));
-    yield* must(tcbWriteRegisters(sys, tcb, Reg.a0, [AddressMap.IPC_BUFFER]), says("set the arguments"));
+    yield* must(tcbWriteRegisters(sys, tcb, Reg.a0, [AddressMap.IPC_BUFFER, AddressMap.ARGUMENTS]), says("set the arguments"));
   } else {
     yield* must(hostedControlBind(sys, InitSlot.HostedControl, tcb, start.text, start.textBytes), says(`load the text (${component.program.file})`));
     yield* must(tcbWriteRegisters(sys, tcb, Reg.a0, [AddressMap.ENVIRONMENT, start.environmentBytes]), says("set the arguments"));
   }
-  return { component, tcb, endpoint, untypeds: [carved.untyped, ...carved.ram.map((block) => block.untyped)] };
+  return { component, tcb, endpoint, untypeds: [carved.untyped, ...carved.ram.map((block) => block.untyped)], devices: wiring.devices };
 }
 
 /** Page tables, fresh frames and shared files into the VSpace. The slot of the IPC buffer's frame. */
@@ -137,6 +140,7 @@ interface Wiring extends Builder {
   /** 0: the component has none. */
   readonly vcpu: number;
   readonly ram: Carved["ram"];
+  readonly devices: KeptDevice[];
   readonly says: (what: string) => string;
 }
 
@@ -169,7 +173,8 @@ function* wire(w: Wiring, use: ResolvedUse, slot: number): Op<void> {
     case "iospace": {
       const ioSpace = w.boot.ioSpaces.get(use.device);
       if (ioSpace === undefined) throw new StartFailure(`the machine has no I/O space for ${use.device}, which component ${w.component.name} uses`);
-      yield* must(cnodeCopy(sys, at(slot), space.place(ioSpace), ALL_RIGHTS), what);
+      yield* must(cnodeCopy(sys, at(slot), space.place(ioSpace), Right.Read | Right.Write), what);
+      w.devices.push(yield* keepDevice(space, use.device, w.component.name, ioSpace, [...w.boot.ioSpaces.keys()].indexOf(use.device)));
       return;
     }
     case "schedcontrol":

@@ -3,6 +3,7 @@ import { parseElf, SegmentRight } from "../../caps/image/elf.ts";
 import { AddressMap, type ResolvedComponent, type ResolvedUse, useRecords } from "../../caps/image/system.ts";
 import { MapRights } from "../lib/ts/objects.ts";
 import type { BootFileEntry } from "./bootinfo.ts";
+import { argumentStrings } from "./arguments.ts";
 import { StartFailure } from "./failure.ts";
 import type { Need } from "./memory.ts";
 
@@ -76,6 +77,8 @@ function layOutMachine(component: ResolvedComponent, file: BootFileEntry, bytes:
   }
   const stack = pagesFor(component.stack);
   areas.push({ address: AddressMap.STACK_TOP - stack * PAGE, pages: stack, rights: MapRights.ReadWrite });
+  const data = argumentStrings(component);
+  areas.push({ address: AddressMap.ARGUMENTS, pages: pagesFor(data.length), rights: MapRights.Read, fill: { offset: 0, data } });
   return { kind: "machine", entry: elf.value.entry };
 }
 

@@ -8,6 +8,8 @@ export type OperatorEvent =
   | { readonly event: "started"; readonly component: string }
   | { readonly event: "exit"; readonly component: string; readonly status: number }
   | { readonly event: "fault"; readonly component: string; readonly kind: string; readonly pc: number; readonly address?: number; readonly reason: string }
+  /** A device of the component was refused an access to memory, its `number`th: I/O address, bytes, "read" or "write". */
+  | { readonly event: "dma-fault"; readonly component: string; readonly device: string; readonly address: number; readonly bytes: number; readonly direction: string; readonly number: number }
   | { readonly event: "log"; readonly component: string; readonly text: string }
   /** `report` is the VMM's own JSON object: state, status, detail. */
   | { readonly event: "guest"; readonly guest: string; readonly [key: string]: unknown }

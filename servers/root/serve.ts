@@ -3,6 +3,7 @@ import { Fault, InitSlot } from "../../caps/abi/numbers.ts";
 import { cnodeRevoke } from "../lib/ts/objects.ts";
 import { dispatcher, serve } from "../lib/ts/serve.ts";
 import type { Env, Message, Op } from "../lib/ts/sdk.ts";
+import { dmaKeeper } from "./dma.ts";
 import type { Tell } from "./operator.ts";
 import { Parent } from "./protocol.ts";
 import { KEEPER_BADGE, type Built } from "./build.ts";
@@ -118,7 +119,7 @@ export function* serveComponents(env: Env, components: readonly Built[], tell: T
     const built = byNumber.get(message.badge - KEEPER_BADGE);
     if (built !== undefined) yield* faulted(built, message);
     return null;
-  }, { endpoint: InitSlot.Service, reply: InitSlot.Reply });
+  }, { endpoint: InitSlot.Service, reply: InitSlot.Reply, signalled: dmaKeeper(env, components.flatMap(({ devices }) => devices), tell) });
 }
 
 /** A VMM's report: a JSON object, whatever else it holds. */

@@ -78,12 +78,12 @@ describe("layout", () => {
     ]);
     const layout = layOut(component("m", 1, { program: { kind: "machine", file: "m" }, stack: 8192 }), filesOf(file("m", elf.length)), () => elf);
     expect(layout.areas.map(({ address, pages, rights }) => [address, pages, rights])).toEqual([
-      [AddressMap.IPC_BUFFER, 1, 3], [0x1_0000, 2, 34], [0x1_2000, 2, 3], [0x1_5000, 1, 2], [AddressMap.STACK_TOP - 8192, 2, 3],
+      [AddressMap.IPC_BUFFER, 1, 3], [0x1_0000, 2, 34], [0x1_2000, 2, 3], [0x1_5000, 1, 2], [AddressMap.STACK_TOP - 8192, 2, 3], [AddressMap.ARGUMENTS, 1, 2],
     ]);
     expect(layout.areas[2]!.fill).toMatchObject({ offset: 16, bytes: 16 });
     expect(layout.start).toEqual({ kind: "machine", entry: 0x1_0000 });
     expect(layout.tables).toEqual([0, 2 ** 30, 0, AddressMap.STACK_TOP - 2 ** 21, AddressMap.STACK_TOP]);
-    expect(countOf(layout.needs, "Frame")).toBe(8);
+    expect(countOf(layout.needs, "Frame")).toBe(9);
     expect(countOf(layout.needs, "PageTable")).toBe(5);
     expect(layout.needs.find((n) => n.kind === "CNode")!.sizeBits).toBe(CSPACE_BITS);
   });

@@ -1,9 +1,49 @@
-/* program.c: the end of a program, and its line to the operator, through the root server's capability that every program has. */
+/* program.c: what a program is told, its end, and its line to the operator, through the root server's capability that every program has. */
 #include <bailiwick.h>
 #include <bailiwick/root.h>
 
 /* Words of a log message before its bytes. */
 #define LOG_WORDS 1U
+
+/* Set by start.S: strings key=value, the last one empty. */
+const char *bw_arguments;
+
+/* Where `text` goes on behind `prefix`; NULL: it does not begin so. */
+static const char *behind(const char *text, const char *prefix) {
+    while (*prefix != 0) if (*text++ != *prefix++) return NULL;
+    return text;
+}
+
+/* The value behind the key that is `prefix` and `name`. */
+static const char *lookup(const char *prefix, const char *name) {
+    for (const char *at = bw_arguments; *at != 0; at += strlen(at) + 1) {
+        const char *rest = behind(at, prefix);
+        if (rest != NULL) rest = behind(rest, name);
+        if (rest != NULL && *rest == '=') return rest + 1;
+    }
+    return NULL;
+}
+
+const char *bw_name(void) { return lookup("name", ""); }
+const char *bw_arg(const char *name) { return lookup("args.", name); }
+
+const char *bw_offer(uint32_t index) {
+    char digits[11] = "", *at = &digits[sizeof digits - 1];
+    do *--at = (char)('0' + index % 10);
+    while ((index /= 10) != 0);
+    return lookup("offer.", at);
+}
+
+uint64_t bw_arg_number(const char *name, uint64_t otherwise) {
+    const char *text = bw_arg(name);
+    uint64_t value = 0;
+    if (text == NULL || *text == 0) return otherwise;
+    for (; *text != 0; text++) {
+        if (*text < '0' || *text > '9' || value > (UINT64_MAX - 9) / 10) return otherwise;
+        value = value * 10 + (uint64_t)(*text - '0');
+    }
+    return value;
+}
 
 _Noreturn void bw_exit(int status) {
     bw_flush();

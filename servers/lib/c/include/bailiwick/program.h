@@ -27,6 +27,17 @@ _Static_assert(sizeof(struct bw_use) == 56, "the image builder patches entries o
     __attribute__((used, section(".bw_uses"))) const volatile struct bw_use bw_use_##use = {.name = #use}
 #define BW_USED(use) extern const volatile struct bw_use bw_use_##use
 
+/*
+ * What the manifest says under `args`: the value at a path of keys and indices ("partitions.0.name"), NULL when there is none. Numbers are decimal,
+ * booleans true and false. Valid for ever.
+ */
+const char *bw_arg(const char *name);
+/* As an unsigned number; `otherwise` when there is none, or it is not one. */
+uint64_t bw_arg_number(const char *name, uint64_t otherwise);
+/* The component's own name, and that of its offer `index` (NULL: it has no such): a client's badge has the index in bits 16..31. */
+const char *bw_name(void);
+const char *bw_offer(uint32_t index);
+
 /* Ends the program: what was printed is written out, the root server is told `status` (0..255), the thread stops. main returning does the same. */
 _Noreturn void bw_exit(int status);
 
