@@ -50,4 +50,15 @@ export const AVAIL_NO_INTERRUPT = 1;
 export const DESC_BYTES = 16;
 export const MAX_QUEUE_SIZE = 32768;
 
-export const DeviceId = { CONSOLE: 3, ENTROPY: 4 } as const;
+export const DeviceId = { NONE: 0, BLOCK: 2, CONSOLE: 3, ENTROPY: 4 } as const;
+
+/** Feature bits of a block device (5.2.3). */
+export const BlkFeature = { SIZE_MAX: 1, SEG_MAX: 2, RO: 5, BLK_SIZE: 6, FLUSH: 9 } as const;
+/** Offsets in a block device's configuration space (5.2.4). */
+export const BlkConfig = { CAPACITY: 0, SIZE_MAX: 8, SEG_MAX: 12, BLK_SIZE: 20, BYTES: 24 } as const;
+/** What a request asks for, and how it ended (5.2.6). */
+export const BlkType = { IN: 0, OUT: 1, FLUSH: 4, GET_ID: 8 } as const;
+export const BlkStatus = { OK: 0, IOERR: 1, UNSUPP: 2 } as const;
+export const BLK_HEADER_BYTES = 16;
+export const BLK_ID_BYTES = 20;
+export const SECTOR_BYTES = 512;
