@@ -2,7 +2,7 @@
 // The high-level calls behave; `memory`, `reg` and `layout` let a test misbehave in any way it likes.
 import type { Device, DmaFault, DmaPort } from "../../core/devices/device.ts";
 import { readDevice, writeDevice } from "../../core/devices/device.ts";
-import { DescFlag, Feature, Mmio, Status } from "../../core/devices/virtio/spec.ts";
+import { BLK_HEADER_BYTES, DescFlag, Feature, Mmio, Status } from "../../core/devices/virtio/spec.ts";
 
 /** Memory that a device reaches by DMA: `bytes` bytes from `base` on, all else is refused. */
 export class TestMemory implements DmaPort {
@@ -74,6 +74,14 @@ interface Lent {
 }
 
 const QUEUE_AREA = 0x4000;
+
+/** The header of a request to a block device. */
+export function blkHeader(type: number, sector: number | bigint): Uint8Array {
+  const header = new DataView(new ArrayBuffer(BLK_HEADER_BYTES));
+  header.setUint32(0, type, true);
+  header.setBigUint64(8, BigInt(sector), true);
+  return new Uint8Array(header.buffer);
+}
 
 export class VirtioDriver {
   readonly device: Device;
@@ -169,6 +177,11 @@ export class VirtioDriver {
     this.memory.view.setUint16(driver + 4 + 2 * (index % size) - this.memory.base, head, true);
     this.#available[queue] = (index + 1) & 0xffff;
     this.memory.view.setUint16(driver + 2 - this.memory.base, this.#available[queue]!, true);
+  }
+
+  /** Where the buffers of a chain lie that is lent: the writable ones, in order. */
+  writable(queue: number, head: number): readonly { readonly address: number; readonly bytes: number }[] {
+    return this.#lent[queue]!.get(head)!.writable;
   }
 
   /** Lends a chain of buffers. Readable ones come first. Does not notify. */
