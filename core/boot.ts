@@ -11,12 +11,14 @@ import { startRoot } from "./kernel/root.ts";
 import { Kernel } from "./kernel/state.ts";
 import { Trace, type TraceRecord } from "./kernel/trace.ts";
 import { BOARD_DEVICES, DEVICE_BYTES } from "./machine/board.ts";
-import { openMachine, type BoardMachine } from "./machine/machine.ts";
+import { openMachine, type BoardMachine, type MachineOptions } from "./machine/machine.ts";
 
 /** The host's turn comes this often, in ticks of 100 ns: input waits no longer. */
 const SLICE = 50_000;
 /** A timer nearer than this is waited for by turning, not by the host's timer: that has a grain of 1 ms. */
 const NEAR_MS = 1.2;
+/** What the wall clock shows when a deterministic run begins: 2026-01-01. */
+const DETERMINISTIC_EPOCH = 1_767_225_600_000_000_000n;
 /** Records of the kernel's trace that wait for the host's turn: more than are made in a slice. */
 const TRACE_ENTRIES = 2 ** 16;
 
@@ -29,6 +31,10 @@ export interface BootOptions {
   readonly onEvent: (line: string) => void;
   /** "blocks" counts what is executed, so that the same inputs give the same run. Default "host". */
   readonly clock?: "host" | "blocks";
+  /** What is behind the block devices; the caller closes it when the run is over. */
+  readonly disks?: MachineOptions["disks"];
+  /** Without DMA translation, where no mapping says otherwise: for showing what it is there for. */
+  readonly unchecked?: boolean;
   /** Records what the kernel does and hands it over at each turn of the host; absent: nothing is recorded. */
   readonly onTrace?: (records: readonly TraceRecord[], lost: number) => void;
   /** Called between two slices, when no thread runs: to look at the state, or to save it. */
@@ -63,6 +69,9 @@ export async function boot(options: BootOptions): Promise<System> {
   let kernel: Kernel | undefined;
   const machine = openMachine({
     ramBytes: options.ramBytes, clock: options.clock ?? "host", console: options.console, onControl: options.onEvent, entropy,
+    wallClock: options.clock === "blocks" ? DETERMINISTIC_EPOCH : BigInt(Date.now()) * 1_000_000n,
+    ...(options.disks === undefined ? {} : { disks: options.disks }),
+    ...(options.unchecked === undefined ? {} : { unchecked: options.unchecked }),
     onProgramError: (frame, text) => {
       const t = kernel?.tcbOfFrame[frame];
       report({ event: "log", component: t === undefined ? "?" : threadName(t), text });
@@ -87,6 +96,12 @@ function systemOf(k: Kernel, machine: BoardMachine, { clock, onTrace, onTurn }: 
   let stopped: string | undefined;
   let wakeUp = (): void => {};
   machine.onInterrupt(() => wakeUp());
+  // An alarm is set in the middle of a slice: the host's turn comes when it is due.
+  machine.alarms.onSooner = (ticks) => {
+    k.hostDeadline = Math.min(k.hostDeadline, ticks);
+    k.deadline = Math.min(k.deadline, ticks);
+    machine.setDeadline(k.deadline);
+  };
 
   /** Waits for an interrupt, or until the clock has come to `due`. */
   const idle = (due: number): Promise<void> =>
@@ -117,7 +132,9 @@ function systemOf(k: Kernel, machine: BoardMachine, { clock, onTrace, onTurn }: 
 
   const loop = async (): Promise<Ending> => {
     while (stopped === undefined) {
-      const pause = run(k, machine.clock() + SLICE);
+      const pause = run(k, Math.min(machine.clock() + SLICE, machine.alarms.next));
+      machine.alarms.ring();
+      const due = Math.min(k.nextTimer, machine.alarms.next);
       handOver();
       onTurn?.();
       if (stopped !== undefined) break;
@@ -125,11 +142,13 @@ function systemOf(k: Kernel, machine: BoardMachine, { clock, onTrace, onTurn }: 
         await turn();
       } else if (k.nextTimer === Infinity && !awaitsInterrupt(k)) {
         return { kind: "idle" };
-      } else if (deterministic && k.nextTimer < Infinity) {
-        machine.advanceClock(Math.max(0, Math.ceil(k.nextTimer - machine.clock())));
+      } else if (deterministic && due < Infinity && !machine.irq.pending) {
+        machine.advanceClock(Math.max(0, Math.ceil(due - machine.clock())));
+        machine.alarms.ring();
         await turn();
       } else {
-        if (!machine.irq.pending) await idle(k.nextTimer);
+        if (!machine.irq.pending) await idle(due);
+        machine.alarms.ring();
         wakeUp = () => {};
       }
     }

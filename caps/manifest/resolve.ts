@@ -1,6 +1,6 @@
 // Manifest + what the kit has → the system that the root server will start (caps/image/system.ts), and what must be built for it; or every name,
 // right and size in it that does not hold. Pure and deterministic: the same text gives the same system.
-import { SYSTEM_FORMAT, type ResolvedComponent, type ResolvedSystem } from "../image/system.ts";
+import { SYSTEM_FORMAT, type ResolvedComponent, type ResolvedSystem, type ResolvedUse } from "../image/system.ts";
 import { DiagnosticCode, type Result } from "./diagnostic.ts";
 import { draftAll, type Draft, type GuestOrder } from "./drafts.ts";
 import { startOrder } from "./order.ts";
@@ -19,6 +19,17 @@ export interface Resolution {
   readonly programs: readonly ProgramOrder[];
   /** One for each guest. */
   readonly guests: readonly GuestOrder[];
+  /** One for each disk. */
+  readonly disks: readonly DiskOrder[];
+}
+
+/** A disk image to be opened when the appliance runs. */
+export interface DiskOrder {
+  readonly device: string;
+  /** As written: relative to the manifest. */
+  readonly file: string;
+  readonly mode: "rw" | "ro" | "overlay";
+  readonly bytes?: number;
 }
 
 /** A boot file that must be built. The uses of `component` are to be written into it, if it is a machine program. */
@@ -39,6 +50,7 @@ export function resolveManifest({ manifest, source }: ParsedManifest, resources:
   const servers = new Map([...uses].map(([name, list]) => [name, list.flatMap((use) => (use.kind === "endpoint" ? [use.from] : []))]));
   const order = orderOf(servers, drafts, report);
   checkEnd(drafts, report);
+  const disks = board === undefined ? [] : diskOrders(manifest, board, uses, report);
   if (board !== undefined) checkMemory(manifest, drafts, board, report);
   if (report.diagnostics.length > 0) return { ok: false, diagnostics: report.diagnostics };
 
@@ -66,7 +78,27 @@ export function resolveManifest({ manifest, source }: ParsedManifest, resources:
   const system: ResolvedSystem = { format: SYSTEM_FORMAT, name, version, board: platform.board, memory: platform.memory, components };
   const all = [...drafts.values()];
   const programs = new Map(all.map(({ name: component, program, image }) => [program.file, { component, file: program.file, image }]));
-  return { ok: true, value: { system, programs: [...programs.values()], guests: all.flatMap(({ guest }) => (guest === undefined ? [] : [guest])) } };
+  return { ok: true, value: { system, programs: [...programs.values()], guests: all.flatMap(({ guest }) => (guest === undefined ? [] : [guest])), disks } };
+}
+
+/** Disks are behind devices that take one, and a driver that is given such a device has a disk to drive. */
+function diskOrders({ platform }: Manifest, board: Board, uses: ReadonlyMap<string, readonly ResolvedUse[]>, report: Report): DiskOrder[] {
+  for (const device of Object.keys(platform.disks)) {
+    if (!board.disks.includes(device)) report.unknown(["platform", "disks", device], "device for a disk", device, board.disks);
+  }
+  for (const [component, list] of uses) {
+    for (const use of list) {
+      if (use.kind !== "device" || !board.disks.includes(use.device) || platform.disks[use.device] !== undefined) continue;
+      report.add({
+        code: DiagnosticCode.unknownName,
+        at: ["components", component, "use", use.name],
+        message: `there is no disk behind ${use.device}, which '${component}' drives`,
+        cause: "the platform has no image for it",
+        fix: `add it to platform.disks: { ${use.device}: { file: disk.img, size: 64MiB } }`,
+      });
+    }
+  }
+  return Object.entries(platform.disks).map(([device, { file, mode, size }]) => ({ device, file, mode, ...(size === undefined ? {} : { bytes: size }) }));
 }
 
 /** An Untyped is a power of two in size. */

@@ -14,6 +14,8 @@ export interface Resources {
 export interface Board {
   /** Devices that components may be given. */
   readonly devices: ReadonlyMap<string, Device>;
+  /** Devices that a disk image can be put behind; without one they are not there. */
+  readonly disks: readonly string[];
   /** RAM in bytes: least and most. */
   readonly minMemory: number;
   readonly maxMemory: number;

@@ -138,6 +138,17 @@ export type GuestImage =
   | { readonly kind: "shipped"; readonly name: string }
   | { readonly kind: "files"; readonly kernel: string; readonly initrd?: string };
 
+const disk = z.strictObject({
+  file: file.describe("The image of the disk, relative to the manifest. It is not part of the appliance's image."),
+  mode: z
+    .enum(["rw", "ro", "overlay"])
+    .default("rw")
+    .describe("rw: the image is changed. ro: writes are refused. overlay: the image is only read, and what is written is gone at the end."),
+  size: size("How large the image is; in mode rw one that is missing is made so large.")
+    .pipe(z.number().multipleOf(512, { error: "a multiple of 512 bytes" }))
+    .optional(),
+});
+
 export const manifestSchema = z.strictObject({
   apiVersion: z.literal("bailiwick/1"),
   kind: z.literal("Appliance"),
@@ -146,13 +157,18 @@ export const manifestSchema = z.strictObject({
     .string({ error: "a version in quotes or with two dots, such as 0.1.0" })
     .regex(/^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$/, { error: "a version such as 0.1.0" })
     .max(40),
-  platform: z.strictObject({ board: z.string(), memory: size("RAM of the machine.") }),
+  platform: z.strictObject({
+    board: z.string(),
+    memory: size("RAM of the machine."),
+    disks: z.record(identifier, disk).default({}).describe("What is behind the board's block devices, by device."),
+  }),
   components: z.record(name, component).default({}),
   guests: z.record(name, guest).default({}),
 });
 
 export type Manifest = z.output<typeof manifestSchema>;
 export type ManifestComponent = Manifest["components"][string];
+export type ManifestDisk = Manifest["platform"]["disks"][string];
 export type ManifestGuest = Manifest["guests"][string];
 
 /** The JSON Schema (draft 2020-12) of what may be written in a manifest, for editors. */

@@ -22,8 +22,20 @@ export interface BoardDevice {
 export const BOARD_DEVICES = [
   { name: "uart0", physical: 0x1000_0000, irq: 10, dma: false },
   { name: "rng0", physical: 0x1000_1000, irq: 1, dma: true },
+  /** Disks: each is there when the manifest puts an image behind it. */
+  { name: "blk0", physical: 0x1000_3000, irq: 2, dma: true },
+  { name: "blk1", physical: 0x1000_4000, irq: 3, dma: true },
+  { name: "blk2", physical: 0x1000_5000, irq: 4, dma: true },
+  { name: "blk3", physical: 0x1000_6000, irq: 5, dma: true },
+  /** Clocks with an alarm each: one counts from power-on, the other shows the time of day. */
+  { name: "alarm0", physical: 0x1000_7000, irq: 11, dma: false },
+  { name: "rtc0", physical: 0x1000_8000, irq: 12, dma: false },
   /** The operator's channel: bytes stored at offset 0 make lines of JSON. The root server's alone. */
   { name: "ctl0", physical: 0x1000_2000, irq: 0, dma: false },
 ] as const satisfies readonly BoardDevice[];
+
+/** Devices that a disk image can be put behind. */
+export const DISK_DEVICES = ["blk0", "blk1", "blk2", "blk3"] as const satisfies readonly (typeof BOARD_DEVICES)[number]["name"][];
+export type DiskDevice = (typeof DISK_DEVICES)[number];
 
 export type BoardDeviceName = (typeof BOARD_DEVICES)[number]["name"];

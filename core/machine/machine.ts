@@ -2,12 +2,15 @@
 // and the board's devices with what is behind them on the host.
 import { readDevice, writeDevice, type Device } from "../devices/device.ts";
 import { ControlChannel } from "../devices/control.ts";
+import { GoldfishRtc } from "../devices/goldfish-rtc.ts";
 import { Uart16550 } from "../devices/uart16550.ts";
-import { VirtioMmio } from "../devices/virtio/mmio.ts";
+import { VirtioBlk, type BlockBackend } from "../devices/virtio/blk.ts";
+import { VirtioMmio, type VirtioModel } from "../devices/virtio/mmio.ts";
 import { VirtioRng } from "../devices/virtio/rng.ts";
 import type { ConsoleBackend } from "../host/backend.ts";
 import type { Machine, VcpuPort } from "../kernel/machine.ts";
-import { BOARD_DEVICES, IOMMU_LINE, RAM_BASE, type BoardDeviceName } from "./board.ts";
+import { Alarms } from "./alarms.ts";
+import { BOARD_DEVICES, IOMMU_LINE, RAM_BASE, type BoardDeviceName, type DiskDevice } from "./board.ts";
 import { createHostedEngine, type HostedEngine } from "./hosted.ts";
 import { Iommu } from "./iommu.ts";
 import { IrqChip } from "./irqchip.ts";
@@ -34,6 +37,10 @@ export interface MachineOptions {
   readonly onProgramError: (frame: number, text: string) => void;
   /** A thread stopped with a fault that nobody is told of. */
   readonly onStranded: (thread: string, fault: string) => void;
+  /** What is behind the block devices; without one, a device says that it is none. */
+  readonly disks?: Readonly<Partial<Record<DiskDevice, BlockBackend>>>;
+  /** Nanoseconds since 1970 at power-on; by default 0. */
+  readonly wallClock?: bigint;
   /** Without DMA translation, where no mapping says otherwise: for showing what it is there for. */
   readonly unchecked?: boolean;
   /** What a device did that its driver should know of: a line for the operator. */
@@ -50,6 +57,7 @@ export interface BoardMachine extends Machine {
   /** The lines that devices raise, and what they reach. */
   readonly irq: IrqChip;
   readonly iommu: Iommu;
+  readonly alarms: Alarms;
   /** Completes the machine; called once, before the first thread runs. */
   attach(translation: AddressTranslation): void;
   /** Called whenever an interrupt line becomes pending. */
@@ -92,7 +100,8 @@ export function openMachine(options: MachineOptions): BoardMachine {
     const number = BOARD_DEVICES.find((d) => d.name === name)!.irq;
     return (level: boolean): void => irq.setLevel(number, level);
   };
-  const devices = buildDevices(options, line, iommu);
+  const alarms = new Alarms(native.clock);
+  const devices = buildDevices(options, line, iommu, alarms);
   for (const { name, physical } of BOARD_DEVICES) {
     const device = devices[name];
     native.mapDevice(physical, PAGE, (offset, size) => readDevice(device, offset, size), (offset, size, lo, hi) => writeDevice(device, offset, size, lo, hi));
@@ -134,6 +143,7 @@ export function openMachine(options: MachineOptions): BoardMachine {
     stranded: options.onStranded,
     irq,
     iommu,
+    alarms,
     attach(translation) {
       hosted = createHostedEngine({ frames: native.frames, ram: native.ram, ramBase: RAM_BASE, ...translation, written, ...registersOf(devices) });
     },
@@ -144,7 +154,7 @@ export function openMachine(options: MachineOptions): BoardMachine {
   };
 }
 
-function buildDevices(options: MachineOptions, line: (name: BoardDeviceName) => (level: boolean) => void, iommu: Iommu): Record<BoardDeviceName, Device> {
+function buildDevices(options: MachineOptions, line: (name: BoardDeviceName) => (level: boolean) => void, iommu: Iommu, alarms: Alarms): Record<BoardDeviceName, Device> {
   const { console } = options;
   const waiting: Uint8Array[] = [];
   // What came before the driver was up would be lost when it sets the device up.
@@ -169,10 +179,19 @@ function buildDevices(options: MachineOptions, line: (name: BoardDeviceName) => 
     waiting.push(bytes);
     feed();
   });
-  const rng = new VirtioRng({ take: options.entropy });
+  const virtio = (name: BoardDeviceName, model: VirtioModel): VirtioMmio =>
+    new VirtioMmio(model, { irq: line(name), dma: iommu.port(iommu.devices.indexOf(name)), report: (text) => options.onDevice(name, text) });
+  const disk = (name: DiskDevice): VirtioMmio => virtio(name, new VirtioBlk(options.disks?.[name] ?? null, (text) => options.onDevice(name, text)));
+  const clock = (name: BoardDeviceName, epoch: bigint): GoldfishRtc => {
+    const rtc: GoldfishRtc = new GoldfishRtc(line(name), alarms.port(epoch, () => rtc.tick()));
+    return rtc;
+  };
   return {
     uart0: uart,
-    rng0: new VirtioMmio(rng, { irq: line("rng0"), dma: iommu.port(iommu.devices.indexOf("rng0")), report: (text) => options.onDevice("rng0", text) }),
+    rng0: virtio("rng0", new VirtioRng({ take: options.entropy })),
+    blk0: disk("blk0"), blk1: disk("blk1"), blk2: disk("blk2"), blk3: disk("blk3"),
+    alarm0: clock("alarm0", 0n),
+    rtc0: clock("rtc0", options.wallClock ?? 0n),
     ctl0: new ControlChannel(options.onControl),
   };
 }

@@ -6,7 +6,7 @@ import { footprint, systemBytes } from "../../caps/image/files.ts";
 import { placeUses, ROOT_FILE, SYSTEM_FILE, type ResolvedComponent, type ResolvedSystem } from "../../caps/image/system.ts";
 import { formatDiagnostics, type Diagnostic } from "../../caps/manifest/diagnostic.ts";
 import { parseManifest } from "../../caps/manifest/parse.ts";
-import { resolveManifest, type Resolution } from "../../caps/manifest/resolve.ts";
+import { resolveManifest, type DiskOrder, type Resolution } from "../../caps/manifest/resolve.ts";
 import { formatSize } from "../../caps/manifest/units.ts";
 import type { BootFile } from "../../core/host/backend.ts";
 import { Failure, FailureCode, failure } from "./failure.ts";
@@ -34,6 +34,8 @@ export interface PrepareOptions {
 export interface Appliance {
   readonly system: ResolvedSystem;
   readonly files: readonly BootFile[];
+  /** Images to open for the run, with absolute paths. */
+  readonly disks: readonly DiskOrder[];
   /** The guest that runs a command and reports when it begins; what the console shows before is not the command's output. */
   readonly commandGuest?: string;
 }
@@ -110,7 +112,7 @@ export async function prepareAppliance(target: string, { exec, deterministic = f
   }
   files.set(SYSTEM_FILE, Buffer.from(JSON.stringify(system)));
   checkRoom(system, files);
-  return { system, files: [...files].map(([name, bytes]) => ({ name, bytes })), ...(commandGuest === undefined ? {} : { commandGuest }) };
+  return { system, files: [...files].map(([name, bytes]) => ({ name, bytes })), disks: resolution.disks.map((disk) => ({ ...disk, file: resolve(folder, disk.file) })), ...(commandGuest === undefined ? {} : { commandGuest }) };
 }
 
 function seeded(component: ResolvedComponent, deterministic: boolean): ResolvedComponent {

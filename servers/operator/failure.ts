@@ -38,6 +38,7 @@ export const FailureCode = {
   engine: "BW0312",
   notSetUp: "BW0313",
   trace: "BW0314",
+  disk: "BW0315",
 } as const;
 export type FailureCode = (typeof FailureCode)[keyof typeof FailureCode];
 

@@ -4,6 +4,7 @@ import type { BootOptions, Ending, System } from "../../core/boot.ts";
 import type { ConsoleBackend } from "../../core/host/backend.ts";
 import type { TraceRecord } from "../../core/kernel/trace.ts";
 import type { Appliance } from "./appliance.ts";
+import { openDisks } from "./disks.ts";
 import { parseEvent, type SystemEvent } from "./events.ts";
 import { ExitStatus, FailureCode, failure, textOf, type Failure } from "./failure.ts";
 
@@ -54,7 +55,13 @@ export async function startSession(appliance: Appliance, options: SessionOptions
     ...(options.seed === undefined ? {} : { seed: options.seed }),
     ...(options.onTrace === undefined ? {} : { onTrace: options.onTrace }),
   };
-  system = await start(boot);
+  const disks = await openDisks(appliance.disks);
+  try {
+    system = await start({ ...boot, disks: disks.behind });
+  } catch (error) {
+    await disks.close();
+    throw error;
+  }
   const timer = options.timeoutMs === undefined ? undefined : setTimeout(() => stop(ExitStatus.timeout, `stopped: --timeout of ${(options.timeoutMs ?? 0) / 1000} s is over`), options.timeoutMs);
   const outcome = system
     .run()
@@ -62,7 +69,10 @@ export async function startSession(appliance: Appliance, options: SessionOptions
       await turn(); // what the machine wrote last goes out with the host's next turn
       return decided ?? describeEnding(ending);
     })
-    .finally(() => clearTimeout(timer));
+    .finally(async () => {
+      clearTimeout(timer);
+      await disks.close();
+    });
   return { outcome, stop };
 }
 

@@ -23,7 +23,7 @@ const RESOURCES: Resources = {
           ["rng0", { physical: 0x1000_1000, bytes: 4096, irq: 1, dma: true }],
           ["lamp0", { physical: 0x1000_3000, bytes: 8192, dma: false }],
         ]),
-        minMemory: 16 * MIB,
+        disks: ["blk0"], minMemory: 16 * MIB,
         maxMemory: 4096 * MIB,
         reserved: 8 * MIB,
       },
