@@ -32,10 +32,14 @@ export interface RtcState {
   readonly timeHigh: number;
   readonly alarmLow: number;
   readonly alarmHigh: number;
-  readonly armed: boolean;
+  /** When the alarm rings, halves of 32 bits: ALARM_HIGH may have been written since it was armed. null: it is not armed. */
+  readonly due: { readonly low: number; readonly high: number } | null;
   readonly enabled: boolean;
   readonly pending: boolean;
 }
+
+const lowHalf = (value: bigint): number => Number(BigInt.asUintN(32, value));
+const join = (low: number, high: number): bigint => (BigInt(high) << 32n) | BigInt(low);
 
 export class GoldfishRtc implements Device<RtcState> {
   readonly bytes = 0x1000;
@@ -44,7 +48,7 @@ export class GoldfishRtc implements Device<RtcState> {
   #timeHigh = 0;
   #alarmLow = 0;
   #alarmHigh = 0;
-  #armed = false;
+  #due: bigint | null = null;
   #enabled = false;
   #pending = false;
 
@@ -62,7 +66,7 @@ export class GoldfishRtc implements Device<RtcState> {
 
   /** The time asked for has come. Too early, or without an alarm, it does no harm. */
   tick(): void {
-    if (this.#armed) this.#arm();
+    if (this.#due !== null) this.#arm(this.#due);
   }
 
   read(offset: number, size: number): number {
@@ -70,8 +74,8 @@ export class GoldfishRtc implements Device<RtcState> {
     switch (offset) {
       case Rtc.TIME_LOW: {
         const now = this.#time.now();
-        this.#timeHigh = Number(BigInt.asUintN(32, now >> 32n));
-        return Number(BigInt.asUintN(32, now));
+        this.#timeHigh = lowHalf(now >> 32n);
+        return lowHalf(now);
       }
       case Rtc.TIME_HIGH:
         return this.#timeHigh;
@@ -82,7 +86,7 @@ export class GoldfishRtc implements Device<RtcState> {
       case Rtc.IRQ_ENABLED:
         return this.#enabled ? 1 : 0;
       case Rtc.ALARM_STATUS:
-        return this.#armed ? 1 : 0;
+        return this.#due === null ? 0 : 1;
       default:
         return 0;
     }
@@ -93,7 +97,7 @@ export class GoldfishRtc implements Device<RtcState> {
     switch (offset) {
       case Rtc.ALARM_LOW:
         this.#alarmLow = value;
-        this.#arm();
+        this.#arm(join(value, this.#alarmHigh));
         break;
       case Rtc.ALARM_HIGH:
         this.#alarmHigh = value;
@@ -117,7 +121,7 @@ export class GoldfishRtc implements Device<RtcState> {
       timeHigh: this.#timeHigh,
       alarmLow: this.#alarmLow,
       alarmHigh: this.#alarmHigh,
-      armed: this.#armed,
+      due: this.#due === null ? null : { low: lowHalf(this.#due), high: lowHalf(this.#due >> 32n) },
       enabled: this.#enabled,
       pending: this.#pending,
     };
@@ -131,15 +135,14 @@ export class GoldfishRtc implements Device<RtcState> {
     this.#enabled = state.enabled;
     this.#pending = state.pending;
     this.#disarm();
-    if (state.armed) this.#arm();
+    if (state.due !== null) this.#arm(join(state.due.low, state.due.high));
     this.#drive();
   }
 
   /** Fires at once if the time has come, and else asks to be told. */
-  #arm(): void {
-    const at = (BigInt(this.#alarmHigh) << 32n) | BigInt(this.#alarmLow);
+  #arm(at: bigint): void {
     if (at > this.#time.now()) {
-      this.#armed = true;
+      this.#due = at;
       this.#time.alarm(at);
       return;
     }
@@ -149,7 +152,7 @@ export class GoldfishRtc implements Device<RtcState> {
   }
 
   #disarm(): void {
-    this.#armed = false;
+    this.#due = null;
     this.#time.alarm(null);
   }
 
