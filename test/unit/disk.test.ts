@@ -4,11 +4,30 @@ import { chmodSync, existsSync, linkSync, mkdirSync, mkdtempSync, readdirSync, r
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { BlockBackend } from "../../core/devices/virtio/blk.ts";
 import { DiskError, openDisk, ramDisk, type Disk, type DiskOptions } from "../../core/host/disk.ts";
 import { overlay } from "../../core/host/overlay.ts";
 import { failingDisk } from "../support/disk.ts";
+
+/** While `held` is a list, writes to the host wait in it; `log` tells what reached the host. */
+const host = vi.hoisted(() => ({ held: null as (() => void)[] | null, log: null as string[] | null }));
+vi.mock("node:fs", async (original) => {
+  const fs = await original<typeof import("node:fs")>();
+  const write = (...parameters: unknown[]): void => {
+    const perform = (): void => {
+      host.log?.push("write");
+      Reflect.apply(fs.write, fs, parameters);
+    };
+    if (host.held === null) perform();
+    else host.held.push(perform);
+  };
+  const fdatasync = (...parameters: Parameters<typeof fs.fdatasync>): void => {
+    host.log?.push("sync");
+    fs.fdatasync(...parameters);
+  };
+  return { ...fs, write, fdatasync };
+});
 
 let folder: string;
 beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), "bailiwick-disk-test-"))));
@@ -76,6 +95,39 @@ describe("an image file", () => {
       ]);
       expect(order).toEqual([...Array(32).fill("write"), "flush"]);
       expect(await read(disk, 0, 32)).toEqual(Array.from({ length: 32 }, (_, n) => n + 1));
+    });
+  });
+
+  it("lets a flush wait for the writes before it, and for no others", async () => {
+    await using({ path: image(4096), mode: "rw" }, async (disk) => {
+      const held: (() => void)[] = (host.held = []);
+      const log: string[] = (host.log = []);
+      try {
+        const results = [write(disk, 0, 1, 1), write(disk, 1, 1, 2)];
+        let flushed = false;
+        const first = flush(disk).then(() => void (flushed = true));
+        results.push(write(disk, 2, 1, 3));
+        const second = flush(disk);
+        // The write that came after the first flush ends first, then one of the two before.
+        held[2]!();
+        await results[2];
+        held[1]!();
+        await results[1];
+        expect([log, flushed]).toEqual([["write", "write"], false]);
+        held[0]!();
+        await first;
+        await second;
+        expect(log).toEqual(["write", "write", "write", "sync", "sync"]);
+        const third = write(disk, 3, 1, 4);
+        const fourth = flush(disk);
+        const late = write(disk, 4, 1, 5);
+        held[3]!();
+        expect([await third, await fourth]).toEqual([null, null]);
+        held[4]!();
+        expect(await late).toBeNull();
+      } finally {
+        host.held = host.log = null;
+      }
     });
   });
 
@@ -193,6 +245,17 @@ describe("an overlay", () => {
     });
     expect(readFileSync(path).every((byte) => byte === 1)).toBe(true);
     await using({ path, mode: "overlay" }, async (disk) => expect(await read(disk, 3, 1)).toEqual([1]));
+  });
+
+  it("without a place for its changes says so", async () => {
+    const { TMPDIR } = process.env;
+    process.env.TMPDIR = join(folder, "none");
+    try {
+      await expect(openDisk({ path: image(8 * 2 ** 20 + 512), mode: "overlay" })).rejects.toThrow(/temporary file .*point TMPDIR/);
+    } finally {
+      if (TMPDIR === undefined) delete process.env.TMPDIR;
+      else process.env.TMPDIR = TMPDIR;
+    }
   });
 
   it("shows a write once it is done, and not when it failed", () => {
