@@ -26,9 +26,9 @@ export interface Resolution {
 /** A disk image to be opened when the appliance runs. */
 export interface DiskOrder {
   readonly device: string;
-  /** As written: relative to the manifest. */
+  /** As written: relative to the manifest. Empty in mode memory. */
   readonly file: string;
-  readonly mode: "rw" | "ro" | "overlay";
+  readonly mode: "rw" | "ro" | "overlay" | "memory";
   readonly bytes?: number;
 }
 
@@ -98,7 +98,7 @@ function diskOrders({ platform }: Manifest, board: Board, uses: ReadonlyMap<stri
       });
     }
   }
-  return Object.entries(platform.disks).map(([device, { file, mode, size }]) => ({ device, file, mode, ...(size === undefined ? {} : { bytes: size }) }));
+  return Object.entries(platform.disks).map(([device, { file = "", mode, size }]) => ({ device, file, mode, ...(size === undefined ? {} : { bytes: size }) }));
 }
 
 /** An Untyped is a power of two in size. */

@@ -138,16 +138,19 @@ export type GuestImage =
   | { readonly kind: "shipped"; readonly name: string }
   | { readonly kind: "files"; readonly kernel: string; readonly initrd?: string };
 
-const disk = z.strictObject({
-  file: file.describe("The image of the disk, relative to the manifest. It is not part of the appliance's image."),
+const disk = z
+  .strictObject({
+  file: file.describe("The image of the disk, relative to the manifest. It is not part of the appliance's image.").optional(),
   mode: z
-    .enum(["rw", "ro", "overlay"])
+    .enum(["rw", "ro", "overlay", "memory"])
     .default("rw")
-    .describe("rw: the image is changed. ro: writes are refused. overlay: the image is only read, and what is written is gone at the end."),
+    .describe("rw: the image is changed. ro: writes are refused. overlay: the image is only read, and what is written is gone at the end. memory: no image; all zero at first, gone at the end."),
   size: size("How large the image is; in mode rw one that is missing is made so large.")
-    .pipe(z.number().multipleOf(512, { error: "a multiple of 512 bytes" }))
+    .pipe(z.number().multipleOf(512, { error: "a multiple of 512 bytes" }).min(512, { error: "at least one sector of 512 bytes" }))
     .optional(),
-});
+})
+  .refine(({ file, mode }) => (file === undefined) === (mode === "memory"), { error: "an image, unless the mode is memory", path: ["file"] })
+  .refine(({ size, mode }) => mode !== "memory" || (size !== undefined && size <= 2 ** 30), { error: "a size up to 1GiB: mode memory has no image that would say", path: ["size"] });
 
 export const manifestSchema = z.strictObject({
   apiVersion: z.literal("bailiwick/1"),

@@ -14,6 +14,8 @@ export interface SessionOptions {
   readonly timeoutMs?: number;
   readonly clock?: "host" | "blocks";
   readonly seed?: Uint8Array;
+  /** Devices reach all of RAM but for what is mapped for them: to see what the IOMMU is there for. */
+  readonly unchecked?: boolean;
   /** What the kernel does, as it is recorded, and how many records were lost because too much happened between two turns of the host. */
   readonly onTrace?: (records: readonly TraceRecord[], lost: number) => void;
   /** Every line of the control device: as an event when it is one. */
@@ -52,6 +54,7 @@ export async function startSession(appliance: Appliance, options: SessionOptions
       options.onEvent?.(event, line);
       if (event?.event === "end") void delivered(options.console).then(() => stop(event.status));
     },
+    ...(options.unchecked === undefined ? {} : { unchecked: options.unchecked }),
     ...(options.seed === undefined ? {} : { seed: options.seed }),
     ...(options.onTrace === undefined ? {} : { onTrace: options.onTrace }),
   };

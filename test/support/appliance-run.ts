@@ -2,9 +2,10 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { boot, type System } from "../../core/boot.ts";
+import { boot, type BootOptions, type System } from "../../core/boot.ts";
 import type { ConsoleBackend } from "../../core/host/backend.ts";
 import { prepareAppliance } from "../../servers/operator/appliance.ts";
+import { openDisks } from "../../servers/operator/disks.ts";
 
 /** The far end of the serial line: what was written, a reader that can be slow, and fingers to type with. */
 export class Line implements ConsoleBackend {
@@ -54,6 +55,10 @@ export interface RunOptions {
   /** A command for the appliance's only guest, or for `execGuest`. */
   readonly exec?: string;
   readonly execGuest?: string;
+  /** Without DMA translation. */
+  readonly unchecked?: boolean;
+  /** Takes the place of the manifest's disks, by device. */
+  readonly disks?: BootOptions["disks"];
   /** Called between two slices. */
   readonly onTurn?: (system: System) => void;
   /** Called with each event as it comes. */
@@ -63,8 +68,9 @@ export interface RunOptions {
 }
 
 /** Runs the appliance in `folder` to its end, or to the limit (default 20 s). */
-export async function runAppliance(folder: string, { line = new Line(), limitMs = 20_000, deterministic = false, exec, execGuest, onTurn, onEvent, during }: RunOptions = {}): Promise<Run> {
-  const { system: description, files } = await prepareAppliance(folder, exec === undefined ? { deterministic } : { deterministic, exec: { command: exec, ...(execGuest === undefined ? {} : { guest: execGuest }) } });
+export async function runAppliance(folder: string, { line = new Line(), limitMs = 20_000, deterministic = false, unchecked = false, disks: given, exec, execGuest, onTurn, onEvent, during }: RunOptions = {}): Promise<Run> {
+  const { system: description, files, disks: orders } = await prepareAppliance(folder, exec === undefined ? { deterministic } : { deterministic, exec: { command: exec, ...(execGuest === undefined ? {} : { guest: execGuest }) } });
+  const disks = given === undefined ? await openDisks(orders) : { behind: given, close: () => Promise.resolve() };
   const events: Record<string, unknown>[] = [];
   let status: number | undefined;
   const system: System = await boot({
@@ -72,6 +78,8 @@ export async function runAppliance(folder: string, { line = new Line(), limitMs 
     ...(deterministic ? { seed: new Uint8Array(32).fill(7) } : {}),
     ramBytes: description.memory,
     files,
+    disks: disks.behind,
+    unchecked,
     console: line,
     clock: deterministic ? "blocks" : "host",
     onEvent(text) {
@@ -93,6 +101,7 @@ export async function runAppliance(folder: string, { line = new Line(), limitMs 
     if (status === undefined && during !== undefined) system.stop("the test is over");
   }
   const { kind, ...how } = await ending;
+  await disks.close();
   if (kind === "panic") throw new Error(`kernel panic: ${JSON.stringify(how)}`);
   clearTimeout(limit);
   // What the machine wrote last goes out with the host's next turn.

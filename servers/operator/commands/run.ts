@@ -20,6 +20,7 @@ const OPTIONS = {
   timeout: { type: "string" },
   json: { type: "boolean" },
   deterministic: { type: "boolean" },
+  "no-iommu": { type: "boolean" },
   trace: { type: "string" },
   "trace-events": { type: "string" },
   "trace-limit": { type: "string" },
@@ -47,6 +48,8 @@ then ? says what else there is. Without a terminal, input comes from a pipe or f
   --trace-events L  only these: a list of ${Object.keys(TRACE_KINDS).join(", ")}
   --trace-limit S   no more than so much, such as 1GiB; by default 64MiB
   --deterministic   no clock and no randomness of the host's: every run is the same
+  --no-iommu        devices reach all memory, as in a machine without DMA translation:
+                    to see what it is there for
   -q, --quiet       no progress
   -v, --verbose     say also what went well
 
@@ -107,6 +110,7 @@ Exit status: that of what ended the run (an essential component, or the command 
         })),
         clock: deterministic ? "blocks" : "host",
         ...(deterministic ? { seed: createHash("sha256").update(`bailiwick ${appliance.system.name}`).digest() } : {}),
+        ...(values["no-iommu"] === true ? { unchecked: true } : {}),
         ...(timeoutMs === undefined ? {} : { timeoutMs }),
         ...(trace === undefined ? {} : { onTrace: trace.write }),
         onEvent: tell,
