@@ -72,6 +72,7 @@ export function abiHeader(): string {
     constant("ADDRESS_TEXT", AddressMap.TEXT, "lowest address of the program"),
     constant("ADDRESS_STACK_TOP", AddressMap.STACK_TOP, "sp at entry"),
     constant("ADDRESS_IPC_BUFFER", AddressMap.IPC_BUFFER, "IPC buffer of the first thread"),
+    constant("ADDRESS_ARGUMENTS", AddressMap.ARGUMENTS, "what the manifest tells the program: bw_arg"),
     constant("ADDRESS_REGIONS", AddressMap.REGIONS, "device registers and small files"),
     constant("ADDRESS_OWN", AddressMap.OWN, "512 MiB for what the program maps itself"),
     "",

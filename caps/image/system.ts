@@ -25,8 +25,8 @@ export const AddressMap = {
   /** The stack ends here and grows down; below it is an unmapped guard page. sp at entry. Machine programs only. */
   STACK_TOP: 0x4000_0000,
   IPC_BUFFER: 0x4000_1000,
-  /** Machine programs: what they are told, as strings, read-only; beside the buffer, so that it costs a page and no page table. */
-  ARGUMENTS: 0x4000_4000,
+  /** Machine programs: what they are told, as strings, read-only, up to 64 KiB; in the buffer's 2 MiB, so that it costs a page and no page table. Between: buffers of more threads. */
+  ARGUMENTS: 0x401f_0000,
   /** Device registers and small boot files, each on a 2 MiB boundary. */
   REGIONS: 0x5000_0000,
   /** From here to 0x8000_0000 nothing is mapped: what a program maps itself (channels) has room here. */

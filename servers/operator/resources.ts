@@ -3,6 +3,7 @@ import { Channel } from "../../caps/protocol/channel.ts";
 import type { Protocol } from "../../caps/protocol/protocol.ts";
 import type { Board, GuestFacts, ProtocolFacts, Resources } from "../../caps/manifest/resources.ts";
 import { BOARD, BOARD_DEVICES, DEVICE_BYTES, DISK_DEVICES } from "../../core/machine/board.ts";
+import { Block } from "../block/protocol.ts";
 import { BlockDriver } from "../blk/protocol.ts";
 import { Console } from "../console/protocol.ts";
 import { Parent } from "../root/protocol.ts";
@@ -21,7 +22,7 @@ const VIRT_RV64: Board = {
   reserved: 8 * MIB,
 };
 
-const PROTOCOLS: readonly Protocol[] = [BlockDriver, Channel, Console, Parent];
+const PROTOCOLS: readonly Protocol[] = [Block, BlockDriver, Channel, Console, Parent];
 
 export function kitResources(kit: Package, guests: ReadonlyMap<string, GuestFacts>): Resources {
   return {

@@ -14,6 +14,7 @@ import { constants, createContext, runInContext } from "node:vm";
 import { abiHeader } from "../../caps/abi/header.ts";
 import { Channel } from "../../caps/protocol/channel.ts";
 import { protocol, protocolHeader, type Method, type Protocol } from "../../caps/protocol/protocol.ts";
+import { Block } from "../block/protocol.ts";
 import { BlockDriver } from "../blk/protocol.ts";
 import { Console } from "../console/protocol.ts";
 import { Parent } from "../root/protocol.ts";
@@ -50,7 +51,7 @@ export interface Compiled {
 const COMPILER = "riscv64-unknown-elf-gcc";
 const COMPILER_FIX = "apt-get install gcc-riscv64-unknown-elf";
 
-const KIT_PROTOCOLS: Readonly<Record<string, Protocol>> = { console: Console, blockdriver: BlockDriver, root: Parent, "channel-protocol": Channel };
+const KIT_PROTOCOLS: Readonly<Record<string, Protocol>> = { console: Console, "block-protocol": Block, blockdriver: BlockDriver, root: Parent, "channel-protocol": Channel };
 
 const LANGUAGE = [
   "-std=c11", "-march=rv64gc", "-mabi=lp64d", "-mcmodel=medany", "-O2", "-ffreestanding", "-fno-common", "-fno-asynchronous-unwind-tables",

@@ -10,6 +10,8 @@ import type { Need } from "./memory.ts";
 export const PAGE = 4096;
 export const LARGE = 0x20_0000;
 const GIGA = 2 ** 30;
+/** Room for a machine program's arguments, up to the end of their 2 MiB. */
+const ARGUMENT_BYTES = LARGE - (AddressMap.ARGUMENTS % LARGE);
 /** log2 of the slots of a component's CSpace. */
 export const CSPACE_BITS = 8;
 
@@ -78,6 +80,7 @@ function layOutMachine(component: ResolvedComponent, file: BootFileEntry, bytes:
   const stack = pagesFor(component.stack);
   areas.push({ address: AddressMap.STACK_TOP - stack * PAGE, pages: stack, rights: MapRights.ReadWrite });
   const data = argumentStrings(component);
+  if (data.length > ARGUMENT_BYTES) throw new StartFailure(`component ${component.name}: its args are ${data.length} bytes long as strings; a machine program takes ${ARGUMENT_BYTES}`);
   areas.push({ address: AddressMap.ARGUMENTS, pages: pagesFor(data.length), rights: MapRights.Read, fill: { offset: 0, data } });
   return { kind: "machine", entry: elf.value.entry };
 }

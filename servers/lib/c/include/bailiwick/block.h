@@ -3,7 +3,10 @@
  * An answer may come in any order; a flush covers the writes that were answered before it was sent.
  */
 #pragma once
+#include <stdbool.h>
 #include <stdint.h>
+
+#include <bailiwick/channel.h>
 
 #define BW_SECTOR 512U
 #define BW_BLOCK_WINDOW (2U << 20)
@@ -42,3 +45,25 @@ struct bw_block_answer {
     uint64_t reserved;
 };
 _Static_assert(sizeof(struct bw_block_answer) == 16, "a message of the ring");
+
+/* A client's disk: a channel and window 0, where its data goes through. */
+struct bw_block {
+    struct bw_channel channel;
+    uint64_t sectors;
+    uint64_t most_bytes;
+    bool read_only;
+    uint8_t *window;
+    uint32_t last_id;
+};
+
+/* Slots that bw_block_open takes from `slots` on. */
+#define BW_BLOCK_SLOTS (2U + BW_CHANNEL_TABLES + BW_CHANNEL_SLOTS(1))
+
+/*
+ * Opens the disk of `server` (protocol Block). slots: BW_BLOCK_SLOTS empty ones. address: a multiple of 2 MiB, with 4 MiB free: the rings, then the window.
+ * bit: as in struct bw_channel_wish. Errors: the kernel's; IllegalOperation when the server refused.
+ */
+bw_err bw_block_open(struct bw_block *block, bw_cptr server, bw_cptr slots, uint64_t address, uint64_t bit);
+
+/* One request, and the wait for its answer (BW_BLOCK_...; FAILED when the server is gone). offset: where in the window the data is. */
+uint32_t bw_block_do(struct bw_block *block, uint32_t operation, uint64_t sector, uint32_t bytes, uint32_t offset);

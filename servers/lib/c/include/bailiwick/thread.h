@@ -29,7 +29,7 @@ struct bw_thread_room {
 #define BW_THREAD_PAGES(stack_pages) (2U + (stack_pages))
 /* Behind the IPC buffer of the first thread, under the page table that it has: room up to BW_THREAD_ADDRESSES_END. */
 #define BW_THREAD_ADDRESSES (BW_ADDRESS_IPC_BUFFER + BW_PAGE)
-#define BW_THREAD_ADDRESSES_END ((BW_ADDRESS_IPC_BUFFER & ~(0x200000UL - 1)) + 0x200000UL)
+#define BW_THREAD_ADDRESSES_END BW_ADDRESS_ARGUMENTS
 
 /* A thread that was made; it stays where it is as long as the thread lives. */
 struct bw_thread {
