@@ -50,6 +50,9 @@ struct fuzz_call {
 static uint32_t named(uint64_t word) { return (uint32_t)word; }
 static int needed(uint32_t slot) { return slot < OWN_FIRST; }
 
+/* A message to its own endpoint, which nobody will receive. */
+static int waits_for_itself(const struct fuzz_call *c) { return named(c->cap) == BW_SLOT_SERVICE && (c->number == BW_SYS_CALL || c->number == BW_SYS_SEND); }
+
 /* Whether the call could end or block its caller, which is its right and no attack. */
 static int harms_itself(const struct fuzz_call *c) {
     const uint32_t label = (uint32_t)(c->info >> BW_INFO_LABEL_SHIFT) & BW_INFO_LABEL_MASK;
@@ -65,6 +68,7 @@ static int harms_itself(const struct fuzz_call *c) {
     default:
         break;
     }
+    if (waits_for_itself(c)) return 1;
     if (c->cap == BW_SLOT_PARENT) return label == 1 || label == 2 || label == 0;
     switch (label) {
     case BW_INV_UNTYPED_RETYPE:
