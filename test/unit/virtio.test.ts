@@ -288,6 +288,19 @@ describe("virtqueue interrupts", () => {
     b.driver.notify(TX);
     expect(text(b.sent)).toBe("abc");
   });
+
+  it("with EVENT_IDX ask for the next also after a queue that was full to the last entry", () => {
+    const entropy = bench(new VirtioRng({ take: (most) => new Uint8Array(most) })), console = consoleBench();
+    for (const [{ driver }, queue, buffer] of [[entropy, 0, 16], [console, TX, bytes("a")]] as const) {
+      driver.init(EVENT_IDX);
+      const { size } = driver.queues[queue]!;
+      for (let n = 0; n < size; n++) driver.add(queue, [buffer]);
+      driver.notify(queue);
+      expect(driver.collect(queue)).toHaveLength(size);
+      driver.add(queue, [buffer]);
+      expect(driver.wantsNotify(queue)).toBe(true);
+    }
+  });
 });
 
 describe("virtqueues against a hostile driver: a named reason, DEVICE_NEEDS_RESET, no exception", () => {

@@ -114,8 +114,8 @@ export class VirtioConsole implements VirtioModel<ConsoleState> {
   #transmit(): void {
     const queue = this.#link?.queues[TRANSMIT];
     if (queue === undefined) return;
-    // No more chains than the queue can hold, whatever its rings turn into while we write.
-    for (let left = queue.size; this.#backend.ready(); ) {
+    // No more chains than the queue can hold, whatever its rings turn into while we write; and one look more, for it is the empty one that asks to be notified.
+    for (let left = queue.size + 1; this.#backend.ready(); ) {
       if (!this.#sending) {
         if (left-- === 0 || !queue.pop(this.#output)) break;
         this.#sending = true;

@@ -54,8 +54,8 @@ export class VirtioRng implements VirtioModel<RngState> {
   notify(_queue: number): void {
     const queue = this.#link?.queues[REQUESTS];
     if (queue === undefined || !this.#link?.live) return;
-    // No more than the queue can hold, whatever its rings turn into while we write.
-    for (let left = queue.size; left > 0 && (this.#waiting || queue.pop(this.#chain)); left--) {
+    // No more than the queue can hold, whatever its rings turn into while we write; and one look more, for it is the empty one that asks to be notified.
+    for (let left = queue.size + 1; left > 0 && (this.#waiting || queue.pop(this.#chain)); left--) {
       const most = Math.min(this.#chain.writableBytes, MOST_BYTES);
       const bytes = most > 0 ? this.#source.take(most) : new Uint8Array(0);
       this.#waiting = most > 0 && bytes.length === 0;
