@@ -7,6 +7,7 @@ import { Block } from "../block/protocol.ts";
 import { BlockDriver } from "../blk/protocol.ts";
 import { Console } from "../console/protocol.ts";
 import { Parent } from "../root/protocol.ts";
+import { Timer } from "../timer/protocol.ts";
 import { findServers, type Package } from "./package.ts";
 
 const MIB = 1024 ** 2;
@@ -22,7 +23,7 @@ const VIRT_RV64: Board = {
   reserved: 8 * MIB,
 };
 
-const PROTOCOLS: readonly Protocol[] = [Block, BlockDriver, Channel, Console, Parent];
+const PROTOCOLS: readonly Protocol[] = [Block, BlockDriver, Channel, Console, Parent, Timer];
 
 export function kitResources(kit: Package, guests: ReadonlyMap<string, GuestFacts>): Resources {
   return {
