@@ -41,6 +41,8 @@ class World {
     [Kind.IRQControl, Kind.SchedControl, Kind.HostedControl].forEach((kind, i) => bed.singleton(hostile, 10 + i, kind));
     bed.singleton(hostile, DISCRIM, Kind.Discrim);
     install(bed.k, hostile.slots + 13, Kind.IOSpace, createIoSpace(bed.k, 0), 15, 0);
+    // A record to be read.
+    bed.machine.iommu.port(0).read(0, 1);
     const retype = (kind: number, sizeBits: number, count: number, first: number): void =>
       expect(bed.call(hostile, Slot.UNTYPED, Invocation.UntypedRetype, retypeWord(kind, sizeBits, count), Slot.CNODE, first)).toEqual(DONE);
     retype(Kind.TCB, 0, 2, 22);
@@ -141,7 +143,8 @@ const FITTING: readonly (readonly [label: number, cap: number | readonly number[
   [I.FrameMap, HAD.frame, [0x2_4000, FAR, FAR + 4096], HAD.vspace, [2, 3, 34, 35]], [I.FrameUnmap, HAD.frame],
   [I.VCPUMapFrame, VCPU, HAD.frame, [0, 4096, 8192, 2 ** 31]], [I.VCPUMapDevice, VCPU, [2 ** 28, 2 ** 29], 4096], [I.VCPURun, VCPU, [0, 1, 2], 0, 0, 0], [I.VCPUReadRegisters, VCPU, 4 * 2 ** 32], [I.VCPUWriteRegisters, VCPU, 0, 5], [I.VCPUGetTime, VCPU],
   [I.IRQControlGet, 10, [5, 6], CNODE, 56 + 32 * 2 ** 32], [I.IRQHandlerSetNotification, 56, HAD.ntf], [I.IRQHandlerAck, 56], [I.IRQHandlerClear, 56],
-  [I.HostedControlBind, 12, HAD.tcb, 0x1_0000, 4], [I.IOSpaceMap, IO, HAD.frame, [0, 4096, 8192], [1, 2, 3]], [I.IOSpaceUnmap, IO, HAD.frame],
+  [I.HostedControlBind, 12, HAD.tcb, 0x1_0000, 4], [I.IOSpaceMap, IO, HAD.frame, [0, 4096, 8192], [1, 2, 3]], [I.IOSpaceUnmap, IO, HAD.frame], [I.IOSpaceSetNotification, IO, HAD.ntf],
+  [I.IOSpaceReadFault, IO, [0, 1]],
 ];
 /** Slot words: an empty slot, mostly; a source with rights. */
 function empty(): fc.Arbitrary<Word> {
