@@ -5,7 +5,7 @@ import type { BlockBackend } from "../../core/devices/virtio/blk.ts";
 import { ramDisk } from "../../core/host/disk.ts";
 import { applianceFolder, runAppliance, until } from "../support/appliance-run.ts";
 
-const LIMIT = { timeout: 60_000 };
+const LIMIT = { timeout: 90_000 };
 const FOLDER = "test/integration/block";
 const client = readFileSync(`${FOLDER}/client.c`), manifest = readFileSync(`${FOLDER}/appliance.yaml`, "utf8");
 const lines = (name: string, sectors: number) => [
@@ -18,7 +18,7 @@ const bytes = new Uint8Array(2 ** 23);
 const word = (sector: number, i: number, badge: number): bigint => BigInt.asUintN(64, BigInt(sector + 1) * 0x9e37_79b9_7f4a_7c15n + BigInt(i) + (BigInt(badge) << 32n));
 
 test("two clients have their parts and nothing of the other's, and each can make less of its own", LIMIT, async () => {
-  const { output } = await runAppliance(FOLDER, { disks: { blk0: ramDisk(bytes) }, during: (_system, line) => until("both are done", () => done(line.output, "left", "right"), 30_000) });
+  const { output } = await runAppliance(FOLDER, { disks: { blk0: ramDisk(bytes) }, limitMs: 60_000, during: (_system, line) => until("both are done", () => done(line.output, "left", "right"), 30_000) });
   const said = output.trimEnd().split("\n");
   for (const name of ["left", "right"]) expect(said.filter((line) => line.startsWith(name))).toEqual(lines(name, 8192));
   const view = new DataView(bytes.buffer);
@@ -57,10 +57,10 @@ for (const [what, body] of Object.entries(HOSTILE)) {
         const struct bw_channel_wish wish = {.to_server = {32, 32}, .from_server = {32, 16}, .slots = 130, .address = BW_ADDRESS_OWN, .bit = 1UL << 52}; (void)wish;
         if (bw_block_open(&b, bw_use_disk.cap, 128, BW_ADDRESS_OWN, 1UL << 52) != 0) return 1;
         ${body.replace("bw_syscall_yield()", "bw_yield()")}\nreturn 0;\n}\n`,
-      "appliance.yaml": manifest.replace("image: { c: client.c }\n    memory: 4MiB\n    use: { console: console.console, disk: block.right }", "image: { c: hostile.c }\n    memory: 4MiB\n    use: { disk: block.right }\n    cpu: { budget: 5ms, period: 10ms }"),
+      "appliance.yaml": manifest.replace("image: { c: client.c }\n    memory: 4MiB\n    use: { console: console.console, disk: block.right }", "image: { c: hostile.c }\n    memory: 4MiB\n    use: { disk: block.right }\n    cpu: { budget: 500us, period: 10ms }"),
     });
     const disk: BlockBackend = ramDisk(new Uint8Array(2 ** 23));
-    const { output } = await runAppliance(folder.path, { disks: { blk0: disk }, during: (_system, line) => until("the other is done", () => done(line.output, "left"), 30_000) });
+    const { output } = await runAppliance(folder.path, { disks: { blk0: disk }, limitMs: 60_000, during: (_system, line) => until("the other is done", () => done(line.output, "left"), 60_000) });
     expect(output.trimEnd().split("\n")).toEqual(lines("left", 8192));
   });
 }
