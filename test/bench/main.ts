@@ -6,6 +6,7 @@ import { version } from "../../core/machine/unicorn.ts";
 import { textOf } from "../../servers/operator/failure.ts";
 import type { Benchmark, Options } from "./benchmark.ts";
 import { boot } from "./boot.ts";
+import { drivers, driversRoles } from "./drivers.ts";
 import { summarize, table, type Figure } from "./figure.ts";
 import { guest } from "./guest.ts";
 import { GuestRuns, guestRoles } from "./guest-runs.ts";
@@ -15,7 +16,7 @@ import { revoke, revokeRoles } from "./revoke.ts";
 import { scale, scaleRoles } from "./scale.ts";
 import { WORKER } from "./workers.ts";
 
-const BENCHMARKS: readonly Benchmark[] = [ipc, scale, boot, guest, hosting, revoke];
+const BENCHMARKS: readonly Benchmark[] = [ipc, scale, boot, guest, hosting, revoke, drivers];
 
 const HELP = `Usage: npm run bench [-- [NAME...] [--json] [--quick]]
 
@@ -77,6 +78,6 @@ function fail(error: unknown): number {
 }
 
 const [first, second] = process.argv.slice(2);
-const role = first === WORKER ? [ipcRoles, scaleRoles, guestRoles, revokeRoles].map((roles) => roles.get(second ?? "")).find((found) => found !== undefined) : undefined;
+const role = first === WORKER ? [ipcRoles, scaleRoles, guestRoles, revokeRoles, driversRoles].map((roles) => roles.get(second ?? "")).find((found) => found !== undefined) : undefined;
 if (role !== undefined) role();
 else process.exitCode = await main(process.argv.slice(2)).catch(fail);
