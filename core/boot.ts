@@ -41,6 +41,8 @@ export interface BootOptions {
   readonly onTurn?: () => void;
   /** 32 bytes from which the machine's entropy device draws; absent: the host's randomness. */
   readonly seed?: Uint8Array;
+  /** Takes the place of both, as `MachineOptions.entropy`; no bytes: there are none now. */
+  readonly entropy?: MachineOptions["entropy"];
 }
 
 export interface SystemStats {
@@ -64,7 +66,7 @@ export interface System {
 
 /** @throws RangeError when the files do not fit into RAM or the root server is missing or not a program; AddonError when the engine cannot be loaded. */
 export async function boot(options: BootOptions): Promise<System> {
-  const entropy = options.seed === undefined ? await hostEntropy() : seededEntropy(options.seed);
+  const entropy = options.entropy ?? (options.seed === undefined ? await hostEntropy() : seededEntropy(options.seed));
   const report = (event: object): void => options.onEvent(JSON.stringify(event));
   let kernel: Kernel | undefined;
   const machine = openMachine({

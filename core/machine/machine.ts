@@ -31,7 +31,7 @@ export interface MachineOptions {
   readonly console: ConsoleBackend;
   /** One line of the control device. */
   readonly onControl: (line: string) => void;
-  /** Random bytes for the machine's entropy device: up to `most`, at least one. */
+  /** Random bytes for the machine's entropy device: up to `most`, at least one; with none, its driver is to ask again. */
   readonly entropy: (most: number) => Uint8Array;
   /** A hosted program ended with an error of its own. */
   readonly onProgramError: (frame: number, text: string) => void;

@@ -76,7 +76,7 @@ static struct bw_acceptor acceptor = {
 static bool start_device(void) {
     const uint64_t wanted = 1ULL << FEATURE_SIZE_MAX | 1ULL << FEATURE_READ_ONLY | 1ULL << FEATURE_FLUSH;
     if (!bw_virtio_begin(&device, bw_use_regs.address, DEVICE_BLOCK, wanted)) return false;
-    if (!bw_virtio_queue_begin(&queue, &device, 0, &shared->ring, QUEUE_IO)) return false;
+    if (!bw_virtio_queue_begin(&queue, &device, 0, &shared->ring, QUEUE_IO) || queue.size < 3 * TAGS) return false;
     sectors = bw_virtio_config(&device, CONFIG_CAPACITY) | (uint64_t)bw_virtio_config(&device, CONFIG_CAPACITY + 4) << 32;
     most_bytes = (device.features >> FEATURE_SIZE_MAX & 1) != 0 ? bw_virtio_config(&device, CONFIG_SIZE_MAX) / BW_SECTOR * BW_SECTOR : 65536;
     read_only = (device.features >> FEATURE_READ_ONLY & 1) != 0;

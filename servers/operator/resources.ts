@@ -6,6 +6,7 @@ import { BOARD, BOARD_DEVICES, DEVICE_BYTES, DISK_DEVICES } from "../../core/mac
 import { Block } from "../block/protocol.ts";
 import { BlockDriver } from "../blk/protocol.ts";
 import { Console } from "../console/protocol.ts";
+import { Entropy } from "../entropy/protocol.ts";
 import { Log } from "../log/protocol.ts";
 import { Parent } from "../root/protocol.ts";
 import { Timer } from "../timer/protocol.ts";
@@ -24,7 +25,7 @@ const VIRT_RV64: Board = {
   reserved: 8 * MIB,
 };
 
-const PROTOCOLS: readonly Protocol[] = [Block, BlockDriver, Channel, Console, Log, Parent, Timer];
+const PROTOCOLS: readonly Protocol[] = [Block, BlockDriver, Channel, Console, Entropy, Log, Parent, Timer];
 
 export function kitResources(kit: Package, guests: ReadonlyMap<string, GuestFacts>): Resources {
   return {

@@ -59,6 +59,8 @@ export interface RunOptions {
   readonly unchecked?: boolean;
   /** Takes the place of the manifest's disks, by device. */
   readonly disks?: BootOptions["disks"];
+  /** The entropy device's source. */
+  readonly entropy?: NonNullable<BootOptions["entropy"]>;
   /** Called between two slices. */
   readonly onTurn?: (system: System) => void;
   /** Called with each event as it comes. */
@@ -68,13 +70,14 @@ export interface RunOptions {
 }
 
 /** Runs the appliance in `folder` to its end, or to the limit (default 20 s). */
-export async function runAppliance(folder: string, { line = new Line(), limitMs = 20_000, deterministic = false, unchecked = false, disks: given, exec, execGuest, onTurn, onEvent, during }: RunOptions = {}): Promise<Run> {
+export async function runAppliance(folder: string, { line = new Line(), limitMs = 20_000, deterministic = false, unchecked = false, disks: given, entropy, exec, execGuest, onTurn, onEvent, during }: RunOptions = {}): Promise<Run> {
   const { system: description, files, disks: orders } = await prepareAppliance(folder, exec === undefined ? { deterministic } : { deterministic, exec: { command: exec, ...(execGuest === undefined ? {} : { guest: execGuest }) } });
   const disks = given === undefined ? await openDisks(orders) : { behind: given, close: () => Promise.resolve() };
   const events: Record<string, unknown>[] = [];
   let status: number | undefined;
   const system: System = await boot({
     ...(onTurn === undefined ? {} : { onTurn: () => onTurn(system) }),
+    ...(entropy === undefined ? {} : { entropy }),
     ...(deterministic ? { seed: new Uint8Array(32).fill(7) } : {}),
     ramBytes: description.memory,
     files,

@@ -58,8 +58,11 @@ bool bw_virtio_queue_begin(struct bw_virtio_queue *queue, struct bw_virtio *devi
     *queue = (struct bw_virtio_queue){.device = device, .ring = ring, .number = number};
     memset(ring, 0, sizeof *ring);
     r[QUEUE_SELECT] = number;
-    if (r[QUEUE_MOST] < BW_VIRTIO_MOST) return false;
-    r[QUEUE_SIZE] = BW_VIRTIO_MOST;
+    const uint32_t most = r[QUEUE_MOST];
+    if (most == 0) return false;
+    queue->size = BW_VIRTIO_MOST;
+    while (queue->size > most) queue->size /= 2;
+    r[QUEUE_SIZE] = queue->size;
     put_address(r, QUEUE_DESCRIPTORS, io_address);
     put_address(r, QUEUE_AVAILABLE, io_address + offsetof(struct bw_virtio_ring, available));
     put_address(r, QUEUE_USED, io_address + offsetof(struct bw_virtio_ring, used));
@@ -74,14 +77,21 @@ void bw_virtio_acknowledge(struct bw_virtio *device) { device->registers[INTERRU
 uint32_t bw_virtio_config(const struct bw_virtio *device, uint32_t offset) { return device->registers[CONFIG + offset / 4]; }
 
 void bw_virtio_offer(struct bw_virtio_queue *queue, uint16_t head) {
-    queue->ring->available.ring[queue->available++ % BW_VIRTIO_MOST] = head;
+    queue->ring->available.ring[queue->available++ % queue->size] = head;
     __atomic_store_n(&queue->ring->available.index, queue->available, __ATOMIC_RELEASE);
 }
 
 void bw_virtio_notify(struct bw_virtio_queue *queue) { queue->device->registers[QUEUE_NOTIFY] = queue->number; }
 
-int bw_virtio_take(struct bw_virtio_queue *queue) {
+int bw_virtio_take_written(struct bw_virtio_queue *queue, uint32_t *bytes) {
     if (__atomic_load_n(&queue->ring->used.index, __ATOMIC_ACQUIRE) == queue->used) return -1;
-    const uint32_t id = *(volatile uint32_t *)&queue->ring->used.ring[queue->used++ % BW_VIRTIO_MOST].id;
-    return id < BW_VIRTIO_MOST ? (int)id : -2;
+    const uint32_t at = queue->used++ % queue->size;
+    const uint32_t id = *(volatile uint32_t *)&queue->ring->used.ring[at].id;
+    *bytes = *(volatile uint32_t *)&queue->ring->used.ring[at].bytes;
+    return id < queue->size ? (int)id : -2;
+}
+
+int bw_virtio_take(struct bw_virtio_queue *queue) {
+    uint32_t bytes;
+    return bw_virtio_take_written(queue, &bytes);
 }

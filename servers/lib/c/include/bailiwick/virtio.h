@@ -11,7 +11,7 @@
 enum {
     BW_VIRTIO_NEXT = 1,  /* the chain goes on with `next` */
     BW_VIRTIO_WRITE = 2, /* the device writes this piece */
-    BW_VIRTIO_MOST = 128, /* descriptors of a queue: all of it fits a page, with room behind it */
+    BW_VIRTIO_MOST = 128, /* most descriptors of a queue: all of it fits a page, with room behind it */
 };
 
 struct bw_virtio_descriptor {
@@ -35,7 +35,7 @@ struct bw_virtio_used {
     } ring[BW_VIRTIO_MOST];
     uint16_t available_event;
 };
-/* A queue of BW_VIRTIO_MOST descriptors as it lies in memory, at a multiple of 16. */
+/* A queue of up to BW_VIRTIO_MOST descriptors as it lies in memory, at a multiple of 16. One that is shorter uses the beginning of each part. */
 struct bw_virtio_ring {
     struct bw_virtio_descriptor descriptors[BW_VIRTIO_MOST];
     struct bw_virtio_available available;
@@ -51,13 +51,15 @@ struct bw_virtio_queue {
     struct bw_virtio *device;
     struct bw_virtio_ring *ring;
     uint32_t number;
+    /* Descriptors, a power of two: BW_VIRTIO_MOST, or fewer if the device has fewer. */
+    uint16_t size;
     uint16_t available;
     uint16_t used;
 };
 
 /* Resets the device and takes the features of `wanted` that it has. False: it is no device of this kind (`id`), or does not accept them. */
 bool bw_virtio_begin(struct bw_virtio *device, uint64_t registers, uint32_t id, uint64_t wanted);
-/* Sets up queue `number` in zeroed memory that the device finds at `io_address`. False: the device's queue is too short. Between begin and ready. */
+/* Sets up queue `number` in zeroed memory that the device finds at `io_address`. False: the device has no such queue. Between begin and ready. */
 bool bw_virtio_queue_begin(struct bw_virtio_queue *queue, struct bw_virtio *device, uint32_t number, struct bw_virtio_ring *ring, uint64_t io_address);
 void bw_virtio_ready(struct bw_virtio *device);
 /* Nothing more is done, and nothing is in memory any more. */
@@ -73,3 +75,5 @@ void bw_virtio_offer(struct bw_virtio_queue *queue, uint16_t head);
 void bw_virtio_notify(struct bw_virtio_queue *queue);
 /* A chain that the device is done with: its head, -1 for none, -2 for a number that cannot be. */
 int bw_virtio_take(struct bw_virtio_queue *queue);
+/* The same, and how many bytes the device says that it wrote: as it says, so it is to be checked. */
+int bw_virtio_take_written(struct bw_virtio_queue *queue, uint32_t *bytes);
