@@ -81,7 +81,7 @@ export class GuestConsole {
   *attach(signal: number): Op<boolean> {
     if (this.#gone) return false;
     const answer = yield* this.#server.attach(signal);
-    if (!answer.ok) this.#log(`no console input: ${answer.refusal === "full" ? "another client has it" : said(answer)}`);
+    if (!answer.ok) this.#log(`no console input: ${answer.refusal === "full" ? "the console has no place for another client" : said(answer)}`);
     return answer.ok;
   }
 

@@ -18,6 +18,7 @@ const HELP = [
   "",
   "Ctrl-] then q   stop the machine and leave",
   "Ctrl-] then ?   this help",
+  "Ctrl-] then n, p, 1 to 9, l   the console's views, where there are several",
   "Ctrl-] twice    send Ctrl-] to the machine",
   "",
 ].join("\n");

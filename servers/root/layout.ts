@@ -3,7 +3,7 @@ import { parseElf, SegmentRight } from "../../caps/image/elf.ts";
 import { AddressMap, type ResolvedComponent, type ResolvedUse, useRecords } from "../../caps/image/system.ts";
 import { MapRights } from "../lib/ts/objects.ts";
 import type { BootFileEntry } from "./bootinfo.ts";
-import { argumentStrings } from "./arguments.ts";
+import { argumentStrings, type ClientName } from "./arguments.ts";
 import { StartFailure } from "./failure.ts";
 import type { Need } from "./memory.ts";
 
@@ -49,9 +49,10 @@ const pagesFor = (bytes: number): number => Math.ceil(bytes / PAGE);
 /**
  * @param files the boot's files by name
  * @param read the bytes of one
+ * @param clients who uses what the component offers
  * @throws StartFailure when a file is missing or is no program
  */
-export function layOut(component: ResolvedComponent, files: ReadonlyMap<string, BootFileEntry>, read: (file: BootFileEntry) => Uint8Array): Layout {
+export function layOut(component: ResolvedComponent, files: ReadonlyMap<string, BootFileEntry>, read: (file: BootFileEntry) => Uint8Array, clients: readonly ClientName[] = []): Layout {
   const find = (name: string): BootFileEntry => {
     const file = files.get(name);
     if (file === undefined) throw new StartFailure(`component ${component.name}: the boot image has no file ${name}`);
@@ -60,7 +61,7 @@ export function layOut(component: ResolvedComponent, files: ReadonlyMap<string, 
   const program = find(component.program.file);
   const areas: Area[] = [{ address: AddressMap.IPC_BUFFER, pages: 1, rights: MapRights.ReadWrite }];
   const shared: Shared[] = [];
-  const start = component.program.kind === "machine" ? layOutMachine(component, program, read(program), areas) : layOutHosted(component, program, areas, shared);
+  const start = component.program.kind === "machine" ? layOutMachine(component, program, read(program), areas, clients) : layOutHosted(component, program, areas, shared);
   for (const use of component.uses) {
     if (use.kind === "file" && use.bytes > 0) shared.push({ address: use.address, file: find(use.file), rights: MapRights.Read });
   }
@@ -68,7 +69,7 @@ export function layOut(component: ResolvedComponent, files: ReadonlyMap<string, 
   return { start, areas, shared, tables, needs: needsOf(component, areas, tables.length) };
 }
 
-function layOutMachine(component: ResolvedComponent, file: BootFileEntry, bytes: Uint8Array, areas: Area[]): Start {
+function layOutMachine(component: ResolvedComponent, file: BootFileEntry, bytes: Uint8Array, areas: Area[], clients: readonly ClientName[]): Start {
   const elf = parseElf(bytes);
   if (!elf.ok) throw new StartFailure(`component ${component.name}: ${file.name} is not a program of this machine: ${elf.error.message}`);
   for (const segment of elf.value.segments) {
@@ -79,7 +80,7 @@ function layOutMachine(component: ResolvedComponent, file: BootFileEntry, bytes:
   }
   const stack = pagesFor(component.stack);
   areas.push({ address: AddressMap.STACK_TOP - stack * PAGE, pages: stack, rights: MapRights.ReadWrite });
-  const data = argumentStrings(component);
+  const data = argumentStrings(component, clients);
   if (data.length > ARGUMENT_BYTES) throw new StartFailure(`component ${component.name}: its args are ${data.length} bytes long as strings; a machine program takes ${ARGUMENT_BYTES}`);
   areas.push({ address: AddressMap.ARGUMENTS, pages: pagesFor(data.length), rights: MapRights.Read, fill: { offset: 0, data } });
   return { kind: "machine", entry: elf.value.entry };

@@ -1,6 +1,7 @@
 // From the description to a plan: what each component takes and where in RAM it comes from. Nothing is made here, so nothing is half made when it fails.
 import { SYSTEM_FILE, SYSTEM_FORMAT, type ResolvedComponent, type ResolvedSystem } from "../../caps/image/system.ts";
 import type { Memory } from "../lib/ts/sdk.ts";
+import { clientsOf } from "./arguments.ts";
 import type { Boot, BootFileEntry } from "./bootinfo.ts";
 import { StartFailure } from "./failure.ts";
 import { layOut, type Layout } from "./layout.ts";
@@ -44,7 +45,7 @@ const ramBytes = (component: ResolvedComponent): number => component.uses.reduce
  */
 export function planSystem(system: ResolvedSystem, pieces: readonly Piece[], files: Boot["files"], read: (file: BootFileEntry) => Uint8Array): Plan {
   const laidOut = system.components.map((component) => {
-    const layout = layOut(component, files, read);
+    const layout = layOut(component, files, read, clientsOf(system, component.name));
     const bits = bitsFor(component.memory);
     const needs = planUntyped(bits, layout.needs);
     if (typeof needs === "number") throw new StartFailure(`component ${component.name} needs ${Math.ceil(needs / 1024)} KiB more than its memory of ${inUnits(2 ** bits)}`);

@@ -243,10 +243,10 @@ describe("console input", () => {
     );
   });
 
-  it("that another client has: the notification is unbound, so that a guest that waits for ever is found out", () => {
+  it("that the console does not give: the notification is unbound, so that a guest that waits for ever is found out", () => {
     const world = runScript(function* () {}, { console: (label) => (label === Console.methods.attach.label ? new Answer(Console.refusals.full) : null) });
     expect(world.invocations.some(({ cap, label, words }) => cap === InitSlot.TCB && label === Invocation.TCBBindNotification && words[0] === 0)).toBe(true);
-    expect(world.log).toEqual(["no console input: another client has it"]);
+    expect(world.log).toEqual(["no console input: the console has no place for another client"]);
     expect(world.status).toBe(83);
   });
 });

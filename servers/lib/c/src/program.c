@@ -27,12 +27,16 @@ static const char *lookup(const char *prefix, const char *name) {
 const char *bw_name(void) { return lookup("name", ""); }
 const char *bw_arg(const char *name) { return lookup("args.", name); }
 
-const char *bw_offer(uint32_t index) {
-    char digits[11] = "", *at = &digits[sizeof digits - 1];
-    do *--at = (char)('0' + index % 10);
-    while ((index /= 10) != 0);
-    return lookup("offer.", at);
+/* The value behind `prefix` and a decimal number. */
+static const char *lookup_number(const char *prefix, uint64_t number) {
+    char digits[21] = "", *at = &digits[sizeof digits - 1];
+    do *--at = (char)('0' + number % 10);
+    while ((number /= 10) != 0);
+    return lookup(prefix, at);
 }
+
+const char *bw_offer(uint32_t index) { return lookup_number("offer.", index); }
+const char *bw_client(uint64_t badge) { return lookup_number("client.", badge); }
 
 uint64_t bw_arg_number(const char *name, uint64_t otherwise) {
     const char *text = bw_arg(name);

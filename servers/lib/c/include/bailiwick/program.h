@@ -37,6 +37,8 @@ uint64_t bw_arg_number(const char *name, uint64_t otherwise);
 /* The component's own name, and that of its offer `index` (NULL: it has no such): a client's badge has the index in bits 16..31. */
 const char *bw_name(void);
 const char *bw_offer(uint32_t index);
+/* The name of the client with this badge, in the manifest; NULL when the manifest gave it to nobody. */
+const char *bw_client(uint64_t badge);
 
 /* Ends the program: what was printed is written out, the root server is told `status` (0..255), the thread stops. main returning does the same. */
 _Noreturn void bw_exit(int status);
