@@ -27,6 +27,8 @@ export interface BootOptions {
   readonly ramBytes: number;
   readonly files: readonly BootFile[];
   readonly console: ConsoleBackend;
+  /** The device that it is behind, as MachineOptions.terminal. */
+  readonly terminal?: MachineOptions["terminal"];
   /** A line of JSON from the root server, or of the machine's own: an event for the operator. */
   readonly onEvent: (line: string) => void;
   /** "blocks" counts what is executed, so that the same inputs give the same run. Default "host". */
@@ -72,6 +74,7 @@ export async function boot(options: BootOptions): Promise<System> {
   const machine = openMachine({
     ramBytes: options.ramBytes, clock: options.clock ?? "host", console: options.console, onControl: options.onEvent, entropy,
     wallClock: options.clock === "blocks" ? DETERMINISTIC_EPOCH : BigInt(Date.now()) * 1_000_000n,
+    ...(options.terminal === undefined ? {} : { terminal: options.terminal }),
     ...(options.disks === undefined ? {} : { disks: options.disks }),
     ...(options.unchecked === undefined ? {} : { unchecked: options.unchecked }),
     onProgramError: (frame, text) => {

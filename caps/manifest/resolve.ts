@@ -21,6 +21,8 @@ export interface Resolution {
   readonly guests: readonly GuestOrder[];
   /** One for each disk. */
   readonly disks: readonly DiskOrder[];
+  /** The device that the terminal is behind. */
+  readonly terminal: string;
 }
 
 /** A disk image to be opened when the appliance runs. */
@@ -51,6 +53,7 @@ export function resolveManifest({ manifest, source }: ParsedManifest, resources:
   const order = orderOf(servers, drafts, report);
   checkEnd(drafts, report);
   const disks = board === undefined ? [] : diskOrders(manifest, board, uses, report);
+  const terminal = board === undefined ? "" : terminalOf(manifest, board, uses, report);
   if (board !== undefined) checkMemory(manifest, drafts, board, report);
   if (report.diagnostics.length > 0) return { ok: false, diagnostics: report.diagnostics };
 
@@ -78,7 +81,7 @@ export function resolveManifest({ manifest, source }: ParsedManifest, resources:
   const system: ResolvedSystem = { format: SYSTEM_FORMAT, name, version, board: platform.board, memory: platform.memory, components };
   const all = [...drafts.values()];
   const programs = new Map(all.map(({ name: component, program, image }) => [program.file, { component, file: program.file, image }]));
-  return { ok: true, value: { system, programs: [...programs.values()], guests: all.flatMap(({ guest }) => (guest === undefined ? [] : [guest])), disks } };
+  return { ok: true, value: { system, programs: [...programs.values()], guests: all.flatMap(({ guest }) => (guest === undefined ? [] : [guest])), disks, terminal } };
 }
 
 /** Disks are behind devices that take one, and a driver that is given such a device has a disk to drive. */
@@ -99,6 +102,25 @@ function diskOrders({ platform }: Manifest, board: Board, uses: ReadonlyMap<stri
     }
   }
   return Object.entries(platform.disks).map(([device, { file = "", mode, size }]) => ({ device, file, mode, ...(size === undefined ? {} : { bytes: size }) }));
+}
+
+/** A driver of a serial device has the terminal to drive: behind the other device there is nobody. */
+function terminalOf({ platform }: Manifest, board: Board, uses: ReadonlyMap<string, readonly ResolvedUse[]>, report: Report): string {
+  const terminal = platform.terminal ?? board.terminals[0] ?? "";
+  if (!board.terminals.includes(terminal)) report.unknown(["platform", "terminal"], "device for the terminal", terminal, board.terminals);
+  for (const [component, list] of uses) {
+    for (const use of list) {
+      if (use.kind !== "device" || !board.terminals.includes(use.device) || use.device === terminal) continue;
+      report.add({
+        code: DiagnosticCode.unknownName,
+        at: ["components", component, "use", use.name],
+        message: `there is no terminal behind ${use.device}, which '${component}' drives`,
+        cause: `it is behind ${terminal}`,
+        fix: `give it to that driver: platform.terminal: ${use.device}`,
+      });
+    }
+  }
+  return terminal;
 }
 
 /** An Untyped is a power of two in size. */

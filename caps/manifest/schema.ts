@@ -163,6 +163,7 @@ export const manifestSchema = z.strictObject({
   platform: z.strictObject({
     board: z.string(),
     memory: size("RAM of the machine."),
+    terminal: identifier.describe("The device that the terminal is behind: uart0 (the default) or con0.").optional(),
     disks: z.record(identifier, disk).default({}).describe("What is behind the board's block devices, by device."),
   }),
   components: z.record(name, component).default({}),

@@ -5,12 +5,13 @@ import { ControlChannel } from "../devices/control.ts";
 import { GoldfishRtc } from "../devices/goldfish-rtc.ts";
 import { Uart16550 } from "../devices/uart16550.ts";
 import { VirtioBlk, type BlockBackend } from "../devices/virtio/blk.ts";
+import { VirtioConsole } from "../devices/virtio/console.ts";
 import { VirtioMmio, type VirtioModel } from "../devices/virtio/mmio.ts";
 import { VirtioRng } from "../devices/virtio/rng.ts";
 import type { ConsoleBackend } from "../host/backend.ts";
 import type { Machine, VcpuPort } from "../kernel/machine.ts";
 import { Alarms } from "./alarms.ts";
-import { BOARD_DEVICES, IOMMU_LINE, RAM_BASE, type BoardDeviceName, type DiskDevice } from "./board.ts";
+import { BOARD_DEVICES, IOMMU_LINE, RAM_BASE, type BoardDeviceName, type DiskDevice, type TerminalDevice } from "./board.ts";
 import { createHostedEngine, type HostedEngine } from "./hosted.ts";
 import { Iommu } from "./iommu.ts";
 import { IrqChip } from "./irqchip.ts";
@@ -29,6 +30,8 @@ export interface MachineOptions {
   readonly ramBytes: number;
   readonly clock: "host" | "blocks";
   readonly console: ConsoleBackend;
+  /** The device that it is behind; by default uart0. */
+  readonly terminal?: TerminalDevice;
   /** One line of the control device. */
   readonly onControl: (line: string) => void;
   /** Random bytes for the machine's entropy device: up to `most`, at least one; with none, its driver is to ask again. */
@@ -159,9 +162,9 @@ function buildDevices(options: MachineOptions, line: (name: BoardDeviceName) => 
   const waiting: Uint8Array[] = [];
   // What came before the driver was up would be lost when it sets the device up.
   const feed = (): void => {
-    while (waiting.length > 0 && uart.listening) {
+    while (waiting.length > 0 && serial.listening()) {
       const piece = waiting[0]!;
-      const taken = uart.receive(piece);
+      const taken = serial.receive(piece);
       if (taken < piece.length) {
         waiting[0] = piece.subarray(taken);
         return;
@@ -170,10 +173,17 @@ function buildDevices(options: MachineOptions, line: (name: BoardDeviceName) => 
     }
   };
   const output = new OutputBuffer(console);
-  const uart = new Uart16550(line("uart0"), { ready: () => output.ready(), output: (byte) => output.push(byte), room: feed });
+  const nobody = { ready: () => true, output: () => {}, room: () => {} };
+  const onUart = (options.terminal ?? "uart0") === "uart0";
+  const uart = new Uart16550(line("uart0"), onUart ? { ready: () => output.ready(), output: (byte) => output.push(byte), room: feed } : nobody);
+  const con = new VirtioConsole(onUart ? nobody : { ready: () => console.ready(), output: (bytes) => console.write(bytes), room: feed });
+  /** The device that the terminal is behind. */
+  const serial = onUart
+    ? { listening: () => uart.listening, receive: (bytes: Uint8Array) => uart.receive(bytes), drained: () => uart.drained() }
+    : { listening: () => con.live, receive: (bytes: Uint8Array) => con.receive(bytes), drained: () => con.drained() };
   console.onDrained(() => {
     output.flush();
-    uart.drained();
+    serial.drained();
   });
   console.onInput((bytes) => {
     waiting.push(bytes);
@@ -188,6 +198,7 @@ function buildDevices(options: MachineOptions, line: (name: BoardDeviceName) => 
   };
   return {
     uart0: uart,
+    con0: virtio("con0", con),
     rng0: virtio("rng0", new VirtioRng({ take: options.entropy })),
     blk0: disk("blk0"), blk1: disk("blk1"), blk2: disk("blk2"), blk3: disk("blk3"),
     alarm0: clock("alarm0", 0n),

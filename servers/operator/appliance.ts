@@ -8,6 +8,7 @@ import { formatDiagnostics, type Diagnostic } from "../../caps/manifest/diagnost
 import { parseManifest } from "../../caps/manifest/parse.ts";
 import { resolveManifest, type DiskOrder, type Resolution } from "../../caps/manifest/resolve.ts";
 import { formatSize } from "../../caps/manifest/units.ts";
+import type { TerminalDevice } from "../../core/machine/board.ts";
 import type { BootFile } from "../../core/host/backend.ts";
 import { Failure, FailureCode, failure } from "./failure.ts";
 import { findGuests, guestSeed, loadGuest, type ExecParts, type GuestShelf } from "./guests.ts";
@@ -36,6 +37,8 @@ export interface Appliance {
   readonly files: readonly BootFile[];
   /** Images to open for the run, with absolute paths. */
   readonly disks: readonly DiskOrder[];
+  /** The device that the terminal is behind. */
+  readonly terminal: TerminalDevice;
   /** The guest that runs a command and reports when it begins; what the console shows before is not the command's output. */
   readonly commandGuest?: string;
 }
@@ -112,7 +115,7 @@ export async function prepareAppliance(target: string, { exec, deterministic = f
   }
   files.set(SYSTEM_FILE, Buffer.from(JSON.stringify(system)));
   checkRoom(system, files);
-  return { system, files: [...files].map(([name, bytes]) => ({ name, bytes })), disks: resolution.disks.map((disk) => ({ ...disk, file: resolve(folder, disk.file) })), ...(commandGuest === undefined ? {} : { commandGuest }) };
+  return { system, files: [...files].map(([name, bytes]) => ({ name, bytes })), disks: resolution.disks.map((disk) => ({ ...disk, file: resolve(folder, disk.file) })), terminal: resolution.terminal as TerminalDevice, ...(commandGuest === undefined ? {} : { commandGuest }) };
 }
 
 function seeded(component: ResolvedComponent, deterministic: boolean): ResolvedComponent {

@@ -2,7 +2,7 @@
 import { Channel } from "../../caps/protocol/channel.ts";
 import type { Protocol } from "../../caps/protocol/protocol.ts";
 import type { Board, GuestFacts, ProtocolFacts, Resources } from "../../caps/manifest/resources.ts";
-import { BOARD, BOARD_DEVICES, DEVICE_BYTES, DISK_DEVICES } from "../../core/machine/board.ts";
+import { BOARD, BOARD_DEVICES, DEVICE_BYTES, DISK_DEVICES, TERMINAL_DEVICES } from "../../core/machine/board.ts";
 import { Block } from "../block/protocol.ts";
 import { BlockDriver } from "../blk/protocol.ts";
 import { Console } from "../console/protocol.ts";
@@ -20,6 +20,7 @@ const VIRT_RV64: Board = {
     BOARD_DEVICES.filter(({ name }) => name !== "ctl0").map(({ name, physical, irq, dma }) => [name, { physical, bytes: DEVICE_BYTES, ...(irq === 0 ? {} : { irq }), dma }]),
   ),
   disks: DISK_DEVICES,
+  terminals: TERMINAL_DEVICES,
   minMemory: 16 * MIB,
   maxMemory: 16 * 1024 * MIB,
   reserved: 8 * MIB,

@@ -48,6 +48,7 @@ export async function startSession(appliance: Appliance, options: SessionOptions
     ramBytes: appliance.system.memory,
     files: appliance.files,
     console: options.console,
+    terminal: appliance.terminal,
     clock: options.clock ?? "host",
     onEvent: (line) => {
       const event = parseEvent(line);

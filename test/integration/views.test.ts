@@ -1,6 +1,8 @@
 // Views of the console on the real machine: who is shown, who hears the keyboard, and what clients try so that it be them.
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import type { System } from "../../core/boot.ts";
+import type { Iommu } from "../../core/machine/iommu.ts";
 import { applianceFolder, type Line, type RunOptions, runAppliance, until } from "../support/appliance-run.ts";
 
 const LIMIT = { timeout: 60_000 };
@@ -43,7 +45,7 @@ const says = (text: string) => `\u001b\\\u001b[0;7m${text}\u001b[0m\n`;
 /** What a terminal has on its screen, where everything but a full reset only adds lines. */
 const screen = (output: string): string => output.slice(output.lastIndexOf(RESET) + RESET.length);
 
-for (const device of ["uart0"] as const) {
+for (const device of ["uart0", "con0"] as const) {
   describe(`on ${device}`, () => {
     test("all that is written is shown as it is, and input goes to one view: the first that attaches, then the one that was chosen", LIMIT, async () => {
       const output = await run({ device, clients: { ann: "{ text: \"ann is here\\n\" }", bob: "{ text: \"bob is here\\n\" }" } }, async (line) => {
@@ -196,6 +198,51 @@ describe("labels", () => {
     });
     expect(output).toContain(`\u001b[?1049h\u001b[31mred\u001b]0;title`);
     expect(output.endsWith(`\n\u001b\\\u001b[0;7m${RESET}${INVERSE}[2 bob]\u001b[0m\nbob is here\n`)).toBe(true);
+  });
+});
+
+describe("a virtio console that fails", () => {
+  const WRITER = "#include <bailiwick.h>\nBW_USE(console);\nint main(void) { bw_console_open(bw_use_console.cap); for (unsigned i = 0; ; i++) { bw_printf(\"line %u\\n\", i); bw_yield(); } }\n";
+  const setup: Setup = { device: "con0", clients: { main: "{ image: { c: main.c }, use: { console: console.console }, cpu: { budget: 1ms, period: 10ms } }" }, programs: { "main.c": WRITER } };
+  const iommuOf = (system: System): { iommu: Iommu; device: number; memory: DataView } => {
+    const { ram } = system.kernel.machine, iommu = system.kernel.machine.iommu as Iommu;
+    return { iommu, device: iommu.devices.indexOf("con0"), memory: new DataView(ram) };
+  };
+  const lastLine = (output: string): number => Number(/line (\d+)\n$/.exec(output)?.[1] ?? -1);
+
+  test("is started anew, and the operator is told", LIMIT, async () => {
+    using folder = appliance(setup);
+    const { events } = await runAppliance(folder.path, {
+      limitMs: 40_000,
+      during: async (system, line) => {
+        await shows(line, "line 100\n");
+        const { iommu, device, memory } = iommuOf(system);
+        // The device says that it is done with a buffer that it does not have.
+        const { physical } = [...iommu.dma(device)].find(({ ioAddress }) => ioAddress === 0x2000)!;
+        const at = physical - system.kernel.machine.ramBase + 2312 + 2;
+        memory.setUint16(at, memory.getUint16(at, true) + 1, true);
+        await shows(line, `line ${lastLine(line.output) + 100}\n`);
+      },
+    });
+    expect(events).toContainEqual({ event: "log", component: "console", text: "the device failed and was started anew" });
+  });
+
+  test("for good is given up: clients go on, what they write goes nowhere", LIMIT, async () => {
+    using folder = appliance(setup);
+    let told = false;
+    await runAppliance(folder.path, {
+      limitMs: 40_000,
+      onEvent: ({ text }) => void (told ||= text === "the device failed again and again: it is given up"),
+      during: async (system, line) => {
+        await shows(line, "line 100\n");
+        const { iommu, device } = iommuOf(system);
+        for (const { ioAddress } of iommu.dma(device)) iommu.unmap(device, ioAddress);
+        await until("the operator is told", () => told);
+        const { output } = line, before = system.stats().traps;
+        await until("the client goes on", () => system.stats().traps > before + 1000);
+        expect(line.output).toBe(output);
+      },
+    });
   });
 });
 

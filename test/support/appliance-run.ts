@@ -71,7 +71,7 @@ export interface RunOptions {
 
 /** Runs the appliance in `folder` to its end, or to the limit (default 20 s). */
 export async function runAppliance(folder: string, { line = new Line(), limitMs = 20_000, deterministic = false, unchecked = false, disks: given, entropy, exec, execGuest, onTurn, onEvent, during }: RunOptions = {}): Promise<Run> {
-  const { system: description, files, disks: orders } = await prepareAppliance(folder, exec === undefined ? { deterministic } : { deterministic, exec: { command: exec, ...(execGuest === undefined ? {} : { guest: execGuest }) } });
+  const { system: description, files, disks: orders, terminal } = await prepareAppliance(folder, exec === undefined ? { deterministic } : { deterministic, exec: { command: exec, ...(execGuest === undefined ? {} : { guest: execGuest }) } });
   const disks = given === undefined ? await openDisks(orders) : { behind: given, close: () => Promise.resolve() };
   const events: Record<string, unknown>[] = [];
   let status: number | undefined;
@@ -84,6 +84,7 @@ export async function runAppliance(folder: string, { line = new Line(), limitMs 
     disks: disks.behind,
     unchecked,
     console: line,
+    terminal,
     clock: deterministic ? "blocks" : "host",
     onEvent(text) {
       const event = JSON.parse(text) as Record<string, unknown>;

@@ -21,9 +21,10 @@ const RESOURCES: Resources = {
         devices: new Map([
           ["uart0", { physical: 0x1000_0000, bytes: 4096, irq: 10, dma: false }],
           ["rng0", { physical: 0x1000_1000, bytes: 4096, irq: 1, dma: true }],
+          ["con0", { physical: 0x1000_2000, bytes: 4096, irq: 6, dma: true }],
           ["lamp0", { physical: 0x1000_3000, bytes: 8192, dma: false }],
         ]),
-        disks: ["blk0"], minMemory: 16 * MIB,
+        disks: ["blk0"], terminals: ["uart0", "con0"], minMemory: 16 * MIB,
         maxMemory: 4096 * MIB,
         reserved: 8 * MIB,
       },
@@ -75,6 +76,23 @@ const component = (resolution: { system: ResolvedSystem }, name: string) => {
   if (found === undefined) throw new Error(`no component ${name}`);
   return found;
 };
+
+describe("the terminal", () => {
+  const driver = (device: string) => `components:\n  console: { image: { server: console }, use: { regs: platform.${device}.regs }, essential: true }\n`;
+  const headed = (terminal: string) => HEAD.replace(/memory: [0-9A-Za-z]+/, `$&, terminal: ${terminal}`);
+
+  it("is behind uart0, or where the manifest says", () => {
+    expect(resolveText(HEAD + driver("uart0")).terminal).toBe("uart0");
+    expect(resolveText(headed("con0") + driver("con0")).terminal).toBe("con0");
+  });
+
+  it("is what the driver of a serial device drives: a driver of the other one is refused, and so is a device that takes none", () => {
+    for (const text of [HEAD + driver("con0"), headed("con0") + driver("uart0")]) {
+      expect(refusals(text)).toMatchObject([{ message: expect.stringMatching(/there is no terminal behind (con0|uart0), which 'console' drives/), fix: expect.stringMatching(/platform\.terminal: (con0|uart0)$/) }]);
+    }
+    expect(refusals(headed("rng0") + driver("rng0"))).toMatchObject([{ message: expect.stringContaining("rng0") }]);
+  });
+});
 
 describe("a right manifest", () => {
   const text = `${HEAD}components:

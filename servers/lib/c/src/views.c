@@ -354,7 +354,7 @@ static void probe(void) {
 
 /* w0: count, then the bytes. Answers count when they are queued; until then the caller waits. Refusals: badRequest; full when this client has a
  * write waiting already, or too many clients do. */
-static uint32_t do_write(struct bw_request *r) {
+static uint32_t write_request(struct bw_request *r) {
     const uint64_t count = r->w[0];
     const uint8_t *bytes = count <= MOST_BYTES ? bw_request_bytes(r, COUNT_WORDS, count) : NULL;
     struct view *v = view_of(r->badge);
@@ -380,6 +380,12 @@ static uint32_t do_write(struct bw_request *r) {
     r->w[0] = count;
     r->answer_length = 1;
     return 0;
+}
+
+static uint32_t do_write(struct bw_request *r) {
+    const uint32_t label = write_request(r);
+    if (state.line->sent != NULL) state.line->sent();
+    return label;
 }
 
 /* w0: most. Answers the count, then the bytes; 0 when there is no input for this client. */
@@ -441,7 +447,7 @@ static bool read_arguments(void) {
         bw_log("args.escapes: for 'show: one' only");
         return false;
     }
-    if (state.show == ONE && state.count > 0) state.focus = views;
+    if (state.count == 1 || (state.show == ONE && state.count > 0)) state.focus = views;
     if (focus == NULL) return true;
     for (uint32_t i = 0; i < state.count; i++) {
         if (strcmp(views[i].name, focus) != 0) continue;

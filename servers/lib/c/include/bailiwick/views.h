@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* A device that carries bytes. None of these makes a system call: what a client sent lies in the IPC buffer meanwhile. */
+/* A device that carries bytes. send, receive and want make no system call: what a client sent lies in the IPC buffer meanwhile. */
 struct bw_line {
     /* Takes as many bytes as the device has room for, and says how many. If that is not all of them it interrupts when it has room again. */
     uint32_t (*send)(const uint8_t *bytes, uint32_t count);
@@ -16,6 +16,8 @@ struct bw_line {
     void (*want)(bool input, bool output);
     /* A signal of the bound notification: the driver sees to its device, and calls bw_views_go_on. */
     void (*notified)(uint64_t bits);
+    /* After a client's output was sent, when system calls may be made; NULL if there is nothing to do. */
+    void (*sent)(void);
 };
 
 /* Slots from here up are the driver's; those from 128 on below are taken. */
