@@ -19,6 +19,7 @@ import { BlockDriver } from "../blk/protocol.ts";
 import { Console } from "../console/protocol.ts";
 import { Entropy } from "../entropy/protocol.ts";
 import { Log } from "../log/protocol.ts";
+import { Names } from "../names/protocol.ts";
 import { Parent } from "../root/protocol.ts";
 import { Timer } from "../timer/protocol.ts";
 import { findPlaces } from "./setup/places.mjs";
@@ -54,7 +55,7 @@ export interface Compiled {
 const COMPILER = "riscv64-unknown-elf-gcc";
 const COMPILER_FIX = "apt-get install gcc-riscv64-unknown-elf";
 
-const KIT_PROTOCOLS: Readonly<Record<string, Protocol>> = { console: Console, "block-protocol": Block, blockdriver: BlockDriver, entropy: Entropy, log: Log, root: Parent, timer: Timer, "channel-protocol": Channel };
+const KIT_PROTOCOLS: Readonly<Record<string, Protocol>> = { console: Console, "block-protocol": Block, blockdriver: BlockDriver, entropy: Entropy, log: Log, names: Names, root: Parent, timer: Timer, "channel-protocol": Channel };
 
 const LANGUAGE = [
   "-std=c11", "-march=rv64gc", "-mabi=lp64d", "-mcmodel=medany", "-O2", "-ffreestanding", "-fno-common", "-fno-asynchronous-unwind-tables",
