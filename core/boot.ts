@@ -116,7 +116,8 @@ function systemOf(k: Kernel, machine: BoardMachine, { clock, onTrace, onTurn }: 
         resolve();
       };
       let timer: NodeJS.Timeout | undefined;
-      wakeUp = done;
+      // After everything else that the host has to tell by then: disks that are done together interrupt once.
+      wakeUp = () => void setImmediate(done);
       if (due === Infinity) {
         // Nothing holds the process open while a machine waits for input only.
         timer = setTimeout(done, 1000);

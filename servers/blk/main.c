@@ -149,6 +149,7 @@ static bool submit(const struct bw_block_request *r) {
 }
 
 static void collect(void) {
+    if (!present) return;
     for (int head = bw_virtio_take(&queue); head != -1; head = bw_virtio_take(&queue)) {
         const uint32_t tag = (uint32_t)head / 3;
         if (head < 0 || head % 3 != 0 || tag >= TAGS || tags[tag].state != WITH_DEVICE) return restart_device();
@@ -161,14 +162,15 @@ static void answer(struct bw_accepted *c) {
     for (uint32_t i = 0; answered_tags > 0 && i < TAGS; i++) {
         if (tags[i].state != ANSWERED) continue;
         const struct bw_block_answer message = {.id = tags[i].id, .result = tags[i].result};
-        if (bw_try_send(&c->out, &message) == BW_RING_FULL) {
-            if (bw_sender_sleeps(&c->out)) return;
+        if (bw_try_put(&c->out, &message) == BW_RING_FULL) {
+            if (bw_sender_sleeps(&c->out)) break;
             i--;
             continue;
         }
         /* Sent; or the client is gone or has broken its ring, and is owed nothing. */
         release(i);
     }
+    bw_announce(&c->out);
 }
 
 /* A piece of work: requests to the device, answers to the client. */
@@ -178,10 +180,17 @@ static bool turn(void) {
     struct bw_block_request request;
     bool notify = false;
     uint32_t taken = 0;
+    /* While it works, it looks by itself: a fast disk is done before anyone could be interrupted. */
+    if (present) bw_virtio_interrupts(&queue, false);
     while (taken < PIECE && free_tags > 0 && bw_try_receive(&c->in, &request) == BW_RING_DONE) notify = submit(&request) || notify, taken++;
     if (notify) bw_virtio_notify(&queue);
+    collect();
     if (answered_tags > 0) answer(c);
-    return free_tags > 0 && (taken == PIECE || !bw_receiver_sleeps(&c->in));
+    if (free_tags > 0 && (taken == PIECE || !bw_receiver_sleeps(&c->in))) return true;
+    if (present) bw_virtio_interrupts(&queue, true);
+    collect();
+    if (answered_tags > 0) answer(c);
+    return false;
 }
 
 static void notified(uint64_t bits) {

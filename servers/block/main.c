@@ -107,7 +107,7 @@ static bool take_requests(uint32_t i) {
             r.sector += view->first;
             r.window = i;
             r.id = (uint32_t)(tag - tags);
-            if (bw_try_send(&driver.out, &r) != BW_RING_DONE) result = BW_BLOCK_FAILED;
+            if (bw_try_put(&driver.out, &r) != BW_RING_DONE) result = BW_BLOCK_FAILED;
         }
         if (result != BW_BLOCK_OK) finish(tag, result);
     }
@@ -122,35 +122,45 @@ static bool take_answers(void) {
         if (answer.id < TAGS && tags[answer.id].used && !tags[answer.id].answered) finish(&tags[answer.id], answer.result);
     }
     /* A driver that is gone answers nothing any more. */
-    if (driver.in.end.over != 0) for (uint32_t i = 0; i < TAGS; i++) if (tags[i].used && !tags[i].answered) finish(&tags[i], BW_BLOCK_FAILED);
+    if (driver.in.end.over != 0 || driver.out.end.over != 0) for (uint32_t i = 0; i < TAGS; i++) if (tags[i].used && !tags[i].answered) finish(&tags[i], BW_BLOCK_FAILED);
     return !bw_receiver_sleeps(&driver.in);
 }
 
-/* What is answered goes to its client as far as that has room; the tag is kept for it until then. */
-static void give_answers(void) {
-    bool full[CLIENTS] = {false};
+/* What is answered goes to its client as far as that has room; the tag is kept for it until then. True: a client has its first tag again. */
+static bool give_answers(void) {
+    bool full[CLIENTS] = {false}, again = false;
     for (uint32_t i = 0; i < TAGS; i++) {
         struct tag *tag = &tags[i];
         if (!tag->used || !tag->answered || full[tag->client]) continue;
         struct bw_accepted *c = &channels[tag->client];
         const struct bw_block_answer answer = {.id = tag->id, .result = tag->result};
-        bw_ring_result sent = bw_try_send(&c->out, &answer);
-        if (sent == BW_RING_FULL && !bw_sender_sleeps(&c->out)) sent = bw_try_send(&c->out, &answer);
+        bw_ring_result sent = bw_try_put(&c->out, &answer);
+        if (sent == BW_RING_FULL && !bw_sender_sleeps(&c->out)) sent = bw_try_put(&c->out, &answer);
         full[tag->client] = sent == BW_RING_FULL;
         if (sent == BW_RING_FULL) continue;
         tag->used = false;
+        again = again || clients[tag->client].tags == SHARE;
         clients[tag->client].tags--;
     }
+    for (uint32_t i = 0; i < CLIENTS; i++) if (channels[i].client != 0 && channels[i].has_out) bw_announce(&channels[i].out);
+    return again;
 }
 
 static bool turn(void) {
     static uint32_t first;
-    bool more = take_answers();
-    give_answers();
-    first = (first + 1) % CLIENTS;
-    for (uint32_t n = 0; n < CLIENTS; n++) more = take_requests((first + n) % CLIENTS) || more;
-    give_answers();
-    return more;
+    bool more = false, again = true;
+    /* Awake: the driver need not ring for what is looked for below. */
+    bw_receiver_wakes(&driver.in);
+    for (uint32_t pass = 0; again && pass < 2; pass++) {
+        more = false;
+        first = (first + 1) % CLIENTS;
+        for (uint32_t n = 0; n < CLIENTS; n++) more = take_requests((first + n) % CLIENTS) || more;
+        bw_announce(&driver.out);
+        /* A driver of higher priority, with a fast disk, is done by now. */
+        more = take_answers() || more;
+        again = give_answers();
+    }
+    return more || again;
 }
 
 static uint32_t do_info(struct bw_request *r) {

@@ -40,7 +40,7 @@ static uint64_t place(bool random, uint32_t n, uint32_t bytes) {
 static void send(uint32_t operation, bool random, uint32_t n, uint32_t bytes, uint32_t id) {
     const struct bw_block_request r = {.sector = place(random, n, bytes), .id = id, .operation = operation, .bytes = bytes, .offset = id * bytes};
     /* There are more places in the ring than requests on their way. */
-    (void)bw_send_message(&disk.channel.out, &r);
+    (void)bw_try_put(&disk.channel.out, &r);
 }
 
 static void run(const char *name, uint32_t operation, bool random, uint32_t bytes, uint32_t depth, uint32_t count) {
@@ -49,6 +49,8 @@ static void run(const char *name, uint32_t operation, bool random, uint32_t byte
     for (; sent < depth && sent < count; sent++) send(operation, random, sent, bytes, sent);
     for (uint32_t answered = 0; answered < count; answered++) {
         struct bw_block_answer answer;
+        /* One bell for as many as there is room for. */
+        if (bw_receivable(&disk.channel.in) == 0) bw_announce(&disk.channel.out);
         if (bw_receive_message(&disk.channel.in, &answer) != BW_RING_DONE) {
             bw_log("failed: the server is gone");
             return;

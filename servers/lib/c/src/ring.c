@@ -68,7 +68,7 @@ static uint32_t in_flight(const struct bw_sender *s) { return s->end.own - s->en
 
 static bool see_taken(struct bw_sender *s) { return catch_up(&s->end, &s->end.memory->taken, in_flight(s)); }
 
-bw_ring_result bw_try_send(struct bw_sender *s, const void *message) {
+bw_ring_result bw_try_put(struct bw_sender *s, const void *message) {
     struct bw_ring_end *end = &s->end;
     if (end->over != 0) return end->over;
     if (look(&end->memory->receiver_closed) != 0) return finish(end, BW_RING_CLOSED);
@@ -80,10 +80,24 @@ bw_ring_result bw_try_send(struct bw_sender *s, const void *message) {
     const uint32_t number = end->own++;
     memcpy(place(end, number), message, end->shape.bytes);
     tell(&end->memory->sent, end->own);
+    return BW_RING_DONE;
+}
+
+void bw_announce(struct bw_sender *s) {
+    struct bw_ring_end *end = &s->end;
+    const uint32_t first = s->announced;
+    s->announced = end->own;
+    if (first == end->own || end->over != 0) return;
     fence();
-    if (look(&end->memory->receiver_wake) == number) ring(end);
+    if (look(&end->memory->receiver_wake) - first < end->own - first) ring(end);
     /* Nobody will take it. */
-    return end->gone ? finish(end, BW_RING_GONE) : BW_RING_DONE;
+    if (end->gone) (void)finish(end, BW_RING_GONE);
+}
+
+bw_ring_result bw_try_send(struct bw_sender *s, const void *message) {
+    const bw_ring_result result = bw_try_put(s, message);
+    if (result == BW_RING_DONE) bw_announce(s);
+    return result == BW_RING_DONE && s->end.gone ? BW_RING_GONE : result;
 }
 
 uint32_t bw_sendable(struct bw_sender *s) {
@@ -156,6 +170,11 @@ bool bw_receiver_sleeps(struct bw_receiver *r) {
     return end->over == 0 && waiting(r) == 0;
 }
 
+void bw_receiver_wakes(struct bw_receiver *r) {
+    /* A number that has been sent already. */
+    if (r->end.over == 0) tell(&r->end.memory->receiver_wake, r->end.own - 1);
+}
+
 void bw_receiver_close(struct bw_receiver *r) {
     (void)finish(&r->end, BW_RING_CLOSED);
     if (r->end.closed) return;
@@ -190,7 +209,9 @@ bw_ring_result bw_receive_message(struct bw_receiver *r, void *message) {
     for (;;) {
         const bw_ring_result result = bw_try_receive(r, message);
         if (result != BW_RING_EMPTY) return result;
-        if (bw_receiver_sleeps(r)) wait(&r->end);
+        if (!bw_receiver_sleeps(r)) continue;
+        wait(&r->end);
+        bw_receiver_wakes(r);
     }
 }
 

@@ -24,6 +24,7 @@ enum {
     CONFIG = 0x100 / 4,
 };
 enum { ACKNOWLEDGE = 1, DRIVER = 2, DRIVER_OK = 4, FEATURES_OK = 8, NEEDS_RESET = 64 };
+enum { NO_INTERRUPT = 1 };
 #define VIRTIO_MAGIC 0x74726976U
 #define VERSION_1 (1ULL << 32)
 
@@ -82,6 +83,11 @@ void bw_virtio_offer(struct bw_virtio_queue *queue, uint16_t head) {
 }
 
 void bw_virtio_notify(struct bw_virtio_queue *queue) { queue->device->registers[QUEUE_NOTIFY] = queue->number; }
+
+void bw_virtio_interrupts(struct bw_virtio_queue *queue, bool wanted) {
+    __atomic_store_n(&queue->ring->available.flags, wanted ? 0 : NO_INTERRUPT, __ATOMIC_RELAXED);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
 
 int bw_virtio_take_written(struct bw_virtio_queue *queue, uint32_t *bytes) {
     if (__atomic_load_n(&queue->ring->used.index, __ATOMIC_ACQUIRE) == queue->used) return -1;

@@ -87,6 +87,8 @@ struct bw_ring_end {
 
 struct bw_sender {
     struct bw_ring_end end;
+    /* Messages up to this one were announced. */
+    uint32_t announced;
     /* How much room is worth waking it for, 1..capacity. Half the ring from the start: a receiver that rings for each place it empties would be called
      * back each time. 1 when the receiver may stop in the middle until this end has sent more. */
     uint32_t batch;
@@ -104,6 +106,12 @@ void bw_receiver_init(struct bw_receiver *receiver, void *memory, struct bw_ring
 
 /* Puts in a message of shape.bytes. Results: Done, Full, Closed, Corrupt, Gone. */
 bw_ring_result bw_try_send(struct bw_sender *sender, const void *message);
+/*
+ * As bw_try_send in two steps, so that many messages cost one bell: bw_try_put puts a message in, and the receiver may find it; bw_announce rings if the
+ * receiver sleeps. What was put is announced before this side waits for anything.
+ */
+bw_ring_result bw_try_put(struct bw_sender *sender, const void *message);
+void bw_announce(struct bw_sender *sender);
 /* As bw_try_send, and waits while it is full. */
 bw_ring_result bw_send_message(struct bw_sender *sender, const void *message);
 /* Takes the oldest message. Results: Done, Empty, Closed, Corrupt, Gone. */
@@ -118,6 +126,8 @@ uint32_t bw_sendable(struct bw_sender *sender);
 /* Says that this end goes to sleep and wants its bell rung. False: there is something already, so look again instead. True once it is over. */
 bool bw_receiver_sleeps(struct bw_receiver *receiver);
 bool bw_sender_sleeps(struct bw_sender *sender);
+/* Takes that back: this end is awake, whoever woke it, and looks again before it sleeps, so nobody needs to ring. */
+void bw_receiver_wakes(struct bw_receiver *receiver);
 
 /* Nothing more is sent, or taken; the other side is told, and rung. What was sent before can still be taken. */
 void bw_sender_close(struct bw_sender *sender);

@@ -73,6 +73,8 @@ uint32_t bw_virtio_config(const struct bw_virtio *device, uint32_t offset);
 /* Hands the chain that begins with descriptor `head` to the device, which looks when it is notified. */
 void bw_virtio_offer(struct bw_virtio_queue *queue, uint16_t head);
 void bw_virtio_notify(struct bw_virtio_queue *queue);
+/* Whether the device is to interrupt for chains that it is done with from now on. To be asked for before a last look, or one is missed. */
+void bw_virtio_interrupts(struct bw_virtio_queue *queue, bool wanted);
 /* A chain that the device is done with: its head, -1 for none, -2 for a number that cannot be. */
 int bw_virtio_take(struct bw_virtio_queue *queue);
 /* The same, and how many bytes the device says that it wrote: as it says, so it is to be checked. */
