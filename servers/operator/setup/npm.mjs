@@ -52,7 +52,7 @@ function lockedPackages(file) {
 }
 
 /** @returns {[string, ...string[]]} npm of the running Node: the one that called us, the one beside it, the one on PATH */
-function findNpm() {
+export function findNpm() {
   const beside = join(dirname(process.execPath), "..", "lib", "node_modules", "npm", "bin", "npm-cli.js");
   const caller = process.env["npm_execpath"];
   if (caller?.endsWith("npm-cli.js")) return [process.execPath, caller];

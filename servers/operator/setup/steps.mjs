@@ -12,6 +12,7 @@ import { lock } from "./lock.mjs";
 import { npm } from "./npm.mjs";
 import { findPlaces } from "./places.mjs";
 import { createProgress } from "./progress.mjs";
+import { sqlite } from "./sqlite.mjs";
 import { readIfAny, writeWhole } from "./stamp.mjs";
 import { toolchain } from "./toolchain.mjs";
 import { unicorn } from "./unicorn.mjs";
@@ -23,6 +24,8 @@ import { unicorn } from "./unicorn.mjs";
  * @property {string} [addon]  the built .node file
  * @property {import("./linux.mjs").Placed | null} [linux]  null: Debian could not be reached
  * @property {number} [linuxTriedAt]  milliseconds since 1970
+ * @property {string | null} [sqlite]  the folder of SQLite's sources; null: they could not be fetched
+ * @property {number} [sqliteTriedAt]  milliseconds since 1970
  *
  * @typedef {object} Context
  * @property {import("./places.mjs").Places} places
@@ -39,7 +42,7 @@ import { unicorn } from "./unicorn.mjs";
  */
 
 /** The compilers come before libunicorn only because a machine without them should say so before anything large is fetched. */
-export const STEPS = [npm, toolchain, unicorn, addon, linux, build];
+export const STEPS = [npm, toolchain, unicorn, addon, linux, sqlite, build];
 
 /**
  * @param {readonly string[]} args
