@@ -65,8 +65,6 @@ struct store_status {
     enum store_kind kind;
     /* A file's bytes; 0 for a directory. */
     uint64_t size;
-    /* Directories one above the other to here; the root's is 1. */
-    uint32_t depth;
 };
 
 struct store_entry {

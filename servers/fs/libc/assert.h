@@ -1,0 +1,3 @@
+/* assert.h: SQLite is built without its assertions. */
+#pragma once
+#define assert(condition) ((void)0)

@@ -1,0 +1,2 @@
+/* ctype.h: SQLite includes it and calls nothing of it. */
+#pragma once

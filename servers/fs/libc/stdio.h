@@ -1,0 +1,2 @@
+/* stdio.h: SQLite includes it and calls nothing of it. */
+#pragma once

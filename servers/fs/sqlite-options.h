@@ -1,0 +1,43 @@
+/*
+ * sqlite-options.h: which SQLite. No threads, no operating system, no malloc but from the heap that it is given (memsys5: no fragmentation without
+ * bound), nothing that a store has no use for. Only options that the amalgamation can be built with as it is shipped.
+ */
+#pragma once
+
+#define SQLITE_OS_OTHER 1
+#define SQLITE_THREADSAFE 0
+#define SQLITE_ENABLE_MEMSYS5 1
+#define SQLITE_TEMP_STORE 3
+#define SQLITE_DEFAULT_LOOKASIDE 0, 0
+#define SQLITE_DEFAULT_MEMSTATUS 1
+#define SQLITE_DEFAULT_SYNCHRONOUS 2
+#define SQLITE_POWERSAFE_OVERWRITE 1
+#define SQLITE_MAX_EXPR_DEPTH 32
+#define SQLITE_MAX_ATTACHED 0
+#define SQLITE_MAX_MMAP_SIZE 0
+#define SQLITE_MAX_LENGTH 131072
+#define SQLITE_MAX_SQL_LENGTH 4096
+#define SQLITE_MAX_WORKER_THREADS 0
+#define SQLITE_DQS 0
+#define SQLITE_UNTESTABLE 1
+#define SQLITE_LIKE_DOESNT_MATCH_BLOBS 1
+
+#define SQLITE_OMIT_AUTHORIZATION 1
+#define SQLITE_OMIT_AUTOINIT 1
+#define SQLITE_OMIT_AUTOVACUUM 1
+#define SQLITE_OMIT_COMPILEOPTION_DIAGS 1
+#define SQLITE_OMIT_COMPLETE 1
+#define SQLITE_OMIT_DATETIME_FUNCS 1
+#define SQLITE_OMIT_DECLTYPE 1
+#define SQLITE_OMIT_DEPRECATED 1
+#define SQLITE_OMIT_DESERIALIZE 1
+#define SQLITE_OMIT_GET_TABLE 1
+#define SQLITE_OMIT_INCRBLOB 1
+#define SQLITE_OMIT_JSON 1
+#define SQLITE_OMIT_LOAD_EXTENSION 1
+#define SQLITE_OMIT_LOCALTIME 1
+#define SQLITE_OMIT_SHARED_CACHE 1
+#define SQLITE_OMIT_TCL_VARIABLE 1
+#define SQLITE_OMIT_TRACE 1
+#define SQLITE_OMIT_UTF16 1
+#define SQLITE_OMIT_WAL 1
