@@ -8,6 +8,7 @@ import { BlockDriver } from "../blk/protocol.ts";
 import { Console } from "../console/protocol.ts";
 import { Entropy } from "../entropy/protocol.ts";
 import { Log } from "../log/protocol.ts";
+import { File } from "../fs/protocol.ts";
 import { Names } from "../names/protocol.ts";
 import { Parent } from "../root/protocol.ts";
 import { Timer } from "../timer/protocol.ts";
@@ -27,7 +28,7 @@ const VIRT_RV64: Board = {
   reserved: 8 * MIB,
 };
 
-const PROTOCOLS: readonly Protocol[] = [Block, BlockDriver, Channel, Console, Entropy, Log, Names, Parent, Timer];
+const PROTOCOLS: readonly Protocol[] = [Block, BlockDriver, Channel, Console, Entropy, File, Log, Names, Parent, Timer];
 
 export function kitResources(kit: Package, guests: ReadonlyMap<string, GuestFacts>): Resources {
   return {

@@ -18,6 +18,7 @@ import { Block } from "../block/protocol.ts";
 import { BlockDriver } from "../blk/protocol.ts";
 import { Console } from "../console/protocol.ts";
 import { Entropy } from "../entropy/protocol.ts";
+import { File } from "../fs/protocol.ts";
 import { Log } from "../log/protocol.ts";
 import { Names } from "../names/protocol.ts";
 import { Parent } from "../root/protocol.ts";
@@ -41,6 +42,8 @@ export interface CProgram {
   readonly sources: readonly string[];
   /** Where outputs and generated headers go, `<project>/.bailiwick/build`. Made when it is not there. */
   readonly outDir: string;
+  /** Folders of headers that are not ours, and may be as they like. */
+  readonly systemIncludes?: readonly string[];
   /** The compiler; by default riscv64-unknown-elf-gcc from PATH. */
   readonly compiler?: string;
 }
@@ -55,7 +58,7 @@ export interface Compiled {
 const COMPILER = "riscv64-unknown-elf-gcc";
 const COMPILER_FIX = "apt-get install gcc-riscv64-unknown-elf";
 
-const KIT_PROTOCOLS: Readonly<Record<string, Protocol>> = { console: Console, "block-protocol": Block, blockdriver: BlockDriver, entropy: Entropy, log: Log, names: Names, root: Parent, timer: Timer, "channel-protocol": Channel };
+const KIT_PROTOCOLS: Readonly<Record<string, Protocol>> = { console: Console, "block-protocol": Block, blockdriver: BlockDriver, "file-protocol": File, entropy: Entropy, log: Log, names: Names, root: Parent, timer: Timer, "channel-protocol": Channel };
 
 const LANGUAGE = [
   "-std=c11", "-march=rv64gc", "-mabi=lp64d", "-mcmodel=medany", "-O2", "-ffreestanding", "-fno-common", "-fno-asynchronous-unwind-tables",
@@ -112,7 +115,7 @@ async function produce(recipe: Recipe): Promise<ToolchainResult<{ readonly file:
   for (const source of sources) {
     if (!(await exists(source))) return failed("noSource", `${source}: there is no such file`);
   }
-  const flags = [...LANGUAGE, ...recipe.includes.flatMap((folder) => ["-I", folder])];
+  const flags = [...LANGUAGE, ...recipe.includes.flatMap((folder) => ["-I", folder]), ...(program.systemIncludes ?? []).flatMap((folder) => ["-isystem", folder])];
   const version = await run(compiler, ["-dumpfullversion"]);
   if (version === undefined) return failed("noCompiler", `the C compiler for 64-bit RISC-V (${compiler}) is not on this machine`, COMPILER_FIX);
   const seen = await run(compiler, [...flags, "-E", ...sources]);

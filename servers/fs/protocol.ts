@@ -1,0 +1,68 @@
+// Files and directories as capabilities. A capability names one node and what may be done with it; from a directory's, others are made for what is in it,
+// never for what is above it. A name is one component: 1..255 bytes without '/' and NUL, not "." or "..".
+//
+// Rights, as bits: READ 1 (read, list, open what is there), WRITE 2 (change anything), APPEND 4 (add at a file's end; put new nodes into a directory),
+// QUOTA 8 (set a directory's quota). What is opened through a directory has at most the directory's rights.
+import { protocol } from "../../caps/protocol/protocol.ts";
+
+export const File = protocol({
+  name: "File",
+  methods: {
+    info: { label: 1, doc: "What this capability is of: kind 1 file, 2 directory; a file's bytes; its rights.", words: [], returns: ["kind", "bytes", "rights"] },
+    restrict: { label: 2, doc: "The answer brings a capability to the same node with those of these rights that this one has.", words: ["rights"], returns: ["rights"] },
+    close: { label: 3, doc: "This capability and its copies end, if it came from open or restrict. What was made from it stays.", words: [], returns: [] },
+    sync: { label: 4, doc: "Answers when all that this client has changed is on the disk to stay.", words: [], returns: [] },
+    open: {
+      label: 5,
+      doc: "The answer brings a capability to the node of this name in the directory. make: 0 it must be there, 1 a file is made if there is none, 2 a directory; 4 more: there must be none.",
+      words: ["rights", "make", "count"],
+      returns: ["kind", "bytes", "rights"],
+      bytes: "in",
+    },
+    remove: { label: 6, doc: "Takes the name out of the directory, and the node is gone. A directory must be empty.", words: ["count"], returns: [], bytes: "in" },
+    rename: {
+      label: 7,
+      doc: "Moves the node of the first name, of `count` bytes, to the second, of `newCount`, which follows it: in this directory, or in that of the capability sent along. replace 1: a file there is gone.",
+      words: ["replace", "count", "newCount"],
+      returns: [],
+      bytes: "in",
+      caps: ["directory (may be left out)"],
+    },
+    list: {
+      label: 8,
+      doc: "The directory's next entries by name, after this one (count 0: from the first): a byte kind, a byte length, a file's bytes as 8, the name; none at the end.",
+      words: ["count"],
+      returns: ["entries", "count"],
+      bytes: "out",
+    },
+    usage: { label: 9, doc: "Bytes that the directory and all under it take, and its quota, 0 for none.", words: [], returns: ["bytes", "quota"] },
+    setQuota: { label: 10, doc: "What the directory and all under it may take: bytes, 0 for no limit.", words: ["quota"], returns: [] },
+    read: { label: 11, doc: "Up to `count` bytes (at most 936) from `offset` on; fewer at the end.", words: ["offset", "count"], returns: ["count"], bytes: "out" },
+    write: { label: 12, doc: "All of the `count` bytes at `offset`, or none.", words: ["offset", "count"], returns: [], bytes: "in" },
+    append: { label: 13, doc: "All of the `count` bytes at the end, or none. Answers where that was.", words: ["count"], returns: ["offset"], bytes: "in" },
+    truncate: { label: 14, doc: "Makes the file so long: what is beyond is gone, what is added is zeros.", words: ["bytes"], returns: [] },
+    window: { label: 15, doc: "The answer brings this client's window, a frame of 2 MiB of the server's: for much data at once.", words: [], returns: [] },
+    readWindow: { label: 16, doc: "As read, up to 65536 bytes into the window at `at`.", words: ["offset", "count", "at"], returns: ["count"] },
+    writeWindow: { label: 17, doc: "As write, up to 65536 bytes from the window at `at`.", words: ["offset", "count", "at"], returns: [] },
+    appendWindow: { label: 18, doc: "As append, up to 65536 bytes from the window at `at`.", words: ["count", "at"], returns: ["offset"] },
+    space: { label: 19, doc: "Bytes of the whole store, and those that are free.", words: [], returns: ["total", "free"] },
+  },
+  refusals: {
+    badRequest: 1,
+    noCapability: 2,
+    full: 3,
+    notFound: 4,
+    exists: 5,
+    notDirectory: 6,
+    isDirectory: 7,
+    notEmpty: 8,
+    badName: 9,
+    noSpace: 10,
+    quota: 11,
+    notAllowed: 12,
+    disk: 13,
+    corrupt: 14,
+    noMemory: 15,
+    lost: 16,
+  },
+});
