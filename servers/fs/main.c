@@ -393,7 +393,7 @@ static enum store_error directory_at(const char *path, uint64_t *id) {
 static const char *complaint_of(enum store_error error) {
     switch (error) {
     case STORE_NO_STORE: return "there is no store on the disk; with 'args: { format: 1 }' one is made where there is none";
-    case STORE_NO_SPACE: return "the disk, or its part, is too small for a store";
+    case STORE_NO_SPACE: return "the disk has no room for an offer's directory";
     case STORE_CORRUPT: return "the store on the disk is damaged";
     case STORE_READ_ONLY: return "the disk cannot be written";
     case STORE_DEVICE: return "the disk failed";
@@ -404,6 +404,10 @@ static const char *complaint_of(enum store_error error) {
 static bool open_store(void) {
     static struct volume volume;
     volume = volume_over(&disk);
+    if (volume.sectors < STORE_LEAST_SECTORS) {
+        bw_log("the disk, or its part, is too small for a store: it takes 2052 KiB");
+        return false;
+    }
     enum store_error error = store_open(&volume, heap, sizeof heap);
     if (error == STORE_NO_STORE && bw_arg_number("format", 0) == 1) {
         error = store_format(&volume, heap, sizeof heap);

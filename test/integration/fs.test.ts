@@ -1,0 +1,185 @@
+// The file server on the machine: a client in C, fs, block, blk, and a disk that the test holds. The store alone, killed at every write, is in fs-store.test.ts.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import type { BlockBackend } from "../../core/devices/virtio/blk.ts";
+import { applianceFolder, runAppliance, type RunOptions } from "../support/appliance-run.ts";
+import { ramDisk } from "../../core/host/disk.ts";
+
+const HERE = join(import.meta.dirname, "fs");
+/** The first run of all compiles SQLite. */
+const LIMIT = 240_000;
+const DISK_BYTES = 8 * 2 ** 20;
+
+interface Told {
+  readonly format?: 0 | 1;
+  readonly records?: number;
+}
+
+function clientFolder(does: string, { format = 1, records = 20 }: Told = {}) {
+  const manifest = readFileSync(join(HERE, "appliance.yaml"), "utf8").replace("DOES", does).replace("format: 1", `format: ${format}`).replace("records: 20", `records: ${records}`);
+  return applianceFolder({ "appliance.yaml": manifest, "client.c": readFileSync(join(HERE, "client.c")) });
+}
+
+async function client(does: string, { format, records, ...options }: RunOptions & Told = {}) {
+  using folder = clientFolder(does, { ...(format === undefined ? {} : { format }), ...(records === undefined ? {} : { records }) });
+  return await runAppliance(folder.path, { limitMs: 60_000, ...options });
+}
+
+const lines = (text: string): string[] => text.trim().split("\n").map((line) => line.trim());
+
+test("files: written, read, cut, appended to, by messages and by the window; what makes no sense is refused", { timeout: LIMIT }, async () => {
+  const { output, status } = await client("files");
+  expect(lines(output)).toEqual(lines(`
+    not there: 4
+    make: 0
+    kind 1, 0 bytes, rights 7
+    make only: 5
+    write: 0
+    read: 0
+    60000 bytes, the same
+    window: 0
+    write by window: 0
+    read by window: 0
+    65536 bytes, zeros between, the same
+    beyond the window: 1
+    too long: 1
+    too far: 1
+    truncate: 0
+    append: 0
+    info: 0
+    at 10, 13 bytes
+    sync: 0
+    close: 0`));
+  expect(status).toBe(0);
+});
+
+test("directories: one name at a time and nothing above; moved, replaced, removed", { timeout: LIMIT }, async () => {
+  const { output } = await client("directories");
+  expect(lines(output.split("--")[1] ?? "")).toEqual(lines(`
+    directory: 0
+    in it: 0
+    a path: 9
+    above: 9
+    itself: 9
+    no name: 9
+    read a directory: 7
+    open in a file: 6
+    not empty: 8
+    move: 0
+    move the directory into itself: 1
+    onto another: 5
+    replacing it: 0
+    move to what is none: 2
+    entry 1 a 0
+    entry 2 d 0
+    entry 2 small 0
+    append to the moved one: 0
+    remove: 0
+    in what is removed: 4
+    remove what is open: 0
+    write to it: 4`));
+});
+
+test("rights: a view to look, a view to add, restricted further and never widened; what was closed never names another", { timeout: LIMIT }, async () => {
+  const { output } = await client("rights");
+  expect(lines(output)).toEqual(lines(`
+    opened by who may look: 0
+    its rights: 1
+    write: 12
+    append: 12
+    truncate: 12
+    read: 0
+    make: 12
+    remove: 12
+    rename: 12
+    move to it: 12
+    set its quota: 12
+    opened by who may add: 12
+    listed: 12
+    is it there: 5
+    put in: 0
+    its rights: 4
+    append: 0
+    write over it: 12
+    read it: 12
+    append-only, restricted: 0
+    more again: 0
+    read: 12
+    append: 0
+    close the one in between: 0
+    append: 0
+    close: 0
+    a copy of what is closed: 1
+    another in its place: 0
+    the copy still: 1
+    close an offer: 1
+    too many: 3`));
+});
+
+test("a quota holds, and more is given by who may", { timeout: LIMIT }, async () => {
+  const { output } = await client("quotas");
+  expect(lines(output)).toEqual(["full: 11", "within of 65536", "more: 0", "append: 0", "remove: 0"]);
+});
+
+test("a full disk is an error to the writer: what was written stays, and there is room again", { timeout: LIMIT }, async () => {
+  const { output } = await client("full");
+  expect(lines(output)).toEqual(["full: 10", "sync: 0", "wrong: 0", "remove: 0", "sync: 0", "room again: 0"]);
+});
+
+const syncedIn = (output: string): number => Math.max(0, ...[...output.matchAll(/synced (\d+)/g)].map(([, n]) => Number(n)));
+
+test("whatever was synced is there after the disk was taken away at any write", { timeout: LIMIT }, async () => {
+  const bytes = new Uint8Array(DISK_BYTES);
+  const base = ramDisk(bytes);
+  /** Every write, and how many records the client knew to be safe when it was asked for. */
+  const writes: { readonly offset: number; readonly data: Uint8Array; readonly synced: number }[] = [];
+  let output = (): string => "";
+  const recording: BlockBackend = {
+    ...base,
+    write(offset, data, done) {
+      writes.push({ offset, data: data.slice(), synced: syncedIn(output()) });
+      base.write(offset, data, done);
+    },
+  };
+  const run = await client("records", { disks: { blk0: recording }, during: async (_system, line, ended) => ((output = () => line.output), ended()) });
+  expect(lines(run.output).at(-1)).toBe("result 0");
+  expect(syncedIn(run.output)).toBe(20);
+  // The first ones make the store itself; from then on every twentieth.
+  const first = writes.findIndex(({ synced }) => synced > 0);
+  const at = writes.map((_, n) => n).filter((n) => n >= first && n % 20 === 0);
+  expect(at.length).toBeGreaterThan(5);
+  let before = 0;
+  using verifying = clientFolder("verify", { format: 0 });
+  for (const n of at) {
+    const image = new Uint8Array(DISK_BYTES);
+    for (const { offset, data } of writes.slice(0, n)) image.set(data, offset);
+    // Half of the write that it died in.
+    const torn = writes[n]!;
+    image.set(torn.data.subarray(0, Math.floor(torn.data.length / 1024) * 512), torn.offset);
+    const { output: said } = await runAppliance(verifying.path, { disks: { blk0: ramDisk(image) } });
+    const [, whole, result] = /whole (\d+), result (\d+)/.exec(said) ?? [];
+    expect(result, `write ${n}: ${said}`).toBe("0");
+    expect(Number(whole), `write ${n}`).toBeGreaterThanOrEqual(torn.synced);
+    expect(Number(whole), `write ${n}`).toBeGreaterThanOrEqual(before);
+    before = Number(whole);
+  }
+});
+
+test("a disk that fails is an error to who changes something; the server goes on", { timeout: LIMIT }, async () => {
+  const base = ramDisk(new Uint8Array(DISK_BYTES));
+  let writes = 0;
+  const dying: BlockBackend = { ...base, write: (offset, data, done) => (++writes > 300 ? done("it is broken") : base.write(offset, data, done)) };
+  const { output, events } = await client("records", { disks: { blk0: dying }, records: 1000 });
+  expect(lines(output).at(-1)).toMatch(/^result (13|16)$/);
+  expect(syncedIn(output)).toBeGreaterThan(0);
+  expect(events.filter(({ event }) => event === "fault")).toEqual([]);
+});
+
+test("a disk without a store is not written over unasked, and one that is too small is named", { timeout: LIMIT }, async () => {
+  const blank = new Uint8Array(DISK_BYTES);
+  const run = async (disk: Uint8Array, format: 0 | 1) => (await client("files", { format, disks: { blk0: ramDisk(disk) }, limitMs: 3000 })).events.filter(({ event, component }) => event === "log" && component === "fs").map(({ text }) => text);
+  expect(await run(blank, 0)).toEqual(["there is no store on the disk; with 'args: { format: 1 }' one is made where there is none"]);
+  expect(blank.every((byte) => byte === 0)).toBe(true);
+  expect(await run(new Uint8Array(2 ** 20), 1)).toEqual(["the disk, or its part, is too small for a store: it takes 2052 KiB"]);
+});
