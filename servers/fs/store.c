@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "region.h"
 #include "vfs.h"
 
 enum { IDS_AT_ONCE = 64, STEPS = 1000, LOOK_BUDGET = 4000, PAGE_SLOT = VFS_PAGE + 512 };
@@ -229,7 +230,7 @@ enum store_error store_idle(bool *more) {
 uint64_t store_losses(void) { return store.losses; }
 
 void store_statistics(struct store_statistics *statistics) {
-    const struct vfs_counts *counts = vfs_counts();
+    const struct region_counts *counts = region_counts();
     sqlite3_int64 now = 0, most = 0, pages = 0, most_pages = 0;
     if (store.is_open) {
         (void)sqlite3_status64(SQLITE_STATUS_MEMORY_USED, &now, &most, 0);

@@ -1,18 +1,19 @@
 /*
- * vfs.c: SQLite's reads and writes of bytes as reads and writes of whole sectors in a region.
+ * vfs.c: SQLite's two files.
  *
  * The journal is written in many small pieces one after the other. They are gathered, and written when the run ends: by a sync, by a read, by a write
- * elsewhere or by a full buffer. A sector at either end of a piece is read first. It may then be written a second time with what it held, which does
- * no harm to what was synced in it, as a sector is written whole or not at all.
+ * elsewhere or by a full buffer. The sector where a run ends is then written again with the next one. That does no harm to what was synced in it, as
+ * it holds the same again, and a sector is written whole or not at all.
  */
 #include "vfs.h"
 
 #include <string.h>
 
+#include "region.h"
+
 enum { GATHERED = 16384 };
 
-static const struct volume *volume;
-static struct vfs_counts counts;
+static bool read_only;
 static uint64_t seed;
 
 static struct file {
@@ -35,79 +36,15 @@ struct handle {
     struct file *file;
 };
 
-static bool read_sectors(uint64_t sector, uint32_t count, void *bytes) {
-    counts.read += count;
-    if (volume->read(volume->context, sector, count, bytes) == VOLUME_OK) return true;
-    counts.failures++;
-    return false;
-}
-
-static bool write_sectors(uint64_t sector, uint32_t count, const void *bytes) {
-    counts.written += count;
-    if (volume->write(volume->context, sector, count, bytes) == VOLUME_OK) return true;
-    counts.failures++;
-    return false;
-}
-
-/* How many bytes of a piece can go in one call: whole sectors, or a part of one. */
-static uint32_t next_piece(uint64_t offset, uint64_t count) {
-    const uint32_t within = (uint32_t)(offset % VOLUME_SECTOR);
-    if (within != 0 || count < VOLUME_SECTOR) return (uint32_t)(count < VOLUME_SECTOR - within ? count : VOLUME_SECTOR - within);
-    const uint64_t most = (uint64_t)VOLUME_MOST_SECTORS * VOLUME_SECTOR;
-    return (uint32_t)(count < most ? count / VOLUME_SECTOR * VOLUME_SECTOR : most);
-}
-
-static bool inside(const struct file *f, uint64_t offset, uint64_t count) {
-    const uint64_t room = f->region.sectors * VOLUME_SECTOR;
-    return offset <= room && count <= room - offset;
-}
-
-static bool read_bytes(const struct file *f, uint64_t offset, uint8_t *bytes, uint64_t count) {
-    while (count > 0) {
-        uint8_t sector[VOLUME_SECTOR];
-        const uint32_t piece = next_piece(offset, count);
-        const uint64_t at = f->region.first + offset / VOLUME_SECTOR;
-        if (piece % VOLUME_SECTOR == 0) {
-            if (!read_sectors(at, piece / VOLUME_SECTOR, bytes)) return false;
-        } else {
-            if (!read_sectors(at, 1, sector)) return false;
-            memcpy(bytes, sector + offset % VOLUME_SECTOR, piece);
-        }
-        bytes += piece;
-        offset += piece;
-        count -= piece;
-    }
-    return true;
-}
-
-static bool write_bytes(const struct file *f, uint64_t offset, const uint8_t *bytes, uint64_t count) {
-    while (count > 0) {
-        uint8_t sector[VOLUME_SECTOR];
-        const uint32_t piece = next_piece(offset, count);
-        const uint64_t at = f->region.first + offset / VOLUME_SECTOR;
-        if (piece % VOLUME_SECTOR == 0) {
-            if (!write_sectors(at, piece / VOLUME_SECTOR, bytes)) return false;
-        } else {
-            if (!read_sectors(at, 1, sector)) return false;
-            memcpy(sector + offset % VOLUME_SECTOR, bytes, piece);
-            if (!write_sectors(at, 1, sector)) return false;
-        }
-        bytes += piece;
-        offset += piece;
-        count -= piece;
-    }
-    return true;
-}
-
 static bool write_gathered(void) {
     const uint32_t count = gathered.count;
     gathered.count = 0;
-    return write_bytes(&journal, gathered.at, gathered.bytes, count);
+    return region_write(&journal.region, gathered.at, gathered.bytes, count);
 }
 
-static bool gather(uint64_t offset, const uint8_t *bytes, uint32_t count) {
+static bool gather(uint64_t offset, const void *bytes, uint32_t count) {
     if (gathered.count > 0 && (offset != gathered.at + gathered.count || count > GATHERED - gathered.count) && !write_gathered()) return false;
-    if (count > GATHERED) return write_bytes(&journal, offset, bytes, count);
+    if (count > GATHERED) return region_write(&journal.region, offset, bytes, count);
     if (gathered.count == 0) gathered.at = offset;
     memcpy(gathered.bytes + gathered.count, bytes, count);
     gathered.count += count;
@@ -130,7 +67,7 @@ static int read_file(sqlite3_file *handle, void *bytes, int wanted, sqlite3_int6
     if (f == &journal && !write_gathered()) return SQLITE_IOERR_READ;
     const uint64_t size = f == &journal ? journal.region.sectors * VOLUME_SECTOR : f->size;
     const uint64_t there = offset >= size ? 0 : count < size - offset ? count : size - offset;
-    if (!read_bytes(f, offset, bytes, there)) return SQLITE_IOERR_READ;
+    if (!region_read(&f->region, offset, bytes, there)) return SQLITE_IOERR_READ;
     memset((uint8_t *)bytes + there, 0, count - there);
     return there == count ? SQLITE_OK : SQLITE_IOERR_SHORT_READ;
 }
@@ -138,12 +75,12 @@ static int read_file(sqlite3_file *handle, void *bytes, int wanted, sqlite3_int6
 static int write_file(sqlite3_file *handle, const void *bytes, int wanted, sqlite3_int64 to) {
     struct file *f = file_of(handle);
     const uint64_t offset = (uint64_t)to, count = (uint64_t)wanted, end = offset + count;
-    if (!inside(f, offset, count)) return SQLITE_FULL;
+    if (!region_holds(&f->region, offset, count)) return SQLITE_FULL;
     if (f == &journal) {
         if (end > gathered.end) gathered.end = end;
         return gather(offset, bytes, (uint32_t)count) ? SQLITE_OK : SQLITE_IOERR_WRITE;
     }
-    if (!write_bytes(f, offset, bytes, count)) return SQLITE_IOERR_WRITE;
+    if (!region_write(&f->region, offset, bytes, count)) return SQLITE_IOERR_WRITE;
     if (end > f->size) f->size = end;
     return SQLITE_OK;
 }
@@ -156,10 +93,7 @@ static int truncate_file(sqlite3_file *handle, sqlite3_int64 size) {
 static int sync_file(sqlite3_file *handle, int flags) {
     (void)flags;
     if (file_of(handle) == &journal && !write_gathered()) return SQLITE_IOERR_FSYNC;
-    counts.flushes++;
-    if (volume->flush(volume->context) == VOLUME_OK) return SQLITE_OK;
-    counts.failures++;
-    return SQLITE_IOERR_FSYNC;
+    return region_flush() ? SQLITE_OK : SQLITE_IOERR_FSYNC;
 }
 
 static int size_of_file(sqlite3_file *handle, sqlite3_int64 *size) {
@@ -224,7 +158,7 @@ static int open_file(sqlite3_vfs *vfs, const char *name, sqlite3_file *handle, i
     if ((flags & (SQLITE_OPEN_MAIN_DB | SQLITE_OPEN_MAIN_JOURNAL)) == 0) return SQLITE_CANTOPEN;
     h->file = (flags & SQLITE_OPEN_MAIN_DB) != 0 ? &database : &journal;
     h->base.pMethods = &methods;
-    if (given != NULL) *given = volume->read_only ? (flags & ~(SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE)) | SQLITE_OPEN_READONLY : flags;
+    if (given != NULL) *given = read_only ? (flags & ~(SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE)) | SQLITE_OPEN_READONLY : flags;
     return SQLITE_OK;
 }
 
@@ -235,7 +169,7 @@ static int delete_file(sqlite3_vfs *vfs, const char *name, int sync) {
     /* Of the journal, which is always there: SQLite asks it of one that is not valid. Its first bytes say so. */
     static const uint8_t zeros[VOLUME_SECTOR];
     gathered.count = 0;
-    return write_bytes(&journal, 0, zeros, sizeof zeros) ? SQLITE_OK : SQLITE_IOERR_DELETE;
+    return region_write(&journal.region, 0, zeros, sizeof zeros) ? SQLITE_OK : SQLITE_IOERR_DELETE;
 }
 
 static int access_file(sqlite3_vfs *vfs, const char *name, int flags, int *there) {
@@ -287,30 +221,29 @@ static int no_error(sqlite3_vfs *vfs, int room, char *text) {
 static uint64_t big_endian(const uint8_t *bytes) { return (uint64_t)bytes[0] << 24 | (uint64_t)bytes[1] << 16 | (uint64_t)bytes[2] << 8 | bytes[3]; }
 
 enum store_error vfs_use(const struct volume *on, const struct layout *layout) {
-    volume = on;
+    region_use(on);
+    read_only = on->read_only;
     journal.region = layout->journal;
     database.region = layout->database;
     gathered.count = 0;
     uint8_t header[VOLUME_SECTOR];
-    if (!read_bytes(&database, 0, header, sizeof header)) return STORE_DEVICE;
+    if (!region_read(&database.region, 0, header, sizeof header)) return STORE_DEVICE;
     const uint64_t pages = big_endian(header + 28), most = database.region.sectors * VOLUME_SECTOR;
     database.size = pages * VFS_PAGE < most ? pages * VFS_PAGE : most;
     /* The counter of commits: other nonces than last time. */
-    seed = big_endian(header + 24) * 0x9e3779b97f4a7c15ULL ^ counts.written;
+    seed = big_endian(header + 24) * 0x9e3779b97f4a7c15ULL ^ region_counts()->written;
     return STORE_OK;
 }
 
 enum store_error vfs_erase(void) {
     static const uint8_t zeros[VOLUME_SECTOR];
     database.size = 0;
-    return write_bytes(&journal, 0, zeros, sizeof zeros) && write_bytes(&database, 0, zeros, sizeof zeros) ? STORE_OK : STORE_DEVICE;
+    return region_write(&journal.region, 0, zeros, sizeof zeros) && region_write(&database.region, 0, zeros, sizeof zeros) ? STORE_OK : STORE_DEVICE;
 }
 
 void vfs_journal_begin(void) { gathered.end = 0; }
 
 bool vfs_journal_is_full(void) { return gathered.end > journal.region.sectors * VOLUME_SECTOR / 2; }
-
-const struct vfs_counts *vfs_counts(void) { return &counts; }
 
 int sqlite3_os_init(void) {
     static sqlite3_vfs vfs = {

@@ -21,10 +21,3 @@ enum store_error vfs_erase(void);
 void vfs_journal_begin(void);
 /* The journal is more than half full. The other half is for the operation that made it so, and for the next. */
 bool vfs_journal_is_full(void);
-
-struct vfs_counts {
-    uint64_t read, written, flushes;
-    /* Calls of the volume that failed. */
-    uint64_t failures;
-};
-const struct vfs_counts *vfs_counts(void);
