@@ -1,5 +1,5 @@
 // Builds the programs of a system: C by the toolchain, TypeScript by the bundler, servers of the kit from its own sources, ELF files as they are.
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { dirname, isAbsolute, join, relative } from "node:path";
 import { declaredUses, parseElf, patchUses, timeLeaks } from "../../caps/image/elf.ts";
 import { useRecords, type ResolvedComponent } from "../../caps/image/system.ts";
@@ -7,7 +7,6 @@ import type { ProgramOrder } from "../../caps/manifest/resolve.ts";
 import { bundleProgram } from "./bundle.ts";
 import { FailureCode, compileFailure, failure, textOf } from "./failure.ts";
 import { findServers, hostedFile, type Package } from "./package.ts";
-import { findPlaces } from "./setup/places.mjs";
 import { compileC } from "./toolchain.ts";
 
 /** A file of the user's, as the manifest names it: relative to the manifest's folder. */
@@ -38,7 +37,7 @@ export async function buildProgram({ component, image }: ProgramOrder, folder: s
     case "server": {
       const source = findServers(kit).get(image.name);
       if (source === undefined) throw failure(FailureCode.badProgram, `the server '${image.name}' is not in this kit`);
-      if (source.kind === "machine") return compile(image.name, source.sources, kit.cache, foreignHeaders(image.name, source.sources));
+      if (source.kind === "machine") return compile(image.name, source.sources, kit.cache);
       return shippedHosted(image.name, source.entry, kit);
     }
   }
@@ -55,18 +54,9 @@ async function bundle(name: string, entry: string, kit: Package): Promise<Uint8A
   return Buffer.from(bundled.text);
 }
 
-/** A server with a folder `libc` is built over SQLite, whose sources the set-up fetches. */
-function foreignHeaders(name: string, sources: readonly string[]): readonly string[] {
-  const libc = join(dirname(sources[0] ?? ""), "libc");
-  if (!existsSync(libc)) return [];
-  const { sqlite } = findPlaces(process.env);
-  if (!existsSync(join(sqlite, "sqlite3.c"))) throw failure(FailureCode.noFile, `the server '${name}' cannot be built`, { cause: "SQLite's sources are not on this machine: the set-up could not fetch them", fix: "connect to the npm registry and run 'npm run setup', or 'bailiwick setup'" });
-  return [libc, sqlite];
-}
-
-async function compile(name: string, sources: readonly string[], outDir: string, systemIncludes: readonly string[] = []): Promise<Uint8Array> {
+async function compile(name: string, sources: readonly string[], outDir: string): Promise<Uint8Array> {
   for (const source of sources) readUserFile(source, `a source of '${name}'`);
-  const compiled = await compileC({ name, sources, outDir, systemIncludes });
+  const compiled = await compileC({ name, sources, outDir });
   if (!compiled.ok) throw compileFailure(`the program of '${name}' cannot be compiled`, compiled.error);
   return readUserFile(compiled.value.elf, `the program of '${name}'`);
 }
