@@ -26,8 +26,28 @@ export const hostedFile = ({ root }: Package, name: string): string => join(root
 /** Folders under servers/ that are no server of an appliance. */
 const NOT_SERVERS = new Set(["lib", "operator", "root"]);
 
+/** Servers that are built with SQLite, which the set-up fetches. */
+const WITH_SQLITE = new Set(["fs"]);
+
 /** The source of a server that the kit ships: C, or TypeScript, or (built) only its bundle. */
-export type ServerSource = { readonly kind: "machine"; readonly sources: readonly string[] } | { readonly kind: "hosted"; readonly entry: string };
+export type ServerSource = MachineSource | { readonly kind: "hosted"; readonly entry: string };
+
+export interface MachineSource {
+  readonly kind: "machine";
+  readonly sources: readonly string[];
+  readonly systemIncludes: readonly string[];
+  /** A folder among them that the set-up has not filled. */
+  readonly missing?: "SQLite";
+}
+
+/** A folder's own C and assembly files, not those of folders in it (tests); a folder `libc` in it has headers for them. */
+export function machineSource(folder: string, name: string, env: NodeJS.ProcessEnv = process.env): MachineSource {
+  const sources = readdirSync(folder).filter((file) => file.endsWith(".c") || file.endsWith(".S")).sort().map((file) => join(folder, file));
+  const libc = existsSync(join(folder, "libc")) ? [join(folder, "libc")] : [];
+  if (!WITH_SQLITE.has(name)) return { kind: "machine", sources, systemIncludes: libc };
+  const { sqlite } = findPlaces(env);
+  return { kind: "machine", sources, systemIncludes: [...libc, sqlite], ...(existsSync(join(sqlite, "sqlite3.c")) ? {} : { missing: "SQLite" as const }) };
+}
 
 /** Every server an appliance can name, the VMM among them. */
 export function findServers(kit: Package): ReadonlyMap<string, ServerSource> {
@@ -36,10 +56,8 @@ export function findServers(kit: Package): ReadonlyMap<string, ServerSource> {
   for (const name of existsSync(folders) ? readdirSync(folders).sort() : []) {
     if (NOT_SERVERS.has(name)) continue;
     const folder = join(folders, name);
-    if (existsSync(join(folder, "main.c"))) {
-      const sources = readdirSync(folder).filter((file) => file.endsWith(".c") || file.endsWith(".S")).sort();
-      found.set(name, { kind: "machine", sources: sources.map((file) => join(folder, file)) });
-    } else if (existsSync(join(folder, "main.ts"))) found.set(name, { kind: "hosted", entry: join(folder, "main.ts") });
+    if (existsSync(join(folder, "main.c"))) found.set(name, machineSource(folder, name));
+    else if (existsSync(join(folder, "main.ts"))) found.set(name, { kind: "hosted", entry: join(folder, "main.ts") });
   }
   const vmm = join(kit.root, "vmm", "main.ts");
   if (existsSync(vmm) || existsSync(hostedFile(kit, "vmm"))) found.set("vmm", { kind: "hosted", entry: vmm });

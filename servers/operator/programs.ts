@@ -6,7 +6,7 @@ import { useRecords, type ResolvedComponent } from "../../caps/image/system.ts";
 import type { ProgramOrder } from "../../caps/manifest/resolve.ts";
 import { bundleProgram } from "./bundle.ts";
 import { FailureCode, compileFailure, failure, textOf } from "./failure.ts";
-import { findServers, hostedFile, type Package } from "./package.ts";
+import { findServers, hostedFile, type MachineSource, type Package } from "./package.ts";
 import { compileC } from "./toolchain.ts";
 
 /** A file of the user's, as the manifest names it: relative to the manifest's folder. */
@@ -37,7 +37,7 @@ export async function buildProgram({ component, image }: ProgramOrder, folder: s
     case "server": {
       const source = findServers(kit).get(image.name);
       if (source === undefined) throw failure(FailureCode.badProgram, `the server '${image.name}' is not in this kit`);
-      if (source.kind === "machine") return compile(image.name, source.sources, kit.cache);
+      if (source.kind === "machine") return compileServer(image.name, source, kit);
       return shippedHosted(image.name, source.entry, kit);
     }
   }
@@ -54,9 +54,20 @@ async function bundle(name: string, entry: string, kit: Package): Promise<Uint8A
   return Buffer.from(bundled.text);
 }
 
-async function compile(name: string, sources: readonly string[], outDir: string): Promise<Uint8Array> {
+/** A server of the kit's that is a machine program. */
+export async function compileServer(name: string, { sources, systemIncludes, missing }: MachineSource, kit: Package): Promise<Uint8Array> {
+  if (missing !== undefined) {
+    throw failure(FailureCode.notSetUp, `the server '${name}' cannot be built`, {
+      cause: `${missing}'s sources, which it is built with, are not on this machine: the set-up could not fetch them, or was not run`,
+      fix: "`npm run setup -- --retry` in the work tree, or `npx bailiwick setup --retry` where Bailiwick is installed as a package, with the npm registry in reach",
+    });
+  }
+  return compile(name, sources, kit.cache, systemIncludes);
+}
+
+async function compile(name: string, sources: readonly string[], outDir: string, systemIncludes: readonly string[] = []): Promise<Uint8Array> {
   for (const source of sources) readUserFile(source, `a source of '${name}'`);
-  const compiled = await compileC({ name, sources, outDir });
+  const compiled = await compileC({ name, sources, outDir, systemIncludes });
   if (!compiled.ok) throw compileFailure(`the program of '${name}' cannot be compiled`, compiled.error);
   return readUserFile(compiled.value.elf, `the program of '${name}'`);
 }

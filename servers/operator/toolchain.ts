@@ -42,6 +42,8 @@ export interface CProgram {
   readonly sources: readonly string[];
   /** Where outputs and generated headers go, `<project>/.bailiwick/build`. Made when it is not there. */
   readonly outDir: string;
+  /** Folders whose headers are another's: a C library, SQLite. Their text counts for the cache as any other. */
+  readonly systemIncludes?: readonly string[];
   /** The compiler; by default riscv64-unknown-elf-gcc from PATH. */
   readonly compiler?: string;
 }
@@ -113,7 +115,7 @@ async function produce(recipe: Recipe): Promise<ToolchainResult<{ readonly file:
   for (const source of sources) {
     if (!(await exists(source))) return failed("noSource", `${source}: there is no such file`);
   }
-  const flags = [...LANGUAGE, ...recipe.includes.flatMap((folder) => ["-I", folder])];
+  const flags = [...LANGUAGE, ...recipe.includes.flatMap((folder) => ["-I", folder]), ...(program.systemIncludes ?? []).flatMap((folder) => ["-isystem", resolve(folder)])];
   const version = await run(compiler, ["-dumpfullversion"]);
   if (version === undefined) return failed("noCompiler", `the C compiler for 64-bit RISC-V (${compiler}) is not on this machine`, COMPILER_FIX);
   const seen = await run(compiler, [...flags, "-E", ...sources]);
