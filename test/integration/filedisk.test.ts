@@ -1,8 +1,10 @@
 // Files as disks: the block server's own test, over a file of the file server, over another block server, over a disk.
 import { readFileSync } from "node:fs";
-import { expect, test } from "vitest";
+import { expect, test as always } from "vitest";
 import { applianceFolder, runAppliance, until } from "../support/appliance-run.ts";
+import { hasSqlite } from "../support/fs-build.ts";
 
+const test = always.skipIf(!hasSqlite);
 const LIMIT = { timeout: 240_000 };
 const client = readFileSync("test/integration/block/client.c");
 const manifest = readFileSync("test/integration/filedisk/appliance.yaml", "utf8").replaceAll("../block/client.c", "client.c");

@@ -1,11 +1,13 @@
 // The file server on the machine: a client in C, fs, block, blk, and a disk that the test holds. The store alone, killed at every write, is in fs-store.test.ts.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, test as always } from "vitest";
 import type { BlockBackend } from "../../core/devices/virtio/blk.ts";
 import { applianceFolder, runAppliance, type RunOptions } from "../support/appliance-run.ts";
+import { hasSqlite } from "../support/fs-build.ts";
 import { ramDisk } from "../../core/host/disk.ts";
 
+const test = always.skipIf(!hasSqlite);
 const HERE = join(import.meta.dirname, "fs");
 /** The first run of all compiles SQLite. */
 const LIMIT = 240_000;
