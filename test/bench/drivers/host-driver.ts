@@ -80,7 +80,9 @@ export function openHostDriver(backend: BlockBackend): (load: Load) => Promise<n
             const tag = view.getUint32(USED + 4 + 8 * (seen % QUEUE), true) / 3;
             if (view.getUint8(STATUSES + tag) !== BlkStatus.OK) return reject(new Error("the disk refused a request"));
             answered++;
-            if (sent < load.count) submit(load, sent++, tag), (fresh = true);
+            if (sent === load.count) continue;
+            submit(load, sent++, tag);
+            fresh = true;
           }
           if (answered === load.count) return resolve(Number(process.hrtime.bigint() - from));
           if (!fresh) break;
@@ -90,7 +92,7 @@ export function openHostDriver(backend: BlockBackend): (load: Load) => Promise<n
       };
       onInterrupt = pump;
       working = true;
-      while (sent < load.depth && sent < load.count) submit(load, sent, sent), sent++;
+      for (; sent < load.depth && sent < load.count; sent++) submit(load, sent, sent);
       set(Mmio.QUEUE_NOTIFY, 0);
       working = false;
       pump();
@@ -106,7 +108,7 @@ export function places(sectors: number, bytes: number, random: boolean): (n: num
   const count = (sectors * SECTOR_BYTES) / bytes;
   let state = 0x9e37_79b9;
   return (n) => {
-    if (random) (state ^= state << 13), (state ^= state >>> 17), (state ^= state << 5);
-    return ((random ? state >>> 0 : n) % count) * (bytes / SECTOR_BYTES);
+    if (random) state = Math.imul(state, 1_664_525) + 1_013_904_223;
+    return ((random ? state >>> 8 : n) % count) * (bytes / SECTOR_BYTES);
   };
 }
