@@ -40,6 +40,11 @@ export class GuestMemory implements DmaPort {
   read(address: number, bytes: number): Uint8Array | DmaFault {
     return this.#has(address, bytes) ? this.#mem.read(this.#host + address, bytes) : { address, bytes, direction: "read" };
   }
+  readInto(address: number, into: Uint8Array): DmaFault | null {
+    if (!this.#has(address, into.length)) return { address, bytes: into.length, direction: "read" };
+    into.set(this.#mem.read(this.#host + address, into.length));
+    return null;
+  }
   write(address: number, bytes: Uint8Array): DmaFault | null {
     if (!this.#has(address, bytes.length)) return { address, bytes: bytes.length, direction: "write" };
     this.#mem.write(this.#host + address, bytes);

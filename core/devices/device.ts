@@ -44,6 +44,8 @@ export interface DmaPort {
   load32(address: number): number | DmaFault;
   store16(address: number, value: number): DmaFault | null;
   store32(address: number, value: number): DmaFault | null;
+  /** Copies as many bytes as `into` has. When it is refused, what is in `into` is unspecified. */
+  readInto(address: number, into: Uint8Array): DmaFault | null;
   /** A copy of `bytes` bytes. */
   read(address: number, bytes: number): Uint8Array | DmaFault;
   write(address: number, bytes: Uint8Array): DmaFault | null;

@@ -152,16 +152,15 @@ export class Iommu {
 
   /** The DMA port of one device. */
   port(device: number): DmaPort {
-    const read = (address: number, bytes: number): Uint8Array | DmaFault => {
-      const pieces = this.#pieces(device, address, bytes, Right.Read);
-      if (pieces === null) return this.#fault(device, address, bytes, "read");
-      const copy = new Uint8Array(bytes);
+    const readInto = (address: number, into: Uint8Array): DmaFault | null => {
+      const pieces = this.#pieces(device, address, into.length, Right.Read);
+      if (pieces === null) return this.#fault(device, address, into.length, "read");
       let done = 0;
       for (const { offset, length } of pieces) {
-        copy.set(this.#bytes.subarray(offset, offset + length), done);
+        into.set(this.#bytes.subarray(offset, offset + length), done);
         done += length;
       }
-      return copy;
+      return null;
     };
     const write = (address: number, bytes: Uint8Array): DmaFault | null => {
       const pieces = this.#pieces(device, address, bytes.length, Right.Write);
@@ -178,18 +177,28 @@ export class Iommu {
       const at = this.#translate(device, address, Right.Read);
       if (at === null) return this.#fault(device, address, bytes, "read");
       if (at.room >= bytes) return bytes === 2 ? this.#view.getUint16(at.offset, true) : this.#view.getUint32(at.offset, true);
-      const got = read(address, bytes);
-      if (!(got instanceof Uint8Array)) return got;
-      return got.reduceRight((value, byte) => value * 256 + byte, 0);
+      const got = new Uint8Array(bytes);
+      return readInto(address, got) ?? got.reduceRight((value, byte) => value * 256 + byte, 0);
     };
-    const store = (address: number, value: number, bytes: 2 | 4): DmaFault | null =>
-      write(address, Uint8Array.from({ length: bytes }, (_, i) => (value >>> (8 * i)) & 0xff));
+    const store = (address: number, value: number, bytes: 2 | 4): DmaFault | null => {
+      const at = this.#translate(device, address, Right.Write);
+      if (at === null) return this.#fault(device, address, bytes, "write");
+      if (at.room < bytes) return write(address, Uint8Array.from({ length: bytes }, (_, i) => (value >>> (8 * i)) & 0xff));
+      if (bytes === 2) this.#view.setUint16(at.offset, value, true);
+      else this.#view.setUint32(at.offset, value, true);
+      this.#memory.written(this.#memory.ramBase + at.offset, bytes);
+      return null;
+    };
     return {
       load16: (address) => load(address, 2),
       load32: (address) => load(address, 4),
       store16: (address, value) => store(address, value, 2),
       store32: (address, value) => store(address, value, 4),
-      read,
+      readInto,
+      read: (address, bytes) => {
+        const copy = new Uint8Array(bytes);
+        return readInto(address, copy) ?? copy;
+      },
       write,
     };
   }

@@ -41,7 +41,13 @@ export class TestMemory implements DmaPort {
     return fault;
   }
   read(address: number, bytes: number): Uint8Array | DmaFault {
-    return this.#refuses(address, bytes, "read") ?? this.data.slice(address - this.base, address - this.base + bytes);
+    const copy = new Uint8Array(bytes);
+    return this.readInto(address, copy) ?? copy;
+  }
+  readInto(address: number, into: Uint8Array): DmaFault | null {
+    const fault = this.#refuses(address, into.length, "read");
+    if (fault === null) into.set(this.data.subarray(address - this.base, address - this.base + into.length));
+    return fault;
   }
   write(address: number, bytes: Uint8Array): DmaFault | null {
     const fault = this.#refuses(address, bytes.length, "write");

@@ -214,7 +214,7 @@ export class VirtioBlk implements VirtioModel<BlkState> {
       case BlkType.OUT: {
         if (input > 0 || backend.readOnly || !inside(backend, sector, output)) return BlkStatus.IOERR;
         if (output === 0) return BlkStatus.OK;
-        const bytes = queue.read(chain, BLK_HEADER_BYTES, output);
+        const bytes = queue.read(chain, BLK_HEADER_BYTES, output, request.buffer(output));
         if (bytes === null) return BlkStatus.IOERR;
         const done = this.#expect(request, output);
         // A driver that cannot flush takes a write that has come back for one that lasts (5.2.6.2).

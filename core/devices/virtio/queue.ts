@@ -209,20 +209,20 @@ export class VirtQueue {
   }
 
   /** A copy of the readable bytes from `offset` on, at most `most`. Null: the queue stopped. */
-  read(chain: Chain, offset: number, most: number): Uint8Array | null {
+  read(chain: Chain, offset: number, most: number, into?: Uint8Array): Uint8Array | null {
     const bytes = Math.max(0, Math.min(most, chain.readableBytes - offset));
-    const result = new Uint8Array(bytes);
+    const result = into?.subarray(0, bytes) ?? new Uint8Array(bytes);
     let done = 0;
     let skip = offset;
     for (let i = 0; i < chain.readable && done < bytes; i++) {
       const length = chain.length[i]!;
       if (skip < length) {
-        const piece = this.#dma.read(chain.address[i]! + skip, Math.min(length - skip, bytes - done));
-        if (!(piece instanceof Uint8Array)) {
-          this.#refused("buffer-access", piece);
+        const piece = result.subarray(done, done + Math.min(length - skip, bytes - done));
+        const fault = this.#dma.readInto(chain.address[i]! + skip, piece);
+        if (fault !== null) {
+          this.#refused("buffer-access", fault);
           return null;
         }
-        result.set(piece, done);
         done += piece.length;
         skip = 0;
       } else {
