@@ -72,10 +72,7 @@ static const struct view *view_of(uint64_t badge) {
 
 static uint32_t check(const struct view *view, const struct bw_block_request *r) {
     if (r->operation == BW_BLOCK_FLUSH) return BW_BLOCK_OK;
-    if (r->operation != BW_BLOCK_READ && r->operation != BW_BLOCK_WRITE) return BW_BLOCK_BAD;
-    if (r->bytes == 0 || r->bytes % BW_SECTOR != 0 || r->bytes > most_bytes || r->window != 0) return BW_BLOCK_BAD;
-    if (r->sector > view->sectors || r->bytes / BW_SECTOR > view->sectors - r->sector) return BW_BLOCK_BAD;
-    if (r->offset % BW_SECTOR != 0 || r->offset > BW_BLOCK_WINDOW || r->bytes > BW_BLOCK_WINDOW - r->offset) return BW_BLOCK_BAD;
+    if (r->window != 0 || !bw_block_makes_sense(r, view->sectors, most_bytes)) return BW_BLOCK_BAD;
     return r->operation == BW_BLOCK_WRITE && view->read_only ? BW_BLOCK_READ_ONLY : BW_BLOCK_OK;
 }
 

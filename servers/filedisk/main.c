@@ -31,10 +31,7 @@ static struct bw_acceptor acceptor = {
 };
 
 static uint32_t check(const struct bw_block_request *r) {
-    if (r->operation != BW_BLOCK_READ && r->operation != BW_BLOCK_WRITE) return BW_BLOCK_BAD;
-    if (r->bytes == 0 || r->bytes % BW_SECTOR != 0 || r->bytes > MOST_BYTES) return BW_BLOCK_BAD;
-    if (r->sector > sectors || r->bytes / BW_SECTOR > sectors - r->sector) return BW_BLOCK_BAD;
-    if (r->offset % BW_SECTOR != 0 || r->offset > BW_BLOCK_WINDOW || r->bytes > BW_BLOCK_WINDOW - r->offset) return BW_BLOCK_BAD;
+    if (!bw_block_makes_sense(r, sectors, MOST_BYTES)) return BW_BLOCK_BAD;
     const uint32_t needs = r->operation == BW_BLOCK_READ ? BW_RIGHT_WRITE : BW_RIGHT_READ;
     if (r->window >= WINDOWS || (windows[r->window] & needs) == 0) return BW_BLOCK_BAD;
     return r->operation == BW_BLOCK_WRITE && read_only ? BW_BLOCK_READ_ONLY : BW_BLOCK_OK;

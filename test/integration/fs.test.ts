@@ -185,3 +185,17 @@ test("a disk without a store is not written over unasked, and one that is too sm
   expect(blank.every((byte) => byte === 0)).toBe(true);
   expect(await run(new Uint8Array(2 ** 20), 1)).toEqual(["the disk, or its part, is too small for a store: it takes 2052 KiB"]);
 });
+
+test("a client that asks nonsense without pause harms itself only", { timeout: LIMIT }, async () => {
+  const manifest = readFileSync(join(HERE, "appliance.yaml"), "utf8")
+    .replace("DOES", "directories")
+    .replace("small: File }", "small: File, mine: File }")
+    .replace("small: { directory", "mine: { directory: mine, quota: 262144 }, small: { directory")
+    .concat("  hostile:\n    image: { c: hostile.c }\n    memory: 8MiB\n    cpu: { budget: 2ms, period: 10ms }\n    use: { mine: fs.mine }\n");
+  using folder = applianceFolder({ "appliance.yaml": manifest, "client.c": readFileSync(join(HERE, "client.c")), "hostile.c": readFileSync(join(HERE, "hostile.c")) });
+  const { output, status, events } = await runAppliance(folder.path, { limitMs: 120_000 });
+  expect(lines(output).at(-1)).toBe("write to it: 4");
+  expect(output).toContain("65536 bytes, zeros between, the same");
+  expect(status).toBe(0);
+  expect(events.filter(({ event }) => event === "fault" || event === "log")).toEqual([]);
+});

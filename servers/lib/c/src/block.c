@@ -1,4 +1,4 @@
-/* block.c: a client of a disk. */
+/* block.c: a client of a disk, and what every server of one checks. */
 #include <bailiwick.h>
 #include <bailiwick/block-protocol.h>
 #include <bailiwick/block.h>
@@ -31,6 +31,13 @@ bw_err bw_block_open(struct bw_block *block, bw_cptr server, bw_cptr slots, uint
     bw_err error = bw_channel_open(&block->channel, server, &wish, &refusal);
     if (error == 0) error = fetch_window(server, slots, address + BW_BLOCK_WINDOW);
     return error;
+}
+
+bool bw_block_makes_sense(const struct bw_block_request *r, uint64_t sectors, uint64_t most_bytes) {
+    if (r->operation != BW_BLOCK_READ && r->operation != BW_BLOCK_WRITE) return false;
+    if (r->bytes == 0 || r->bytes % BW_SECTOR != 0 || r->bytes > most_bytes) return false;
+    if (r->sector > sectors || r->bytes / BW_SECTOR > sectors - r->sector) return false;
+    return r->offset % BW_SECTOR == 0 && r->offset <= BW_BLOCK_WINDOW && r->bytes <= BW_BLOCK_WINDOW - r->offset;
 }
 
 uint32_t bw_block_do(struct bw_block *block, uint32_t operation, uint64_t sector, uint32_t bytes, uint32_t offset) {

@@ -46,6 +46,9 @@ struct bw_block_answer {
 };
 _Static_assert(sizeof(struct bw_block_answer) == 16, "a message of the ring");
 
+/* For a server: what a request asks for is a read or a write that is on the disk, not too long, and within a window. */
+bool bw_block_makes_sense(const struct bw_block_request *request, uint64_t sectors, uint64_t most_bytes);
+
 /* A client's disk: a channel and window 0, where its data goes through. */
 struct bw_block {
     struct bw_channel channel;
