@@ -86,7 +86,8 @@ for (const device of ["uart0", "con0"] as const) {
         await shows(line, "bob heard two\n");
       });
       expect(output).toContain(`${INVERSE}ann\u001b[0m ann is here\n`);
-      expect(output).toContain(`${INVERSE}bob\u001b[0m bob> bob heard two\n`);
+      // Ann's line may have come in between: then bob's begins anew, with his label.
+      expect([`${INVERSE}bob\u001b[0m bob> bob heard two\n`, `${INVERSE}bob\u001b[0m bob heard two\n`].some((line) => output.includes(line))).toBe(true);
     });
 
     test("a view that floods keeps neither the terminal nor the keyboard, shown or not", LIMIT, async () => {
