@@ -104,7 +104,7 @@ function draftGuest(name: string, guest: ManifestGuest, only: boolean, resources
   if (!resources.servers.has(VMM.name)) report.unknown(path, "server", VMM.name, resources.servers.keys());
   const stem = image.kind === "shipped" ? `guest/${image.name}` : `guest/${name}.own`;
   const order: GuestOrder = { guest: name, image, kernel: `${stem}.kernel`, ramBytes: memory, ...(facts?.initrd === true ? { initrd: `${stem}.initrd` } : {}) };
-  const args: VmmArgs = { name, ramBytes: memory, cmdline: guest.cmdline ?? facts?.cmdline ?? "" };
+  const args: VmmArgs = { name, ramBytes: memory, cmdline: guest.cmdline ?? facts?.cmdline ?? "", ...(guest.input === false ? { input: false } : {}) };
   const file = (as: string, stored: string): ResolvedUse => ({ name: as, kind: "file", file: stored, address: 0, bytes: 0 });
   return {
     name,

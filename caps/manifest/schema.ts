@@ -129,6 +129,7 @@ const guest = z.strictObject({
     .describe("The kernel's command line; by default the one of the image.")
     .optional(),
   console: use.describe("A component's offer of Console."),
+  input: z.boolean().describe("false: nothing typed is for it, and when it waits for ever it is known to be stuck. By default true.").optional(),
   cpu: cpu.prefault({}),
   essential: z.boolean().describe("When it ends, the appliance ends with its status. By default true for an only guest.").optional(),
 });
