@@ -86,6 +86,8 @@ export interface Env {
   readonly sys: Sys;
   readonly mem: Memory;
   readonly name: string;
+  /** Of its CSpace: those from 128 on are the program's own. 0 when the thread was started without an environment. */
+  readonly slots: number;
   readonly use: Readonly<Record<string, Use>>;
   /** In index order: a client of offers[i] has i in the high half of its badge's low 32 bits. */
   readonly offers: readonly string[];
@@ -97,6 +99,7 @@ export interface Env {
 /** What the environment page of a hosted program holds, as JSON in UTF-8. */
 export interface HostedEnvironment {
   readonly name: string;
+  readonly slots: number;
   readonly use: Readonly<Record<string, Use>>;
   readonly offers: readonly string[];
   readonly args: unknown;

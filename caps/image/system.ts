@@ -38,8 +38,11 @@ export const AddressMap = {
 export const REGION_ALIGN = 0x20_0000;
 /** Boot files from this size on lie in 2 MiB frames, smaller ones in 4 KiB frames. */
 export const BIG_FILE_BYTES = 0x10_0000;
-/** Most `use` entries of a component: slots 16..127 of its 256; the upper half is the program's own. */
+/** Most `use` entries of a component: slots 16..127 of its CSpace; all from 128 on are the program's own. */
 export const MAX_USES = 112;
+/** Slots of a component's CSpace: a power of two in these bounds, 32 bytes of its memory each. */
+export const MIN_SLOTS = 256;
+export const MAX_SLOTS = 2 ** 18;
 /** The first badge bit of interrupts; client badges stay below. Badges are exact numbers, so bit 52 is the last. */
 export const FIRST_SIGNAL_BIT = 32;
 export const MAX_SIGNALS = 53 - FIRST_SIGNAL_BIT;
@@ -64,6 +67,8 @@ export interface ResolvedComponent {
   readonly memory: number;
   /** Bytes of stack, a multiple of 4096. Machine programs only; 0 for hosted ones. */
   readonly stack: number;
+  /** Of its CSpace, a power of two, MIN_SLOTS..MAX_SLOTS: slot n is CPtr n. */
+  readonly slots: number;
   readonly cpu: Cpu;
   /** In slot order (S3). */
   readonly uses: readonly ResolvedUse[];

@@ -1,6 +1,6 @@
 // Components and guests of a manifest → drafts: everything about a component but what its uses come to. A guest becomes the draft of a VMM, so that
 // nothing later knows two sorts of program.
-import { MAX_USES, type Cpu, type JsonValue, type Program, type ResolvedUse } from "../image/system.ts";
+import { MAX_USES, MIN_SLOTS, type Cpu, type JsonValue, type Program, type ResolvedUse } from "../image/system.ts";
 import { DiagnosticCode } from "./diagnostic.ts";
 import type { Report } from "./report.ts";
 import type { GuestFacts, Resources, VmmArgs } from "./resources.ts";
@@ -14,6 +14,7 @@ export interface Draft {
   readonly program: Program;
   readonly memory: number;
   readonly stack: number;
+  readonly slots: number;
   readonly cpu: Cpu;
   /** Uses that need no looking up: a VMM's own. They come first. */
   readonly fixed: readonly ResolvedUse[];
@@ -69,7 +70,7 @@ export function draftAll(manifest: Manifest, resources: Resources, report: Repor
 
 function draftComponent(name: string, component: ManifestComponent, resources: Resources, report: Report): Draft {
   const path = ["components", name];
-  const { image, memory, cpu, essential } = component;
+  const { image, memory, slots, cpu, essential } = component;
   const shipped = image.kind === "server" ? resources.servers.get(image.name) : undefined;
   if (image.kind === "server" && shipped === undefined) report.unknown([...path, "image", "server"], "server", image.name, resources.servers.keys());
   const kind = shipped ?? (image.kind === "ts" ? "hosted" : "machine");
@@ -87,6 +88,7 @@ function draftComponent(name: string, component: ManifestComponent, resources: R
     program: { kind, file: programFile(name, image, kind) },
     memory,
     stack: kind === "machine" ? (component.stack ?? DEFAULT_STACK) : 0,
+    slots,
     cpu,
     fixed: [],
     wanted,
@@ -113,6 +115,7 @@ function draftGuest(name: string, guest: ManifestGuest, only: boolean, resources
     program: { kind: "hosted", file: programFile(name, VMM, "hosted") },
     memory: VMM_MEMORY,
     stack: 0,
+    slots: MIN_SLOTS,
     cpu,
     fixed: [
       { name: "vcpu", kind: "vcpu" },

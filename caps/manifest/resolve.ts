@@ -60,7 +60,7 @@ export function resolveManifest({ manifest, source }: ParsedManifest, resources:
   const components = order.flatMap((name, index): ResolvedComponent[] => {
     const draft = drafts.get(name);
     if (draft === undefined) return [];
-    const { program, memory, stack, cpu, offers, args, essential, guest } = draft;
+    const { program, memory, stack, slots, cpu, offers, args, essential, guest } = draft;
     return [
       {
         name,
@@ -68,6 +68,7 @@ export function resolveManifest({ manifest, source }: ParsedManifest, resources:
         program,
         memory: powerOfTwo(memory),
         stack,
+        slots,
         cpu,
         uses: uses.get(name) ?? [],
         offers: offers.map((offer) => ({ name: offer.name, protocol: offer.protocol })),

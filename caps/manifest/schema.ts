@@ -2,6 +2,7 @@
 // generated from it. Form only: whether the names in it exist is resolve.ts's business.
 // Unknown keys are refused everywhere: a key that is misspelt must not silently mean the default.
 import { z } from "zod";
+import { MAX_SLOTS, MIN_SLOTS } from "../image/system.ts";
 import { DURATION_PATTERN, SIZE_PATTERN, parseDuration, parseSize } from "./units.ts";
 
 /** Components and guests. At most 23 characters, so that a name fits the kernel's labels and the boot image's file names. */
@@ -105,6 +106,13 @@ const component = z.strictObject({
   stack: size("Stack of a machine program, a multiple of 4 KiB.")
     .pipe(z.number().multipleOf(4096, { error: "a multiple of 4KiB" }).max(64 * MIB, { error: "at most 64MiB" }))
     .optional(),
+  slots: z
+    .int()
+    .min(MIN_SLOTS)
+    .max(MAX_SLOTS)
+    .refine((slots) => Number.isInteger(Math.log2(slots)), { error: "a power of two, such as 1024 or 4096" })
+    .default(MIN_SLOTS)
+    .describe("Slots of its CSpace, a power of two; each takes 32 bytes of its memory. Those from 128 on are its own."),
   cpu: cpu.prefault({}),
   use: z.record(identifier, use).default({}),
   offer: z.record(identifier, offer).default({}),

@@ -144,8 +144,8 @@ export function createHostedEngine(machine: HostedMachine): HostedEngine {
     if (start.bytes > MOST_ENVIRONMENT) throw new RangeError(`an environment has at most ${MOST_ENVIRONMENT} bytes, not ${start.bytes}`);
     let given: Partial<HostedEnvironment> | null = {};
     if (start.bytes > 0) given = JSON.parse(new TextDecoder().decode(memory.mem.read(start.address, start.bytes))) as Partial<HostedEnvironment> | null;
-    const { name = "", use = {}, offers = [], args = null } = given ?? {};
-    return harden({ sys, mem: memory.mem, name, use, offers, args, start });
+    const { name = "", slots = 0, use = {}, offers = [], args = null } = given ?? {};
+    return harden({ sys, mem: memory.mem, name, slots, use, offers, args, start });
   }
 
   return { load, step, unload, lastError: (frame) => errors[frame] ?? "" };

@@ -1,5 +1,5 @@
-// What a machine program is told in its memory: strings `key=value`, each ended by a 0, and an empty one behind the last. The keys are `name`, `offer.0`..,
-// `client.` and a badge for each client, and a path for everything under the manifest's `args`: `args.partitions.0.name`.
+// What a machine program is told in its memory: strings `key=value`, each ended by a 0, and an empty one behind the last. The keys are `name`, `slots`,
+// `offer.0`.., `client.` and a badge for each client, and a path for everything under the manifest's `args`: `args.partitions.0.name`.
 import type { JsonValue, ResolvedComponent, ResolvedSystem } from "../../caps/image/system.ts";
 
 /** A client of a component's: the badge it is known by, and its name. */
@@ -11,9 +11,10 @@ export interface ClientName {
 export const clientsOf = ({ components }: ResolvedSystem, server: string): ClientName[] =>
   components.flatMap(({ name, uses }) => uses.flatMap((use) => (use.kind === "endpoint" && use.from === server ? [{ badge: use.badge, name }] : [])));
 
-export function argumentStrings({ name, offers, args }: ResolvedComponent, clients: readonly ClientName[]): Uint8Array {
+export function argumentStrings({ name, slots, offers, args }: ResolvedComponent, clients: readonly ClientName[]): Uint8Array {
   const entries = [
     ...flatten("name", name),
+    ...flatten("slots", slots),
     ...offers.flatMap((offer, i) => flatten(`offer.${i}`, offer.name)),
     ...clients.flatMap((client) => flatten(`client.${client.badge}`, client.name)),
     ...flatten("args", args),

@@ -13,7 +13,7 @@ import type { Op } from "../lib/ts/sdk.ts";
 import type { BootFileEntry, Boot } from "./bootinfo.ts";
 import { keepDevice, type KeptDevice } from "./dma.ts";
 import { must, StartFailure } from "./failure.ts";
-import { CSPACE_BITS, LARGE, type Layout, PAGE } from "./layout.ts";
+import { cspaceBits, LARGE, type Layout, PAGE } from "./layout.ts";
 import { objectBits } from "./memory.ts";
 import type { PlannedComponent } from "./plan.ts";
 import type { RootSpace } from "./space.ts";
@@ -62,8 +62,10 @@ export function* buildComponent(builder: Builder, planned: PlannedComponent, car
   };
   const [tcb, vspace, context, endpoint, notification] = [slotOf("TCB"), slotOf("VSpace"), slotOf("SchedContext"), slotOf("Endpoint"), slotOf("Notification")];
   const cnode = slotOf("CNode");
-  const cspace = yield* space.mint(cnode, ALL_RIGHTS, zeroGuard(32 - CSPACE_BITS), says("CSpace"));
-  const at = (slot: number): Place => ({ cnode, index: slot, depth: CSPACE_BITS });
+  // The guard takes the upper bits of a CPtr, so that slot n is CPtr n however many slots there are.
+  const bits = cspaceBits(component);
+  const cspace = yield* space.mint(cnode, ALL_RIGHTS, zeroGuard(32 - bits), says("CSpace"));
+  const at = (slot: number): Place => ({ cnode, index: slot, depth: bits });
 
   const buffer = yield* fillSpace(space, layout, vspace, slotOf, says);
 

@@ -13,7 +13,7 @@ const GIGA = 2 ** 30;
 /** Room for a machine program's arguments, up to the end of their 2 MiB. */
 const ARGUMENT_BYTES = LARGE - (AddressMap.ARGUMENTS % LARGE);
 /** log2 of the slots of a component's CSpace. */
-export const CSPACE_BITS = 8;
+export const cspaceBits = ({ slots }: ResolvedComponent): number => Math.log2(slots);
 
 /** Fresh 4 KiB frames; what is not filled is zero. */
 export interface Area {
@@ -98,8 +98,8 @@ function layOutHosted(component: ResolvedComponent, file: BootFileEntry, areas: 
 
 /** What a hosted program finds as `env`, beside its system calls: JSON in UTF-8 (caps/abi/hosted.ts, HostedEnvironment). */
 export function environment(component: ResolvedComponent): Uint8Array {
-  const { name, uses, offers, args } = component;
-  return new TextEncoder().encode(JSON.stringify({ name, use: useRecords(uses), offers: offers.map((offer) => offer.name), args }));
+  const { name, slots, uses, offers, args } = component;
+  return new TextEncoder().encode(JSON.stringify({ name, slots, use: useRecords(uses), offers: offers.map((offer) => offer.name), args }));
 }
 
 interface Mapping {
@@ -134,7 +134,7 @@ function tablesFor(all: readonly Mapping[]): number[] {
 function needsOf(component: ResolvedComponent, areas: readonly Area[], tables: number): Need[] {
   const one = (kind: Need["kind"], sizeBits = 0): Need => ({ kind, sizeBits, count: 1 });
   return [
-    one("CNode", CSPACE_BITS), one("TCB"), one("VSpace"), one("SchedContext"), one("Reply"), one("Endpoint"), one("Notification"),
+    one("CNode", cspaceBits(component)), one("TCB"), one("VSpace"), one("SchedContext"), one("Reply"), one("Endpoint"), one("Notification"),
     { kind: "PageTable", sizeBits: 0, count: tables },
     { kind: "Frame", sizeBits: 12, count: areas.reduce((sum, area) => sum + area.pages, 0) },
     { kind: "VCPU", sizeBits: 0, count: component.uses.some((use) => use.kind === "vcpu") ? 1 : 0 },

@@ -233,7 +233,7 @@ function drive(guest: BareGuest, native: NativeMachine): BareRun {
     receiveSlots: unused,
   };
   const args = { name: "bare", ramBytes: guest.ramBytes, cmdline: guest.cmdline, ...(guest.seed === undefined ? {} : { seed: guest.seed }) };
-  const env: Env = { sys, mem, name: "vmm", use, offers: [], args, start: { address: 0, bytes: 0 } };
+  const env: Env = { sys, mem, name: "vmm", slots: 256, use, offers: [], args, start: { address: 0, bytes: 0 } };
   const program = main(env);
   while (status === null && program.next().done !== true);
   if (status === null) throw new Error("the VMM returned without an exit");

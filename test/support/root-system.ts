@@ -16,7 +16,7 @@ export interface Told {
 /** A component with the defaults of a manifest. */
 export function component(name: string, number: number, given: Partial<ResolvedComponent> = {}): ResolvedComponent {
   return {
-    name, number, program: { kind: "hosted", file: `${name}.js` }, memory: MIB, stack: 0, cpu: { priority: 100, budget: 10_000, period: 10_000 },
+    name, number, program: { kind: "hosted", file: `${name}.js` }, memory: MIB, stack: 0, slots: 256, cpu: { priority: 100, budget: 10_000, period: 10_000 },
     uses: [], offers: [], args: null, essential: false, ...given,
   };
 }

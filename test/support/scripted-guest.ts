@@ -136,6 +136,7 @@ export function runScript(script: Script, options: ScriptOptions = {}): World {
     },
     mem,
     name: "vmm",
+    slots: 256,
     use,
     offers: [],
     args: options.args ?? { name: "scripted", ramBytes: RAM_BYTES, cmdline: options.cmdline ?? "" },

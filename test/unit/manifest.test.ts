@@ -100,6 +100,7 @@ describe("a right manifest", () => {
     image: { c: [client.c, more.c] }
     memory: 300KiB
     stack: 128KiB
+    slots: 4096
     cpu: { priority: 50, budget: 2ms, period: 20ms }
     use:
       out: console.console
@@ -123,6 +124,7 @@ ${CONSOLE}  clock:
       program: { kind: "machine", file: "component/client.elf" },
       memory: 512 * 1024,
       stack: 128 * 1024,
+      slots: 4096,
       cpu: { priority: 50, budget: 2000, period: 20_000 },
       args: { greeting: ["hello", 1, null, true] },
       essential: true,
@@ -132,7 +134,7 @@ ${CONSOLE}  clock:
   });
 
   it("fills in the defaults", () => {
-    expect(component(resolution, "console")).toMatchObject({ memory: MIB, stack: 64 * 1024, cpu: { priority: 100, budget: 10_000, period: 10_000 }, args: null, essential: false });
+    expect(component(resolution, "console")).toMatchObject({ memory: MIB, stack: 64 * 1024, slots: 256, cpu: { priority: 100, budget: 10_000, period: 10_000 }, args: null, essential: false });
     expect(component(resolution, "clock")).toMatchObject({ program: { kind: "hosted", file: "component/clock.js" }, stack: 0 });
   });
 
@@ -254,6 +256,11 @@ describe("a wrong manifest is refused, with the place and a fix", () => {
     ["with two images", "BW0112", `${HEAD}components:\n  a: { image: { ts: a.ts, c: a.c } }\n`, "7:15", /exactly one/],
     ["with a stack of a page and a half", "BW0112", `${HEAD}components:\n  a: { image: { c: a.c }, stack: 6KiB }\n`, "7:34", /multiple of 4KiB/],
     ["with a stack for a hosted program", "BW0112", `${HEAD}components:\n  a:\n    image: { ts: a.ts }\n    stack: 64KiB${ESSENTIAL}`, "9:12", /machine programs/],
+    ["with 1000 slots", "BW0112", `${HEAD}components:\n  a: { image: { c: a.c }, slots: 1000 }\n`, "7:34", /components\.a\.slots[^]*power of two/],
+    ["with 128 slots", "BW0112", `${HEAD}components:\n  a: { image: { c: a.c }, slots: 128 }\n`, "7:34", /at least 256/],
+    ["with half a million slots", "BW0112", `${HEAD}components:\n  a: { image: { c: a.c }, slots: 524288 }\n`, "7:34", /at most 262144/],
+    ["with a part of a slot", "BW0112", `${HEAD}components:\n  a: { image: { c: a.c }, slots: 256.5 }\n`, "7:34", /whole number/],
+    ["with slots that have a unit", "BW0112", `${HEAD}components:\n  a: { image: { c: a.c }, slots: 4KiB }\n`, "7:34", /number/],
     ["with a guest's RAM of 17 MiB", "BW0112", `${HEAD}components:\n${CONSOLE}guests:\n  g: { image: bare, memory: 17MiB, console: console.console }\n`, "12:29", /multiple of 2MiB/],
     ["with NaN in args", "BW0112", `${HEAD}components:\n  a: { image: { ts: a.ts }, args: [.nan] }\n`, "7:36", /./],
     ["with a capital in a name", "BW0113", `${HEAD}components:\n  Abc: { image: { ts: a.ts } }\n`, "7:3", /small letter/],

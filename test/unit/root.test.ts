@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Fault, RetypeSize } from "../../caps/abi/numbers.ts";
 import { AddressMap } from "../../caps/image/system.ts";
-import { CSPACE_BITS, environment, layOut } from "../../servers/root/layout.ts";
+import { environment, layOut } from "../../servers/root/layout.ts";
 import { bitsFor, needBytes, objectBits, planBlocks, planUntyped, powersOf, type Need, type Piece } from "../../servers/root/memory.ts";
 import { describeFault, Lives } from "../../servers/root/serve.ts";
 import type { BootFileEntry } from "../../servers/root/bootinfo.ts";
@@ -85,14 +85,24 @@ describe("layout", () => {
     expect(layout.tables).toEqual([0, 2 ** 30, 0, AddressMap.STACK_TOP - 2 ** 21, AddressMap.STACK_TOP]);
     expect(countOf(layout.needs, "Frame")).toBe(9);
     expect(countOf(layout.needs, "PageTable")).toBe(5);
-    expect(layout.needs.find((n) => n.kind === "CNode")!.sizeBits).toBe(CSPACE_BITS);
+    expect(layout.needs.find((n) => n.kind === "CNode")!.sizeBits).toBe(8);
+  });
+
+  test("a CSpace has the slots that the description says, out of the component's memory", () => {
+    const sizes = [256, 4096, 2 ** 18].map((slots) => {
+      const { needs } = layOut(component("h", 1, { slots }), filesOf(file("h.js", 1)), () => new Uint8Array(0));
+      const cnode = needs.find((n) => n.kind === "CNode")!;
+      return [cnode.sizeBits, 2 ** objectBits(cnode), needBytes(needs)] as const;
+    });
+    expect(sizes.map(([bits, bytes]) => [bits, bytes])).toEqual([[8, 8192], [12, 131_072], [18, 8 * 2 ** 20]]);
+    expect(sizes[1]![2] - sizes[0]![2]).toBe((4096 - 256) * 32);
   });
 
   test("a hosted program: its file's own frames are its text, its environment is read-only", () => {
     const c = component("h", 1, { args: { ä: 1 }, offers: [{ name: "o", protocol: "P" }], uses: [{ name: "disk", kind: "endpoint", from: "x", offer: 0, badge: 3, rights: 1 }] });
     const layout = layOut(c, filesOf(file("h.js", 5000)), () => new Uint8Array(0));
     expect(layout.shared.map(({ address, rights }) => [address, rights])).toEqual([[AddressMap.TEXT, 34]]);
-    expect(JSON.parse(new TextDecoder().decode(environment(c)))).toEqual({ name: "h", use: { disk: { cap: 16, address: 0, bytes: 0, badge: 3 } }, offers: ["o"], args: { ä: 1 } });
+    expect(JSON.parse(new TextDecoder().decode(environment(c)))).toEqual({ name: "h", slots: 256, use: { disk: { cap: 16, address: 0, bytes: 0, badge: 3 } }, offers: ["o"], args: { ä: 1 } });
     expect(layout.start).toEqual({ kind: "hosted", text: AddressMap.TEXT, textBytes: 5000, environmentBytes: environment(c).length });
     expect(countOf(layout.needs, "Frame")).toBe(2);
   });

@@ -38,8 +38,8 @@ static const char *lookup_number(const char *prefix, uint64_t number) {
 const char *bw_offer(uint32_t index) { return lookup_number("offer.", index); }
 const char *bw_client(uint64_t badge) { return lookup_number("client.", badge); }
 
-uint64_t bw_arg_number(const char *name, uint64_t otherwise) {
-    const char *text = bw_arg(name);
+/* `text` as a decimal number; `otherwise` when it is none. */
+static uint64_t to_number(const char *text, uint64_t otherwise) {
     uint64_t value = 0;
     if (text == NULL || *text == 0) return otherwise;
     for (; *text != 0; text++) {
@@ -48,6 +48,10 @@ uint64_t bw_arg_number(const char *name, uint64_t otherwise) {
     }
     return value;
 }
+
+uint64_t bw_arg_number(const char *name, uint64_t otherwise) { return to_number(bw_arg(name), otherwise); }
+/* The root server always says it; 256 is what every component has. */
+uint32_t bw_slots(void) { return (uint32_t)to_number(lookup("slots", ""), 256); }
 
 _Noreturn void bw_exit(int status) {
     bw_flush();

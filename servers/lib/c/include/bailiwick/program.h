@@ -40,6 +40,9 @@ const char *bw_offer(uint32_t index);
 /* The name of the client with this badge, in the manifest; NULL when the manifest gave it to nobody. */
 const char *bw_client(uint64_t badge);
 
+/* Slots of the program's CSpace, a power of two from 256 on (the manifest's `slots`): those from 128 on are its own, up to this number. */
+uint32_t bw_slots(void);
+
 /* Ends the program: what was printed is written out, the root server is told `status` (0..255), the thread stops. main returning does the same. */
 _Noreturn void bw_exit(int status);
 
