@@ -3,6 +3,7 @@ import { Channel } from "../../caps/protocol/channel.ts";
 import type { Protocol } from "../../caps/protocol/protocol.ts";
 import type { Board, GuestFacts, ProtocolFacts, Resources } from "../../caps/manifest/resources.ts";
 import { BOARD, BOARD_DEVICES, DEVICE_BYTES, DISK_DEVICES, TERMINAL_DEVICES } from "../../core/machine/board.ts";
+import { Bank } from "../bank/protocol.ts";
 import { Block } from "../block/protocol.ts";
 import { BlockDriver } from "../blk/protocol.ts";
 import { Console } from "../console/protocol.ts";
@@ -28,7 +29,7 @@ const VIRT_RV64: Board = {
   reserved: 8 * MIB,
 };
 
-const PROTOCOLS: readonly Protocol[] = [Block, BlockDriver, Channel, Console, Entropy, File, Log, Names, Parent, Timer];
+const PROTOCOLS: readonly Protocol[] = [Bank, Block, BlockDriver, Channel, Console, Entropy, File, Log, Names, Parent, Timer];
 
 export function kitResources(kit: Package, guests: ReadonlyMap<string, GuestFacts>): Resources {
   return {

@@ -14,6 +14,7 @@ import { constants, createContext, runInContext } from "node:vm";
 import { abiHeader } from "../../caps/abi/header.ts";
 import { Channel } from "../../caps/protocol/channel.ts";
 import { protocol, protocolHeader, type Method, type Protocol } from "../../caps/protocol/protocol.ts";
+import { Bank } from "../bank/protocol.ts";
 import { Block } from "../block/protocol.ts";
 import { BlockDriver } from "../blk/protocol.ts";
 import { Console } from "../console/protocol.ts";
@@ -58,7 +59,7 @@ export interface Compiled {
 const COMPILER = "riscv64-unknown-elf-gcc";
 const COMPILER_FIX = "apt-get install gcc-riscv64-unknown-elf";
 
-const KIT_PROTOCOLS: Readonly<Record<string, Protocol>> = { console: Console, "block-protocol": Block, blockdriver: BlockDriver, "file-protocol": File, entropy: Entropy, log: Log, names: Names, root: Parent, timer: Timer, "channel-protocol": Channel };
+const KIT_PROTOCOLS: Readonly<Record<string, Protocol>> = { "bank-protocol": Bank, console: Console, "block-protocol": Block, blockdriver: BlockDriver, "file-protocol": File, entropy: Entropy, log: Log, names: Names, root: Parent, timer: Timer, "channel-protocol": Channel };
 
 const LANGUAGE = [
   "-std=c11", "-march=rv64gc", "-mabi=lp64d", "-mcmodel=medany", "-O2", "-ffreestanding", "-fno-common", "-fno-asynchronous-unwind-tables",

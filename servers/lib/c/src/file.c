@@ -11,20 +11,6 @@ static struct bw_msg call_bytes(bw_cptr file, uint32_t label, uint32_t words, co
     return bw_call_buffer(file, label, words + (uint32_t)((count + 7) / 8), caps);
 }
 
-/* The program's own receive slots are as before afterwards. */
-struct slots {
-    uint64_t count, cnode, index, depth;
-};
-static struct slots receive_into(bw_cptr slot) {
-    struct bw_ipc *b = bw_ipc();
-    const struct slots before = {b->receive_count, b->receive_cnode, b->receive_index, b->receive_depth};
-    bw_receive_slots(slot, 1);
-    return before;
-}
-static void receive_as(struct slots s) {
-    struct bw_ipc *b = bw_ipc();
-    b->receive_count = s.count, b->receive_cnode = s.cnode, b->receive_index = s.index, b->receive_depth = s.depth;
-}
 static uint32_t result_with_cap(const struct bw_msg *m) {
     const uint32_t result = result_of(m);
     return result == 0 && (bw_caps(m) != 1 || bw_unwrapped(m) != 0) ? BW_FILE_GONE : result;
@@ -33,19 +19,19 @@ static uint32_t result_with_cap(const struct bw_msg *m) {
 uint32_t bw_file_open(bw_cptr directory, const char *name, uint32_t rights, uint32_t make, bw_cptr slot, struct bw_file_info *info) {
     const size_t count = strlen(name);
     if (count > 255) return FILE_E_BAD_NAME;
-    const struct slots before = receive_into(slot);
+    const struct bw_receive before = bw_receive_into(slot, 1);
     uint64_t *words = bw_ipc()->words;
     words[0] = rights, words[1] = make, words[2] = count;
     const struct bw_msg m = call_bytes(directory, FILE_OPEN, 3, name, count, 0);
-    receive_as(before);
+    bw_receive_as(before);
     if (result_with_cap(&m) == 0 && info != NULL) *info = (struct bw_file_info){.kind = (uint32_t)m.w[0], .bytes = m.w[1], .rights = (uint32_t)m.w[2]};
     return result_with_cap(&m);
 }
 
 uint32_t bw_file_restrict(bw_cptr file, uint32_t rights, bw_cptr slot) {
-    const struct slots before = receive_into(slot);
+    const struct bw_receive before = bw_receive_into(slot, 1);
     const struct bw_msg m = bw_call(file, bw_info(FILE_RESTRICT, 1, 0), rights, 0, 0, 0);
-    receive_as(before);
+    bw_receive_as(before);
     return result_with_cap(&m);
 }
 
@@ -140,9 +126,9 @@ uint32_t bw_file_next(bw_cptr directory, const char *after, struct bw_file_entry
 }
 
 uint32_t bw_file_window(bw_cptr file, bw_cptr slot, uint64_t address) {
-    const struct slots before = receive_into(slot);
+    const struct bw_receive before = bw_receive_into(slot, 1);
     const struct bw_msg m = bw_call(file, bw_info(FILE_WINDOW, 0, 0), 0, 0, 0, 0);
-    receive_as(before);
+    bw_receive_as(before);
     if (result_with_cap(&m) != 0) return result_with_cap(&m);
     return bw_frame_map(slot, address, BW_SLOT_VSPACE, BW_RIGHT_READ | BW_RIGHT_WRITE) == 0 ? 0 : FILE_E_NO_CAPABILITY;
 }

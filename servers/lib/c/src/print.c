@@ -70,3 +70,23 @@ int bw_printf(const char *format, ...) {
     va_end(arguments);
     return count;
 }
+
+/* The line that is being made; what does not fit is cut. */
+static struct {
+    uint32_t used;
+    char text[256];
+} line;
+
+static void into_line(char c) {
+    if (line.used < sizeof line.text - 1) line.text[line.used++] = c;
+}
+
+void bw_logf(const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    line.used = 0;
+    (void)bw_format(into_line, format, arguments);
+    va_end(arguments);
+    line.text[line.used] = 0;
+    bw_log(line.text);
+}

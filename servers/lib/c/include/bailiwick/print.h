@@ -19,6 +19,9 @@ void bw_console_open(bw_cptr console);
 __attribute__((format(printf, 1, 2))) int bw_printf(const char *format, ...);
 __attribute__((format(printf, 1, 0))) int bw_vprintf(const char *format, va_list arguments);
 
+/* A line for the operator's log (bw_log), at most 255 bytes of it. Not to be used by two threads at once. */
+__attribute__((format(printf, 1, 2))) void bw_logf(const char *format, ...);
+
 /* Bytes as they are. */
 void bw_write(const void *bytes, size_t count);
 void bw_putchar(char c);

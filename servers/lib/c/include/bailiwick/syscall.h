@@ -136,6 +136,21 @@ static inline void bw_receive_slots(bw_cptr first, uint32_t count) {
     buffer->receive_count = count;
 }
 
+/* For a library's call that receives: the slots as they were, to be given to bw_receive_as afterwards. */
+struct bw_receive {
+    uint64_t count, cnode, index, depth;
+};
+static inline struct bw_receive bw_receive_into(bw_cptr first, uint32_t count) {
+    const struct bw_ipc *b = bw_ipc();
+    const struct bw_receive before = {b->receive_count, b->receive_cnode, b->receive_index, b->receive_depth};
+    bw_receive_slots(first, count);
+    return before;
+}
+static inline void bw_receive_as(struct bw_receive before) {
+    struct bw_ipc *b = bw_ipc();
+    b->receive_count = before.count, b->receive_cnode = before.cnode, b->receive_index = before.index, b->receive_depth = before.depth;
+}
+
 /* "MissingRight" for BW_ERR_MISSING_RIGHT; "none" for 0, "unknown" for a number that is no error code. */
 const char *bw_error_name(bw_err error);
 /* "VMFault" for BW_FAULT_VM_FAULT, as above. */
