@@ -50,7 +50,7 @@ const VMM_MEMORY = 4 * 1024 ** 2;
 const VMM = { kind: "server", name: "vmm" } as const satisfies Image;
 const DEFAULT_STACK = 64 * 1024;
 /** Names that would be read as something else: in `use`, or by the operator. */
-const RESERVED = new Set(["platform", "root", "kernel"]);
+const RESERVED = new Set(["platform", "programs", "root", "kernel"]);
 
 /** By name, in the order of the manifest. */
 export function draftAll(manifest: Manifest, resources: Resources, report: Report): ReadonlyMap<string, Draft> {

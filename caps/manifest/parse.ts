@@ -78,17 +78,20 @@ const firstSentence = (text: string): string => (text.split("\n", 1)[0] ?? "").r
 
 type Issue = z.core.$ZodIssue;
 
-/** `missing`: the path of the key that is not there. `meant`: the path of the key that a misspelt one is nearest to. */
+/** `missing`: the path of the key that is not there. `wrong`: of the value that cannot be. `meant`: of the key that a misspelt one is nearest to, `under`: of the map it stands in. */
 interface Finding {
   readonly diagnostic: Diagnostic;
   readonly missing?: string;
+  readonly wrong?: string;
   readonly meant?: string;
+  readonly under?: string;
 }
 
-/** A misspelt key is one mistake: that the right one is missing need not be said as well. */
+/** A misspelt key is one mistake: that the right one is missing, or the map not what it must be, need not be said as well. */
 function withoutEchoes(findings: readonly Finding[]): Diagnostic[] {
   const meant = new Set(findings.map((finding) => finding.meant));
-  return findings.filter(({ missing }) => missing === undefined || !meant.has(missing)).map(({ diagnostic }) => diagnostic);
+  const under = new Set(findings.map((finding) => finding.under));
+  return findings.filter(({ missing, wrong }) => (missing === undefined || !meant.has(missing)) && (wrong === undefined || !under.has(wrong))).map(({ diagnostic }) => diagnostic);
 }
 
 function issueDiagnostics(issue: Issue, above: Path, source: Source): Finding[] {
@@ -106,6 +109,7 @@ function issueDiagnostics(issue: Issue, above: Path, source: Source): Finding[] 
           fix: suggest(key, known),
         },
         meant: [...path, nearest(key, known) ?? key].join("."),
+        under: path.join("."),
       }));
     }
     case "invalid_key": {
@@ -142,6 +146,7 @@ const bound = (message: string, plain: string): string => `must be ${message.sta
 
 const wrong = (path: Path, where: string, cause: string, source: Source, fix?: string): Finding => ({
   diagnostic: { code: DiagnosticCode.wrongValue, message: `${where} has a value it cannot have`, span: source.locate(path, "value"), cause, ...(fix === undefined ? {} : { fix }) },
+  wrong: path.join("."),
 });
 
 const missing = (path: Path, source: Source): Finding => ({

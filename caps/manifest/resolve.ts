@@ -1,6 +1,7 @@
 // Manifest + what the kit has → the system that the root server will start (caps/image/system.ts), and what must be built for it; or every name,
 // right and size in it that does not hold. Pure and deterministic: the same text gives the same system.
 import { SYSTEM_FORMAT, type ResolvedComponent, type ResolvedSystem, type ResolvedUse } from "../image/system.ts";
+import { carriedPrograms, type CarriedProgram } from "./carried.ts";
 import { DiagnosticCode, type Result } from "./diagnostic.ts";
 import { draftAll, type Draft, type GuestOrder } from "./drafts.ts";
 import { startOrder } from "./order.ts";
@@ -11,12 +12,15 @@ import type { Image, Manifest } from "./schema.ts";
 import { formatSize } from "./units.ts";
 import { wireAll } from "./wiring.ts";
 
+export type { CarriedProgram } from "./carried.ts";
 export type { GuestOrder } from "./drafts.ts";
 
 export interface Resolution {
   readonly system: ResolvedSystem;
-  /** One for each program file of the system. */
+  /** One for each program file of a component. */
   readonly programs: readonly ProgramOrder[];
+  /** Programs that components read. */
+  readonly carried: readonly CarriedProgram[];
   /** One for each guest. */
   readonly guests: readonly GuestOrder[];
   /** One for each disk. */
@@ -48,7 +52,7 @@ export function resolveManifest({ manifest, source }: ParsedManifest, resources:
   const board = resources.boards.get(manifest.platform.board);
   if (board === undefined) report.unknown(["platform", "board"], "board", manifest.platform.board, resources.boards.keys());
   const drafts = draftAll(manifest, resources, report);
-  const uses = wireAll(drafts, board, resources, report);
+  const uses = wireAll(drafts, board, new Set(Object.keys(manifest.programs)), resources, report);
   const servers = new Map([...uses].map(([name, list]) => [name, list.flatMap((use) => (use.kind === "endpoint" ? [use.from] : []))]));
   const order = orderOf(servers, drafts, report);
   checkEnd(drafts, report);
@@ -82,7 +86,7 @@ export function resolveManifest({ manifest, source }: ParsedManifest, resources:
   const system: ResolvedSystem = { format: SYSTEM_FORMAT, name, version, board: platform.board, memory: platform.memory, components };
   const all = [...drafts.values()];
   const programs = new Map(all.map(({ name: component, program, image }) => [program.file, { component, file: program.file, image }]));
-  return { ok: true, value: { system, programs: [...programs.values()], guests: all.flatMap(({ guest }) => (guest === undefined ? [] : [guest])), disks, terminal } };
+  return { ok: true, value: { system, programs: [...programs.values()], carried: carriedPrograms(manifest, uses), guests: all.flatMap(({ guest }) => (guest === undefined ? [] : [guest])), disks, terminal } };
 }
 
 /** Disks are behind devices that take one, and a driver that is given such a device has a disk to drive. */

@@ -54,27 +54,48 @@ const cpu = z
   .refine((cpu) => cpu.budget <= cpu.period, { error: "a budget no longer than the period", path: ["budget"] })
   .refine((cpu) => cpu.budget >= MIN_BUDGET_US, { error: "a budget of at least 10us", path: ["budget"] });
 
+/** Where a machine program of the user's comes from. */
+const machineSources = {
+  c: z.union([file, z.array(file).min(1)]).describe("C sources, compiled and linked with the kit's library.").optional(),
+  elf: file.describe("An rv64 ELF executable.").optional(),
+};
+
 const image = z
   .strictObject({
     server: name.describe("A server shipped with the kit.").optional(),
-    c: z.union([file, z.array(file).min(1)]).describe("C sources, compiled and linked with the kit's library.").optional(),
-    elf: file.describe("An rv64 ELF executable.").optional(),
+    ...machineSources,
     ts: file.describe("A TypeScript program with a default-exported generator.").optional(),
   })
   .meta({ minProperties: 1, maxProperties: 1 })
-  .transform((image, context): Image => {
-    const [first, ...more] = Object.entries(image);
-    if (first === undefined || more.length > 0) {
-      context.addIssue({ code: "custom", message: "exactly one of server, c, elf, ts", input: image });
+  .transform(oneImage("server, c, elf, ts"));
+
+const machineImage = z
+  .strictObject(machineSources)
+  .meta({ minProperties: 1, maxProperties: 1 })
+  .transform(oneImage("c, elf"));
+
+interface ImageKeys {
+  readonly server?: string | undefined;
+  readonly c?: string | string[] | undefined;
+  readonly elf?: string | undefined;
+  readonly ts?: string | undefined;
+}
+
+/** @param kinds the keys of which there is one */
+function oneImage(kinds: string) {
+  return (image: ImageKeys, context: z.RefinementCtx): Image => {
+    if (Object.keys(image).length !== 1) {
+      context.addIssue({ code: "custom", message: `exactly one of ${kinds}`, input: image });
       return z.NEVER;
     }
     if (image.server !== undefined) return { kind: "server", name: image.server };
     if (image.c !== undefined) return { kind: "c", files: typeof image.c === "string" ? [image.c] : image.c };
     if (image.elf !== undefined) return { kind: "elf", file: image.elf };
     return { kind: "ts", file: image.ts ?? "" };
-  });
+  };
+}
 
-/** Where a component's program comes from. Paths are as written, relative to the manifest. */
+/** Where a program comes from. Paths are as written, relative to the manifest. */
 export type Image =
   | { readonly kind: "server"; readonly name: string }
   | { readonly kind: "c"; readonly files: readonly string[] }
@@ -82,7 +103,7 @@ export type Image =
   | { readonly kind: "ts"; readonly file: string };
 
 const use = z
-  .union([z.string(), z.strictObject({ from: z.string().describe("COMPONENT.OFFER or platform.DEVICE.regs, .irq, .iospace, or platform.cpu.time"), rights: rights.optional() })])
+  .union([z.string(), z.strictObject({ from: z.string().describe("COMPONENT.OFFER or platform.DEVICE.regs, .irq, .iospace, or platform.cpu.time, or programs.PROGRAM"), rights: rights.optional() })])
   .transform((use): Use => (typeof use === "string" ? { from: use } : { from: use.from, ...(use.rights === undefined ? {} : { rights: use.rights }) }));
 export interface Use {
   readonly from: string;
@@ -118,6 +139,10 @@ const component = z.strictObject({
   offer: z.record(identifier, offer).default({}),
   args: z.json().default(null).describe("Handed to the program as it stands."),
   essential: z.boolean().default(false).describe("When it ends, the appliance ends with its status."),
+});
+
+const program = z.strictObject({
+  image: machineImage,
 });
 
 const guest = z.strictObject({
@@ -176,6 +201,7 @@ export const manifestSchema = z.strictObject({
     disks: z.record(identifier, disk).default({}).describe("What is behind the board's block devices, by device."),
   }),
   components: z.record(name, component).default({}),
+  programs: z.record(name, program).default({}).describe("Programs that components read as files, and may start: no component is made of them."),
   guests: z.record(name, guest).default({}),
 });
 

@@ -1,8 +1,9 @@
-// What the `use` entries of drafts come to: which server's endpoint with which badge and rights, which part of which device.
+// What the `use` entries of drafts come to: which server's endpoint with which badge and rights, which part of which device, which program to read.
 //
 // A server knows a client by one number, whichever of its offers the client uses; numbers count from 1 in the order of the manifest.
 import { Right } from "../abi/numbers.ts";
 import { FIRST_SIGNAL_BIT, MAX_SIGNALS, type ResolvedUse, type UseKind } from "../image/system.ts";
+import { carriedFile } from "./carried.ts";
 import { DiagnosticCode } from "./diagnostic.ts";
 import type { Draft, WantedUse } from "./drafts.ts";
 import type { Report } from "./report.ts";
@@ -28,8 +29,11 @@ function deviceParts(board: Board, name: string, signals: number): Map<string, U
 /** Offer index << 16 | client number. */
 const OFFER_STEP = 0x1_0000;
 
-/** @returns the uses of each draft, in slot order, without those that were refused */
-export function wireAll(drafts: ReadonlyMap<string, Draft>, board: Board | undefined, resources: Resources, report: Report): ReadonlyMap<string, readonly ResolvedUse[]> {
+/**
+ * @param programs those that are no components
+ * @returns the uses of each draft, in slot order, without those that were refused
+ */
+export function wireAll(drafts: ReadonlyMap<string, Draft>, board: Board | undefined, programs: ReadonlySet<string>, resources: Resources, report: Report): ReadonlyMap<string, readonly ResolvedUse[]> {
   const owners = new Map<string, string>();
   const clients = new Map<string, Map<string, number>>();
 
@@ -46,14 +50,15 @@ export function wireAll(drafts: ReadonlyMap<string, Draft>, board: Board | undef
     const at = [...wanted.path, "from"];
     const [first = "", second = "", ...rest] = wanted.use.from.split(".");
     if (first === "platform") return lookUpDevice(draft, wanted, at, second, rest.join("."), before.filter(({ kind }) => kind === "irq").length);
+    if (second !== "" && rest.length === 0 && first === "programs") return lookUpProgram(wanted, at, second);
     if (second !== "" && rest.length === 0) return lookUpOffer(draft, wanted, at, first, second);
-    report.add({ code: DiagnosticCode.wrongValue, at, message: `'${wanted.use.from}' names nothing that can be used`, cause: "must be COMPONENT.OFFER or platform.DEVICE.PART" });
+    report.add({ code: DiagnosticCode.wrongValue, at, message: `'${wanted.use.from}' names nothing that can be used`, cause: "must be COMPONENT.OFFER, platform.DEVICE.PART or programs.PROGRAM" });
     return undefined;
   };
 
   const lookUpOffer = (draft: Draft, { use, protocol }: WantedUse, at: Path, server: string, name: string): UseKind | undefined => {
     const from = drafts.get(server);
-    if (from === undefined) return void report.unknown(at, "component", server, [...drafts.keys(), "platform"]);
+    if (from === undefined) return void report.unknown(at, "component", server, [...drafts.keys(), "platform", ...(programs.size > 0 ? ["programs"] : [])]);
     const offer = from.offers.findIndex((candidate) => candidate.name === name);
     const offered = from.offers[offer];
     if (offered === undefined) {
@@ -77,6 +82,15 @@ export function wireAll(drafts: ReadonlyMap<string, Draft>, board: Board | undef
     }
     const bits = rights.reduce((all, right) => all | RIGHT_BITS[right], 0);
     return { kind: "endpoint", from: server, offer, badge: offer * OFFER_STEP + clientNumber(server, draft.name), rights: bits };
+  };
+
+  const lookUpProgram = ({ use, protocol }: WantedUse, at: Path, name: string): UseKind | undefined => {
+    if (!programs.has(name)) return void report.unknown(at, "program", name, programs);
+    if (protocol !== undefined) report.add({ code: DiagnosticCode.wrongProtocol, at, message: `'${use.from}' speaks no protocol`, cause: `is a program to be read, must be an offer of ${protocol}` });
+    if (use.rights !== undefined) {
+      report.add({ code: DiagnosticCode.rightNotOffered, at: [...at.slice(0, -1), "rights"], message: "a program has no rights to choose from", cause: "does not apply to a program, which is read", fix: "leave it out" });
+    }
+    return { kind: "file", file: carriedFile(name), address: 0, bytes: 0 };
   };
 
   const clientNumber = (server: string, client: string): number => {

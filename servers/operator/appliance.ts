@@ -13,7 +13,7 @@ import type { BootFile } from "../../core/host/backend.ts";
 import { Failure, FailureCode, failure } from "./failure.ts";
 import { findGuests, guestSeed, loadGuest, type ExecParts, type GuestShelf } from "./guests.ts";
 import { findPackage, type Package } from "./package.ts";
-import { buildProgram, shippedHosted, wireProgram } from "./programs.ts";
+import { buildCarried, buildProgram, shippedHosted, wireProgram } from "./programs.ts";
 import { kitResources } from "./resources.ts";
 
 export const MANIFEST_NAME = "appliance.yaml";
@@ -88,6 +88,16 @@ export async function prepareAppliance(target: string, { exec, deterministic = f
     const { kernel, initrd } = await loadGuest(order, shelf, folder);
     files.set(order.kernel, kernel);
     if (order.initrd !== undefined && initrd !== undefined) files.set(order.initrd, initrd);
+  }
+  for (const order of resolution.carried) {
+    if (order.users.length === 0) {
+      onNote(`no component uses the program '${order.name}': it is not built, and not in the image`);
+      continue;
+    }
+    onStep(`building program ${order.name}`);
+    const { bytes, notes } = await buildCarried(order, folder, kit);
+    files.set(order.file, bytes);
+    for (const note of notes) onNote(note);
   }
   let { system } = resolution;
   system = { ...system, components: system.components.map((component) => seeded(component, deterministic)) };

@@ -1,9 +1,9 @@
 // Builds the programs of a system: C by the toolchain, TypeScript by the bundler, servers of the kit from its own sources, ELF files as they are.
 import { readFileSync } from "node:fs";
 import { dirname, isAbsolute, join, relative } from "node:path";
-import { declaredUses, parseElf, patchUses, timeLeaks } from "../../caps/image/elf.ts";
+import { declaredUses, type Elf, parseElf, patchUses, timeLeaks } from "../../caps/image/elf.ts";
 import { useRecords, type ResolvedComponent } from "../../caps/image/system.ts";
-import type { ProgramOrder } from "../../caps/manifest/resolve.ts";
+import type { CarriedProgram, ProgramOrder } from "../../caps/manifest/resolve.ts";
 import { bundleProgram } from "./bundle.ts";
 import { FailureCode, compileFailure, failure, textOf } from "./failure.ts";
 import { findServers, hostedFile, type MachineSource, type Package } from "./package.ts";
@@ -25,8 +25,8 @@ export function readUserFile(path: string, owner: string): Uint8Array {
   }
 }
 
-/** The bytes of a program, before its uses are written in. @param folder the manifest's */
-export async function buildProgram({ component, image }: ProgramOrder, folder: string, kit: Package): Promise<Uint8Array> {
+/** The bytes of a program, before its uses are written in. @param component its name, which a carried program has as well @param folder the manifest's */
+export async function buildProgram({ component, image }: Pick<ProgramOrder, "component" | "image">, folder: string, kit: Package): Promise<Uint8Array> {
   switch (image.kind) {
     case "elf":
       return readUserFile(userFile(folder, image.file), `the program of '${component}'`);
@@ -77,6 +77,17 @@ export interface Wired {
   readonly notes: readonly string[];
 }
 
+/** A program for components to read: checked, and left as it is. It may declare any uses: who starts it fills them in. */
+export async function buildCarried({ name, image }: CarriedProgram, folder: string, kit: Package): Promise<Wired> {
+  const bytes = await buildProgram({ component: name, image }, folder, kit);
+  const refuse = (cause: string) => failure(FailureCode.badProgram, `the program '${name}' cannot be used`, { cause });
+  const elf = parseElf(bytes);
+  if (!elf.ok) throw refuse(elf.error.message);
+  const declared = declaredUses(bytes);
+  if (!declared.ok) throw refuse(declared.error.message);
+  return { bytes, notes: leakNotes(name, bytes, elf.value) };
+}
+
 /** Checks a machine program and writes into it what the manifest gives it. */
 export function wireProgram(bytes: Uint8Array, component: ResolvedComponent, manifest: string): Wired {
   const { name } = component;
@@ -93,7 +104,11 @@ export function wireProgram(bytes: Uint8Array, component: ResolvedComponent, man
   const notes: string[] = [];
   const idle = component.uses.map((use) => use.name).filter((use) => !declared.value.includes(use));
   if (idle.length > 0) notes.push(`'${name}' is given ${idle.join(", ")}, which its program does not declare`);
-  const leaks = timeLeaks(bytes, elf.value);
-  if (leaks[0] !== undefined) notes.push(`'${name}' holds an instruction at 0x${leaks[0].address.toString(16)} that reads the host's ${leaks[0].counter} counter: a timing channel, and its runs cannot be repeated exactly`);
-  return { bytes: patched.value, notes };
+  return { bytes: patched.value, notes: [...notes, ...leakNotes(name, bytes, elf.value)] };
+}
+
+function leakNotes(name: string, bytes: Uint8Array, elf: Elf): string[] {
+  const [first] = timeLeaks(bytes, elf);
+  if (first === undefined) return [];
+  return [`'${name}' holds an instruction at 0x${first.address.toString(16)} that reads the host's ${first.counter} counter: a timing channel, and its runs cannot be repeated exactly`];
 }

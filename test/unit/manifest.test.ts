@@ -210,6 +210,29 @@ ${CONSOLE}guests:
   });
 });
 
+describe("programs", () => {
+  const CARRIED = "programs:\n  classifier: { image: { c: classifier.c } }\n  parser: { image: { elf: parser.elf } }\n";
+  const reader = (use: string): string => `${HEAD}components:\n  a: { image: { c: a.c }, use: ${use}, essential: true }\n  b: { image: { ts: b.ts }, use: { product: programs.classifier } }\n`;
+
+  it("are files for the components that use them, and built once", () => {
+    const resolution = resolveText(reader("{ product: programs.classifier, again: { from: programs.classifier } }") + CARRIED);
+    const file = (name: string) => ({ name, kind: "file", file: "program/classifier.elf", address: 0, bytes: 0 });
+    expect(component(resolution, "a").uses).toEqual([file("product"), file("again")]);
+    expect(component(resolution, "b").uses).toEqual([file("product")]);
+    expect(resolution.carried).toEqual([
+      { name: "classifier", file: "program/classifier.elf", image: { kind: "c", files: ["classifier.c"] }, users: ["a", "b"] },
+      { name: "parser", file: "program/parser.elf", image: { kind: "elf", file: "parser.elf" }, users: [] },
+    ]);
+    expect(resolution.programs.map(({ file }) => file)).toEqual(["component/a.elf", "component/b.js"]);
+  });
+
+  it("have names of their own: a component may have the same", () => {
+    const resolution = resolveText(`${reader("{}")}  classifier: { image: { c: c.c } }\n${CARRIED}`);
+    expect(resolution.programs.map(({ file }) => file)).toContain("component/classifier.elf");
+    expect(resolution.carried[0]?.file).toBe("program/classifier.elf");
+  });
+});
+
 describe("placing", () => {
   const system = resolveText(`${HEAD.replace("64MiB", "256MiB")}components:\n${CONSOLE}guests:\n  g: { image: linux, memory: 128MiB, console: console.console }\n`).system;
   const sizes = new Map([["guest/linux.kernel", 30 * MIB + 5], ["guest/linux.initrd", BIG_FILE_BYTES - 1]]);
@@ -262,6 +285,10 @@ describe("a wrong manifest is refused, with the place and a fix", () => {
     ["with a part of a slot", "BW0112", `${HEAD}components:\n  a: { image: { c: a.c }, slots: 256.5 }\n`, "7:34", /whole number/],
     ["with slots that have a unit", "BW0112", `${HEAD}components:\n  a: { image: { c: a.c }, slots: 4KiB }\n`, "7:34", /number/],
     ["with a guest's RAM of 17 MiB", "BW0112", `${HEAD}components:\n${CONSOLE}guests:\n  g: { image: bare, memory: 17MiB, console: console.console }\n`, "12:29", /multiple of 2MiB/],
+    ["with a misspelt key for an image", "BW0110", `${HEAD}components:\n  a: { image: { sever: console } }\n`, "7:17", /did you mean 'server'/],
+    ["with a program of TypeScript", "BW0110", `${HEAD}components:\n${CONSOLE}programs:\n  p: { image: { ts: p.ts } }\n`, "12:17", /one of: c, elf/],
+    ["with a program of two images", "BW0112", `${HEAD}components:\n${CONSOLE}programs:\n  p: { image: { c: p.c, elf: p.elf } }\n`, "12:15", /exactly one of c, elf/],
+    ["with a program that has uses", "BW0110", `${HEAD}components:\n${CONSOLE}programs:\n  p: { image: { c: p.c }, use: {} }\n`, "12:27", /no such key/],
     ["with NaN in args", "BW0112", `${HEAD}components:\n  a: { image: { ts: a.ts }, args: [.nan] }\n`, "7:36", /./],
     ["with a capital in a name", "BW0113", `${HEAD}components:\n  Abc: { image: { ts: a.ts } }\n`, "7:3", /small letter/],
     ["with a name of 24 letters", "BW0113", `${HEAD}components:\n  ${"a".repeat(24)}: { image: { ts: a.ts } }\n`, "7:3", /at most 23/],
@@ -269,6 +296,7 @@ describe("a wrong manifest is refused, with the place and a fix", () => {
     ["with __proto__ for a name", "BW0113", `${HEAD}components:\n  __proto__: { image: { ts: a.ts } }\n`, "7:3", /never/],
     ["with __proto__ in args", "BW0113", `${HEAD}components:\n  a: { image: { ts: a.ts }, args: { x: { __proto__: 1 } } }\n`, "7:42", /never/],
     ["with a reserved name", "BW0113", `${HEAD}components:\n  platform:\n    image: { ts: a.ts }${ESSENTIAL}`, "7:3", /reserved/],
+    ["with a component named programs", "BW0113", `${HEAD}components:\n  programs:\n    image: { ts: a.ts }${ESSENTIAL}`, "7:3", /reserved/],
     ["with a name for a component and a guest", "BW0113", `${HEAD.replace("64MiB", "128MiB")}components:\n${CONSOLE}guests:\n  console: { image: bare, memory: 16MiB, console: console.console }\n`, "12:3", /already/],
     ["on an unknown board", "BW0201", `${HEAD.replace("virt-rv64", "virt-rv46")}components:\n  a:\n    image: { ts: a.ts }${ESSENTIAL}`, "5:20", /did you mean 'virt-rv64'/],
     ["with an unknown server", "BW0201", `${HEAD}components:\n  a:\n    image: { server: consol }${ESSENTIAL}`, "8:22", /did you mean 'console'/],
@@ -279,9 +307,13 @@ describe("a wrong manifest is refused, with the place and a fix", () => {
     ["that uses the prototype of all objects", "BW0201", `${HEAD}components:\n  a:\n    image: { ts: a.ts }\n    use: { out: constructor.prototype }${ESSENTIAL}`, "9:17", /no component 'constructor'/],
     ["that uses an unknown device", "BW0201", `${HEAD}components:\n  a:\n    image: { ts: a.ts }\n    use: { x: platform.uart1.regs }${ESSENTIAL}`, "9:15", /did you mean 'uart0'/],
     ["that uses a part a device has not", "BW0201", `${HEAD}components:\n  a:\n    image: { ts: a.ts }\n    use: { x: platform.uart0.iospace }${ESSENTIAL}`, "9:15", /regs, irq/],
+    ["that uses an unknown program", "BW0201", `${HEAD}components:\n  a:\n    image: { ts: a.ts }\n    use: { x: programs.clasifier }${ESSENTIAL}programs:\n  classifier: { image: { c: c.c } }\n`, "9:15", /no program 'clasifier'[^]*did you mean 'classifier'/],
+    ["that uses a program where there is none", "BW0201", `${HEAD}components:\n  a:\n    image: { ts: a.ts }\n    use: { x: programs.constructor }${ESSENTIAL}`, "9:15", /there is none/],
+    ["that uses a part of a program", "BW0112", `${HEAD}components:\n  a:\n    image: { ts: a.ts }\n    use: { x: programs.p.text }${ESSENTIAL}programs:\n  p: { image: { c: c.c } }\n`, "9:15", /programs\.PROGRAM/],
     ["that uses what has no dot", "BW0112", `${HEAD}components:\n${CONSOLE}  a:\n    image: { ts: a.ts }\n    use: { out: console }${ESSENTIAL}`, "13:17", /COMPONENT\.OFFER/],
     ["that uses a device twice", "BW0202", `${HEAD}components:\n${CONSOLE}  a:\n    image: { ts: a.ts }\n    use: { x: platform.uart0.regs }${ESSENTIAL}`, "13:15", /'console' has it/],
     ["that asks for rights to a device", "BW0203", `${HEAD}components:\n  a:\n    image: { ts: a.ts }\n    use: { x: { from: platform.lamp0.regs, rights: [call] } }${ESSENTIAL}`, "9:52", /leave it out/],
+    ["that asks for rights to a program", "BW0203", `${HEAD}components:\n  a:\n    image: { ts: a.ts }\n    use: { x: { from: programs.p, rights: [call] } }${ESSENTIAL}programs:\n  p: { image: { c: c.c } }\n`, "9:43", /leave it out/],
     ["that asks for more than is offered", "BW0203", `${HEAD}components:\n  b: { image: { ts: b.ts }, offer: { t: { protocol: Timer, rights: [call] } } }\n  a:\n    image: { ts: a.ts }\n    use: { t: { from: b.t, rights: [call, grant] } }${ESSENTIAL}`, "10:36", /without grant/],
     ["in a circle", "BW0204", `${HEAD}components:\n  a:\n    image: { ts: a.ts }\n    use: { x: b.y }\n    offer: { x: Timer }${ESSENTIAL}  b: { image: { ts: b.ts }, use: { x: c.y }, offer: { y: Timer } }\n  c: { image: { ts: b.ts }, use: { x: a.x }, offer: { y: Timer } }\n`, "9:15", /a -> b -> c -> a/],
     ["that uses itself", "BW0204", `${HEAD}components:\n  a:\n    image: { ts: a.ts }\n    use: { x: a.x }\n    offer: { x: Timer }${ESSENTIAL}`, "9:15", /a -> a/],
@@ -292,6 +324,7 @@ describe("a wrong manifest is refused, with the place and a fix", () => {
     ["with nothing essential", "BW0206", `${HEAD}components:\n${CONSOLE}`, "6:1", /essential: true/],
     ["with two guests of which none is essential", "BW0206", `${HEAD.replace("64MiB", "128MiB")}components:\n${CONSOLE}guests:\n  g: { image: bare, memory: 16MiB, console: console.console }\n  h: { image: bare, memory: 16MiB, console: console.console }\n`, "6:1", /essential: true/],
     ["with a guest's console that is none", "BW0207", `${HEAD}components:\n  t: { image: { server: timer }, offer: { t: Timer } }\nguests:\n  g: { image: bare, memory: 16MiB, console: t.t }\n`, "9:45", /is Timer, must be Console/],
+    ["with a guest's console that is a program", "BW0207", `${HEAD}guests:\n  g: { image: bare, memory: 16MiB, console: programs.p }\nprograms:\n  p: { image: { c: c.c } }\n`, "7:45", /must be an offer of Console/],
     ["with 113 uses", "BW0208", `${HEAD}components:\n${CONSOLE}  a:\n    image: { ts: a.ts }\n    essential: true\n    use:\n${Array.from({ length: 113 }, (_, i) => `      u${i}: console.console\n`).join("")}`, "14:5", /at most 112/],
   ];
 

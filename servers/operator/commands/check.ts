@@ -13,7 +13,7 @@ may use. --json prints the whole resolved system. Exit status 1 when the manifes
 wrong: every error is shown with its place, cause and fix.`,
   async run(args) {
     const { values, positionals } = parseOptions(args, { json: { type: "boolean" } });
-    const { system } = loadManifest(onlyTarget(positionals)).resolution;
+    const { system, carried } = loadManifest(onlyTarget(positionals)).resolution;
     if (values.json === true) {
       process.stdout.write(`${JSON.stringify(system, undefined, 2)}\n`);
       return 0;
@@ -27,6 +27,7 @@ wrong: every error is shown with its place, cause and fix.`,
         lines.push(`    uses ${use.name}: ${sourceOf(use)}`);
       }
     }
+    for (const { name, users } of carried) lines.push(`  ${name}: program, ${users.length === 0 ? "used by no component" : `read by ${users.join(", ")}`}`);
     process.stdout.write(`${lines.join("\n")}\n`);
     return 0;
   },
