@@ -63,7 +63,7 @@ static void tell_of_limit(uint16_t bank) {
         const struct bank *of = bank_at(b);
         if (of->permanent) {
             if (of->limit != 0 && (of->refused & (of->refused - 1)) == 0 && of->refused != 0) {
-                bw_logf("bank %s is used up: %lu of %lu KiB sold, a request was refused for the %luth time", of->name, of->used >> 10, of->limit >> 10, of->refused);
+                bw_logf("bank %s is used up: %lu of %lu KiB sold, refusal number %lu", of->name, of->used >> 10, of->limit >> 10, of->refused);
             }
             return;
         }

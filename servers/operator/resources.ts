@@ -7,6 +7,7 @@ import { Bank } from "../bank/protocol.ts";
 import { Block } from "../block/protocol.ts";
 import { BlockDriver } from "../blk/protocol.ts";
 import { Console } from "../console/protocol.ts";
+import { Constructor } from "../constructor/protocol.ts";
 import { Entropy } from "../entropy/protocol.ts";
 import { Log } from "../log/protocol.ts";
 import { File } from "../fs/protocol.ts";
@@ -29,7 +30,7 @@ const VIRT_RV64: Board = {
   reserved: 8 * MIB,
 };
 
-const PROTOCOLS: readonly Protocol[] = [Bank, Block, BlockDriver, Channel, Console, Entropy, File, Log, Names, Parent, Timer];
+const PROTOCOLS: readonly Protocol[] = [Bank, Block, BlockDriver, Channel, Console, Constructor, Entropy, File, Log, Names, Parent, Timer];
 
 export function kitResources(kit: Package, guests: ReadonlyMap<string, GuestFacts>): Resources {
   return {

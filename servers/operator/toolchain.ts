@@ -18,6 +18,7 @@ import { Bank } from "../bank/protocol.ts";
 import { Block } from "../block/protocol.ts";
 import { BlockDriver } from "../blk/protocol.ts";
 import { Console } from "../console/protocol.ts";
+import { Constructor } from "../constructor/protocol.ts";
 import { Entropy } from "../entropy/protocol.ts";
 import { File } from "../fs/protocol.ts";
 import { Log } from "../log/protocol.ts";
@@ -59,7 +60,7 @@ export interface Compiled {
 const COMPILER = "riscv64-unknown-elf-gcc";
 const COMPILER_FIX = "apt-get install gcc-riscv64-unknown-elf";
 
-const KIT_PROTOCOLS: Readonly<Record<string, Protocol>> = { "bank-protocol": Bank, console: Console, "block-protocol": Block, blockdriver: BlockDriver, "file-protocol": File, entropy: Entropy, log: Log, names: Names, root: Parent, timer: Timer, "channel-protocol": Channel };
+const KIT_PROTOCOLS: Readonly<Record<string, Protocol>> = { "bank-protocol": Bank, "constructor-protocol": Constructor, console: Console, "block-protocol": Block, blockdriver: BlockDriver, "file-protocol": File, entropy: Entropy, log: Log, names: Names, root: Parent, timer: Timer, "channel-protocol": Channel };
 
 const LANGUAGE = [
   "-std=c11", "-march=rv64gc", "-mabi=lp64d", "-mcmodel=medany", "-O2", "-ffreestanding", "-fno-common", "-fno-asynchronous-unwind-tables",

@@ -1,0 +1,312 @@
+/*
+ * The constructor. Protocol: protocol.ts; behaviour: README.md; what a constructor is: constructors.h; what it builds: product.c.
+ *
+ * A capability is the manifest's, a builder's or a requestor's, by its badge; only the kernel and this server can make one. So a requestor that this server
+ * knows by its badge is one: that is its brand.
+ */
+#include <bailiwick/bank-protocol.h>
+#include <bailiwick/bank.h>
+
+#include "constructors.h"
+#include "protocol.h"
+
+/* Pays for the files of constructors, and tells official banks from others. */
+BW_USE(bank);
+
+/* A badge of this server's making: bit 31, generation, facet, constructor. */
+enum facet { MAKER, BUILDER, REQUESTOR };
+enum { NUMBER_BITS = 6, FACET_BITS = 2, GENERATION_BITS = 23 };
+#define MINTED (1ULL << 31)
+_Static_assert(CONSTRUCTORS <= 1 << NUMBER_BITS && NUMBER_BITS + FACET_BITS + GENERATION_BITS == 31, "a badge has 31 bits for them");
+enum { MOST_GENERATIONS = 1 << GENERATION_BITS };
+
+enum { LEAST_BITS = 16, MOST_BITS = 24, MOST_STACK = 64, LARGE = 2 << 20 };
+/* Each constructor's pages: what products are told, then the file. */
+#define PAGES_AT(number) (BW_ADDRESS_OWN + ((uint64_t)(number) << 20))
+#define TOLD(number) ((uint8_t *)PAGES_AT(number))
+#define FILE_OF(number) ((uint8_t *)(PAGES_AT(number) + PAGE))
+
+static struct constructor constructors[CONSTRUCTORS];
+/* By which the bank frees their pages. */
+static uint64_t bought[CONSTRUCTORS];
+static uint32_t each_client;
+
+struct constructor *constructor_at(uint32_t number) { return &constructors[number]; }
+
+static bw_err mint(bw_cptr slot, enum facet facet, uint32_t number, uint32_t generation) {
+    const uint64_t badge = MINTED | (uint64_t)generation << (NUMBER_BITS + FACET_BITS) | (uint64_t)facet << NUMBER_BITS | number;
+    return bw_cnode_mint(BW_SLOT_CNODE, slot, BW_SLOT_CNODE, BW_SLOT_SERVICE, BW_RIGHT_WRITE | BW_RIGHT_GRANT | BW_RIGHT_GRANT_REPLY, badge);
+}
+
+bw_err mint_requestor(bw_cptr slot, uint32_t number, uint32_t generation) { return mint(slot, REQUESTOR, number, generation); }
+
+struct named {
+    enum facet facet;
+    uint32_t number;
+};
+
+/* False: a constructor that is no more. */
+static bool resolve(uint64_t badge, struct named *named) {
+    *named = (struct named){.facet = MAKER};
+    if ((badge & MINTED) == 0) return true;
+    named->facet = (enum facet)(badge >> NUMBER_BITS & ((1 << FACET_BITS) - 1));
+    named->number = badge & ((1 << NUMBER_BITS) - 1);
+    return named->number < CONSTRUCTORS && constructors[named->number].state != UNUSED && constructors[named->number].generation == ((badge & (MINTED - 1)) >> (NUMBER_BITS + FACET_BITS));
+}
+
+/* The constructor that is asked, if this is the facet of it. */
+static uint32_t asked(const struct bw_request *r, enum facet facet, struct constructor **c) {
+    struct named named;
+    if (!resolve(r->badge, &named)) return CONSTRUCTOR_E_GONE;
+    *c = &constructors[named.number];
+    return named.facet == facet ? 0 : CONSTRUCTOR_E_NOT_ALLOWED;
+}
+
+static uint32_t number_of(const struct constructor *c) { return (uint32_t)(c - constructors); }
+
+static void answer_cap(struct bw_request *r) { bw_ipc()->caps[r->answer_caps++] = SLOT_ANSWER; }
+
+static bool read_name(struct bw_request *r, uint32_t words, uint64_t count, char name[NAME_BYTES]) {
+    const uint8_t *bytes = count > 0 && count < NAME_BYTES ? bw_request_bytes(r, words, count) : NULL;
+    if (bytes == NULL) return false;
+    for (uint64_t i = 0; i < count; i++) {
+        if (bytes[i] < '!' || bytes[i] > '~') return false;
+        name[i] = (char)bytes[i];
+    }
+    name[count] = 0;
+    return true;
+}
+
+static void end(struct constructor *c) {
+    const uint32_t number = number_of(c);
+    (void)bw_bank_free(bw_use_bank.cap, bought[number]);
+    for (uint32_t i = 0; i < c->constituents_used; i++) (void)bw_cnode_delete(BW_SLOT_CNODE, constituent_slot(number, i));
+    *c = (struct constructor){.generation = c->generation};
+}
+
+/* Fresh zeroed pages from this server's bank, mapped to be written. */
+static bool take_pages(struct constructor *c) {
+    const uint32_t number = number_of(c);
+    uint32_t bits = BW_PAGE_BITS;
+    while (1UL << bits < (c->pages + 1) * (uint64_t)PAGE) bits++;
+    if (bw_bank_buy(bw_use_bank.cap, bits, SLOT_ANSWER, &bought[number]) != 0) return false;
+    bw_err error = bw_untyped_retype(SLOT_ANSWER, BW_KIND_FRAME, BW_PAGE_BITS, c->pages + 1, BW_SLOT_CNODE, told_slot(number));
+    for (uint32_t i = 0; i <= c->pages && error == 0; i++) error = bw_frame_map(told_slot(number) + i, PAGES_AT(number) + i * (uint64_t)PAGE, BW_SLOT_VSPACE, BW_RIGHT_READ | BW_RIGHT_WRITE);
+    (void)bw_cnode_delete(BW_SLOT_CNODE, SLOT_ANSWER);
+    if (error != 0) (void)bw_bank_free(bw_use_bank.cap, bought[number]);
+    return error == 0;
+}
+
+static uint32_t do_create(struct bw_request *r) {
+    struct named named;
+    char name[NAME_BYTES];
+    const uint64_t bytes = r->w[0], bits = r->w[1], stack = r->w[2];
+    if (!resolve(r->badge, &named) || named.facet != MAKER) return CONSTRUCTOR_E_NOT_ALLOWED;
+    if (bytes < 1 || bytes > IMAGE_BYTES || bits < LEAST_BITS || bits > MOST_BITS || stack < 1 || stack > MOST_STACK || !read_name(r, 4, r->w[3], name)) return CONSTRUCTOR_E_BAD_REQUEST;
+    const uint32_t client = (uint32_t)r->badge & 0xffff;
+    uint32_t has = 0;
+    struct constructor *free = NULL;
+    for (uint32_t i = 0; i < CONSTRUCTORS; i++) {
+        if (constructors[i].state != UNUSED) has += constructors[i].client == client;
+        else if (free == NULL && constructors[i].generation < MOST_GENERATIONS - 1) free = &constructors[i];
+    }
+    if (has >= each_client || free == NULL) return CONSTRUCTOR_E_FULL;
+    *free = (struct constructor){
+        .state = OPEN, .generation = free->generation + 1, .client = client, .bytes = bytes, .pages = (uint32_t)((bytes + PAGE - 1) / PAGE), .bits = (uint32_t)bits, .stack = (uint32_t)stack,
+    };
+    memcpy(free->name, name, sizeof name);
+    if (!take_pages(free)) {
+        free->state = UNUSED;
+        return CONSTRUCTOR_E_NO_MEMORY;
+    }
+    if (mint(SLOT_ANSWER, BUILDER, number_of(free), free->generation) != 0) {
+        end(free);
+        return CONSTRUCTOR_E_NO_MEMORY;
+    }
+    answer_cap(r);
+    return 0;
+}
+
+static uint32_t do_write(struct bw_request *r) {
+    struct constructor *c = NULL;
+    const uint32_t refusal = asked(r, BUILDER, &c);
+    if (refusal != 0) return refusal;
+    if (c->state != OPEN) return CONSTRUCTOR_E_SEALED;
+    const uint64_t offset = r->w[0], count = r->w[1];
+    const uint8_t *bytes = bw_request_bytes(r, 2, count);
+    if (bytes == NULL || offset > c->bytes || count > c->bytes - offset) return CONSTRUCTOR_E_BAD_REQUEST;
+    memcpy(FILE_OF(number_of(c)) + offset, bytes, count);
+    return 0;
+}
+
+/* A requestor of this server comes as its badge, any other capability into the slot. */
+static uint32_t look_at(struct constituent *k, uint32_t unwrapped) {
+    struct named named;
+    if (unwrapped != 0) {
+        if (!resolve(bw_ipc()->caps[0], &named)) return CONSTRUCTOR_E_GONE;
+        /* Builders and makers do not go into products: with them a product could keep what it learns. */
+        if (named.facet != REQUESTOR) return CONSTRUCTOR_E_NOT_ALLOWED;
+        const struct constructor *inner = &constructors[named.number];
+        k->kind = BW_KIND_ENDPOINT, k->rights = BW_RIGHT_WRITE, k->requestor = named.number + 1, k->generation = inner->generation;
+        k->holes = inner->holes;
+        return 0;
+    }
+    bool discreet = false;
+    if (bw_discrim_classify(BW_SLOT_DISCRIM, SLOT_RECEIVED, &k->kind, &k->rights) != 0 || k->kind == BW_KIND_NULL) return CONSTRUCTOR_E_NO_CAPABILITY;
+    if (bw_discrim_is_discreet(BW_SLOT_DISCRIM, SLOT_RECEIVED, &discreet) != 0) return CONSTRUCTOR_E_NO_CAPABILITY;
+    k->holes = discreet ? 0 : 1;
+    return 0;
+}
+
+static uint32_t do_install(struct bw_request *r) {
+    struct constructor *c = NULL;
+    struct constituent k = {0};
+    uint32_t refusal = asked(r, BUILDER, &c);
+    if (refusal != 0) return refusal;
+    if (c->state != OPEN) return CONSTRUCTOR_E_SEALED;
+    if (!read_name(r, 1, r->w[0], k.name)) return CONSTRUCTOR_E_BAD_REQUEST;
+    if (r->caps != 1) return CONSTRUCTOR_E_NO_CAPABILITY;
+    if (strcmp(k.name, "bank") == 0) return CONSTRUCTOR_E_TAKEN;
+    for (uint32_t i = 0; i < c->constituents_used; i++) if (strcmp(c->constituents[i].name, k.name) == 0) return CONSTRUCTOR_E_TAKEN;
+    if (c->constituents_used == CONSTITUENTS) return CONSTRUCTOR_E_FULL;
+    refusal = look_at(&k, r->unwrapped);
+    if (refusal != 0) return refusal;
+    if (k.requestor == 0 && bw_cnode_move(BW_SLOT_CNODE, constituent_slot(number_of(c), c->constituents_used), BW_SLOT_CNODE, SLOT_RECEIVED) != 0) return CONSTRUCTOR_E_NO_CAPABILITY;
+    c->constituents[c->constituents_used++] = k;
+    c->holes = c->holes + k.holes < c->holes ? UINT32_MAX : c->holes + k.holes;
+    r->w[0] = k.holes != 0;
+    r->answer_length = 1;
+    return 0;
+}
+
+static bw_cptr find_use(const void *of, const char *name) {
+    const struct constructor *c = of;
+    if (strcmp(name, "bank") == 0) return PRODUCT_BANK;
+    for (uint32_t i = 0; i < c->constituents_used; i++) if (strcmp(c->constituents[i].name, name) == 0) return PRODUCT_CONSTITUENTS + i;
+    return 0;
+}
+
+static uint32_t do_seal(struct bw_request *r) {
+    struct constructor *c = NULL;
+    const uint32_t refusal = asked(r, BUILDER, &c);
+    if (refusal != 0) return refusal;
+    if (c->state != OPEN) return CONSTRUCTOR_E_SEALED;
+    const uint32_t number = number_of(c);
+    const char *wrong = image_read(&c->image, FILE_OF(number), c->bytes, find_use, c);
+    if (wrong == NULL && !product_fits(c)) wrong = "a product does not fit into its memory, or has its addresses too far apart: give it more, or link it closer";
+    if (wrong != NULL) {
+        const size_t count = strlen(wrong);
+        r->w[0] = count;
+        memcpy(bw_answer_room(1), wrong, count);
+        bw_answer_bytes(r, 1, count);
+        return CONSTRUCTOR_E_BAD_IMAGE;
+    }
+    /* From here on it cannot be written to, so there is no way back. */
+    if (!product_prepare(number, TOLD(number), PAGES_AT(number) + PAGE) || mint(SLOT_ANSWER, REQUESTOR, number, c->generation) != 0) {
+        end(c);
+        return CONSTRUCTOR_E_NO_MEMORY;
+    }
+    if (c->image.clock != 0 && c->holes != UINT32_MAX) c->holes++;
+    c->state = SEALED;
+    r->w[0] = c->holes;
+    r->answer_length = 1;
+    answer_cap(r);
+    return 0;
+}
+
+static uint32_t do_destroy(struct bw_request *r) {
+    struct constructor *c = NULL;
+    const uint32_t refusal = asked(r, BUILDER, &c);
+    if (refusal == 0) end(c);
+    return refusal;
+}
+
+static uint32_t do_is_discreet(struct bw_request *r) {
+    struct constructor *c = NULL;
+    const uint32_t refusal = asked(r, REQUESTOR, &c);
+    if (refusal != 0) return refusal;
+    r->w[0] = c->holes == 0, r->w[1] = c->holes;
+    r->answer_length = 2;
+    return 0;
+}
+
+static uint32_t do_hole(struct bw_request *r) {
+    enum { ROOM = 936 };
+    struct constructor *c = NULL;
+    struct hole hole;
+    const uint32_t refusal = asked(r, REQUESTOR, &c);
+    if (refusal != 0) return refusal;
+    if (!find_hole(c, r->w[0], &hole, (char *)bw_answer_room(3), ROOM)) return CONSTRUCTOR_E_NOT_FOUND;
+    r->w[0] = hole.kind, r->w[1] = hole.rights, r->w[2] = hole.length;
+    bw_answer_bytes(r, 3, hole.length);
+    return 0;
+}
+
+static uint32_t do_verify(struct bw_request *r) {
+    struct named named;
+    if (!resolve(r->badge, &named)) return CONSTRUCTOR_E_GONE;
+    if (r->caps != 1) return CONSTRUCTOR_E_NO_CAPABILITY;
+    const bool genuine = r->unwrapped == 1 && resolve(bw_ipc()->caps[0], &named) && named.facet == REQUESTOR;
+    r->w[0] = genuine;
+    r->w[1] = genuine && constructors[named.number].holes == 0;
+    r->w[2] = genuine ? constructors[named.number].holes : 0;
+    r->answer_length = 3;
+    return 0;
+}
+
+static uint32_t do_yield(struct bw_request *r) {
+    struct constructor *c = NULL;
+    struct bw_bank_check check;
+    uint64_t number = 0;
+    const bool strict = r->w[0] == 1;
+    uint32_t refusal = asked(r, REQUESTOR, &c);
+    if (refusal != 0) return refusal;
+    if (r->w[0] > 1) return CONSTRUCTOR_E_BAD_REQUEST;
+    if (r->caps != 3 || r->unwrapped != 0) return CONSTRUCTOR_E_NO_CAPABILITY;
+    if (bw_bank_verify(bw_use_bank.cap, SLOT_RECEIVED, &check) != 0 || !check.official || (check.rights & BW_BANK_BUY) == 0) return CONSTRUCTOR_E_BAD_BANK;
+    if (strict && c->holes != 0) return CONSTRUCTOR_E_HOLES;
+    if (strict && !check.alone) return CONSTRUCTOR_E_SHARED;
+    refusal = product_yield(number_of(c), &number);
+    if (refusal != 0) return refusal;
+    r->w[0] = number;
+    r->answer_length = 1;
+    answer_cap(r);
+    return 0;
+}
+
+/* What the last answer took along is not this server's any more. */
+static uint32_t fresh(struct bw_request *r, bw_handler *handler) {
+    (void)bw_cnode_delete(BW_SLOT_CNODE, SLOT_ANSWER);
+    return handler(r);
+}
+static uint32_t create(struct bw_request *r) { return fresh(r, do_create); }
+static uint32_t seal(struct bw_request *r) { return fresh(r, do_seal); }
+static uint32_t yield(struct bw_request *r) { return fresh(r, do_yield); }
+
+static const char *init(void) {
+    if (bw_slots() < SLOTS_NEEDED) return "the constructor needs `slots: 8192` in the manifest";
+    bw_cptr slot = SLOT_CONSTRUCTORS + CONSTRUCTORS * SLOTS_EACH;
+    for (uint64_t at = BW_ADDRESS_OWN; at <= PAGES_AT(CONSTRUCTORS); at += LARGE, slot++) {
+        if (bw_untyped_retype(BW_SLOT_UNTYPED, BW_KIND_PAGE_TABLE, 0, 1, BW_SLOT_CNODE, slot) != 0 || bw_page_table_map(slot, at, BW_SLOT_VSPACE) != 0) return "the server's memory does not suffice for its page tables";
+    }
+    uint32_t clients = 0;
+    while (bw_client(clients + 1) != NULL) clients++;
+    each_client = CONSTRUCTORS / (clients == 0 ? 1 : clients);
+    if (each_client == 0) return "too many clients: up to 48";
+    return product_init();
+}
+
+int main(void) {
+    const char *wrong = init();
+    if (wrong != NULL) {
+        bw_log(wrong);
+        return 1;
+    }
+    static const struct bw_method methods[] = {
+        {.label = CONSTRUCTOR_CREATE, .words = 4, .handle = create}, {.label = CONSTRUCTOR_WRITE, .words = 2, .handle = do_write}, {.label = CONSTRUCTOR_INSTALL, .words = 1, .handle = do_install},
+        {.label = CONSTRUCTOR_SEAL, .handle = seal}, {.label = CONSTRUCTOR_DESTROY, .handle = do_destroy}, {.label = CONSTRUCTOR_IS_DISCREET, .handle = do_is_discreet},
+        {.label = CONSTRUCTOR_HOLE, .words = 1, .handle = do_hole}, {.label = CONSTRUCTOR_YIELD, .words = 1, .handle = yield}, {.label = CONSTRUCTOR_VERIFY, .handle = do_verify},
+    };
+    struct bw_service service = {.methods = methods, .count = sizeof methods / sizeof *methods, .bad_request = CONSTRUCTOR_E_BAD_REQUEST, .receive_first = SLOT_RECEIVED, .receive_count = 3};
+    bw_serve(&service);
+}

@@ -1,0 +1,290 @@
+/*
+ * product.c: the building of a product. All that it has is made of one block of its client's memory, but for the pages it shares with other products of its
+ * constructor and cannot change. Freeing the block takes it away. When something fails half-way that is done here.
+ *
+ * Addresses of a product are those of every program; below its text is the page of start.S, behind its arguments the file's pages with initialised data.
+ */
+#include <bailiwick/bank-protocol.h>
+#include <bailiwick/bank.h>
+
+#include "constructors.h"
+#include "protocol.h"
+
+BW_USED(bank);
+
+enum { CSPACE_BITS = 8, PIECE = 64, MOST_TABLES = 24, MOST_AREAS = MOST_SEGMENTS + 2, MANY = 1 << 12 };
+/* What is made, in this server's slots, until it is the product's. */
+enum { SLOT_BLOCK = SLOT_BUILD, SLOT_HEAP, SLOT_CNODE, SLOT_CSPACE, SLOT_KEPT, SLOT_KEPT_SPACE, SLOT_VSPACE, SLOT_TCB, SLOT_ENDPOINT, SLOT_NOTIFICATION, SLOT_REPLY, SLOT_START, SLOT_PIECE };
+_Static_assert(SLOT_PIECE + PIECE <= 256, "all slots are there");
+_Static_assert(MOST_TABLES <= PIECE, "the tables are a piece");
+#define LARGE (2UL << 20)
+#define GIGA (1UL << 30)
+#define START_ADDRESS (BW_ADDRESS_TEXT - 2 * PAGE)
+#define DATA_ADDRESS (BW_ADDRESS_ARGUMENTS + PAGE)
+/* In the page of the arguments. */
+#define TABLE_OFFSET 2048UL
+#define READ_WRITE (BW_RIGHT_READ | BW_RIGHT_WRITE)
+/* Where this server maps the page of start.S to write it. */
+#define WINDOW (BW_ADDRESS_OWN + (CONSTRUCTORS << 20))
+
+/* Fresh pages of a product. */
+struct area {
+    uint64_t address, pages;
+};
+struct plan {
+    uint32_t areas_used, tables_used;
+    struct area areas[MOST_AREAS];
+    uint64_t tables[MOST_TABLES];
+    /* Fresh frames; capabilities that are kept for it. */
+    uint64_t frames, kept;
+    uint32_t kept_bits;
+    /* log2 of what is left to it as Untyped; 0: nothing. */
+    uint32_t heap_bits;
+};
+
+extern const uint8_t product_start[], product_start_end[];
+
+/* Plans. */
+
+static bool add_table(struct plan *p, uint64_t address) {
+    for (uint32_t i = 0; i < p->tables_used; i++) if (p->tables[i] == address) return true;
+    if (p->tables_used == MOST_TABLES) return false;
+    p->tables[p->tables_used++] = address;
+    return true;
+}
+
+/* Tables for 2 MiB each; those above them come first, and there are two: all addresses are below 2 GiB. */
+static bool add_tables(struct plan *p, uint64_t address, uint64_t pages) {
+    for (uint64_t at = address / LARGE * LARGE; at < address + pages * PAGE; at += LARGE) if (!add_table(p, at)) return false;
+    return true;
+}
+
+static bool add_area(struct plan *p, uint64_t address, uint64_t pages) {
+    p->areas[p->areas_used++] = (struct area){.address = address, .pages = pages};
+    p->frames += pages;
+    return add_tables(p, address, pages);
+}
+
+/* False: its addresses are too far apart, or it does not fit into its memory. */
+static bool make_plan(const struct constructor *c, struct plan *p) {
+    *p = (struct plan){.kept = 1};
+    bool fits = add_tables(p, START_ADDRESS, 1) && add_tables(p, BW_ADDRESS_ARGUMENTS, 1);
+    for (uint32_t i = 0; i < c->image.segments_used; i++) {
+        const struct segment *s = &c->image.segments[i];
+        const uint64_t first = s->address / PAGE * PAGE, pages = image_pages(s);
+        if (pages >= MANY) return false;
+        if ((s->flags & SEGMENT_WRITE) != 0) fits = fits && add_area(p, first, pages);
+        else fits = fits && add_tables(p, first, pages);
+        p->kept += (s->flags & SEGMENT_WRITE) == 0 ? pages : MOST_DATA_PAGES;
+    }
+    fits = fits && add_area(p, BW_ADDRESS_STACK_TOP - c->stack * PAGE, c->stack) && add_area(p, BW_ADDRESS_IPC_BUFFER, 1);
+    /* Start, arguments, the tables above. */
+    p->kept += p->frames + p->tables_used + 4;
+    for (p->kept_bits = 5; 1UL << p->kept_bits < p->kept;) p->kept_bits++;
+    const uint64_t bytes = (p->frames + p->tables_used + 2 + 1) * PAGE + (1UL << (CSPACE_BITS + 5)) + (1UL << (p->kept_bits + 5)) + 4096;
+    if (bytes <= 1UL << (c->bits - 1)) p->heap_bits = c->bits - 1;
+    return fits && bytes <= 1UL << c->bits;
+}
+
+/* What a product is told: its name and slots, and what start.S copies. */
+static void write_told(const struct constructor *c, uint8_t *told) {
+    static const char slots[] = "slots=256";
+    uint8_t *at = told;
+    memset(told, 0, PAGE);
+    memcpy(at, "name=", 5), memcpy(at + 5, c->name, strlen(c->name));
+    memcpy(at + 5 + strlen(c->name) + 1, slots, sizeof slots);
+    uint64_t *table = (uint64_t *)(told + TABLE_OFFSET), data = DATA_ADDRESS;
+    for (uint32_t i = 0; i < c->image.segments_used; i++) {
+        const struct segment *s = &c->image.segments[i];
+        if ((s->flags & SEGMENT_WRITE) == 0 || s->file_bytes == 0) continue;
+        *table++ = s->address, *table++ = data + s->offset % PAGE, *table++ = s->file_bytes;
+        data += ((s->offset + s->file_bytes - 1) / PAGE - s->offset / PAGE + 1) * PAGE;
+    }
+    *table = c->image.entry;
+}
+
+bool product_fits(const struct constructor *c) {
+    struct plan plan;
+    return make_plan(c, &plan);
+}
+
+bool product_prepare(uint32_t number, uint8_t *told, uint64_t file_address) {
+    const struct constructor *c = constructor_at(number);
+    write_told(c, told);
+    bw_err error = bw_frame_map(told_slot(number), (uint64_t)told, BW_SLOT_VSPACE, BW_RIGHT_READ);
+    for (uint32_t i = 0; i < c->pages && error == 0; i++) error = bw_frame_map(page_slot(number, i), file_address + i * PAGE, BW_SLOT_VSPACE, BW_RIGHT_READ);
+    return error == 0;
+}
+
+/* Building. Each step that the kernel refuses ends it: what was made is taken back with the block. */
+
+static uint64_t kept;
+
+static bw_err keep(bw_cptr slot) { return bw_cnode_move(SLOT_KEPT_SPACE, kept++, BW_SLOT_CNODE, slot); }
+
+static bw_err make(uint32_t kind, uint32_t size_bits, bw_cptr slot) { return bw_untyped_retype(SLOT_BLOCK, kind, size_bits, 1, BW_SLOT_CNODE, slot); }
+
+/* Largest first, so that nothing is lost between. */
+static bw_err make_objects(const struct plan *p) {
+    const bool kept_first = p->kept_bits > CSPACE_BITS;
+    bw_err error = p->heap_bits == 0 ? 0 : make(BW_KIND_UNTYPED, p->heap_bits, SLOT_HEAP);
+    if (error == 0) error = kept_first ? make(BW_KIND_CNODE, p->kept_bits, SLOT_KEPT) : make(BW_KIND_CNODE, CSPACE_BITS, SLOT_CNODE);
+    if (error == 0) error = kept_first ? make(BW_KIND_CNODE, CSPACE_BITS, SLOT_CNODE) : make(BW_KIND_CNODE, p->kept_bits, SLOT_KEPT);
+    if (error == 0) error = bw_cnode_mint(BW_SLOT_CNODE, SLOT_CSPACE, BW_SLOT_CNODE, SLOT_CNODE, BW_ALL_RIGHTS, (uint64_t)(32 - CSPACE_BITS) << 32);
+    if (error == 0) error = bw_cnode_mint(BW_SLOT_CNODE, SLOT_KEPT_SPACE, BW_SLOT_CNODE, SLOT_KEPT, BW_ALL_RIGHTS, (uint64_t)(32 - p->kept_bits) << 32);
+    if (error == 0) error = make(BW_KIND_VSPACE, 0, SLOT_VSPACE);
+    kept = 0;
+    /* The table of what is kept keeps itself. */
+    if (error == 0) error = keep(SLOT_KEPT);
+    return error;
+}
+
+static bw_err make_small_objects(void) {
+    bw_err error = make(BW_KIND_TCB, 0, SLOT_TCB);
+    if (error == 0) error = make(BW_KIND_NOTIFICATION, 0, SLOT_NOTIFICATION);
+    if (error == 0) error = make(BW_KIND_ENDPOINT, 0, SLOT_ENDPOINT);
+    return error != 0 ? error : make(BW_KIND_REPLY, 0, SLOT_REPLY);
+}
+
+static bw_err map_tables(const struct plan *p) {
+    const uint32_t count = p->tables_used + 2;
+    bw_err error = bw_untyped_retype(SLOT_BLOCK, BW_KIND_PAGE_TABLE, 0, count, BW_SLOT_CNODE, SLOT_PIECE);
+    for (uint32_t i = 0; i < count && error == 0; i++) {
+        error = bw_page_table_map(SLOT_PIECE + i, i < 2 ? i * GIGA : p->tables[i - 2], SLOT_VSPACE);
+        if (error == 0) error = keep(SLOT_PIECE + i);
+    }
+    return error;
+}
+
+static bw_err map_fresh(const struct area *area) {
+    bw_err error = 0;
+    for (uint64_t done = 0; done < area->pages && error == 0;) {
+        const uint32_t count = area->pages - done < PIECE ? (uint32_t)(area->pages - done) : PIECE;
+        error = bw_untyped_retype(SLOT_BLOCK, BW_KIND_FRAME, BW_PAGE_BITS, count, BW_SLOT_CNODE, SLOT_PIECE);
+        for (uint32_t i = 0; i < count && error == 0; i++, done++) {
+            const uint64_t address = area->address + done * PAGE;
+            error = bw_frame_map(SLOT_PIECE + i, address, SLOT_VSPACE, READ_WRITE);
+            /* The IPC buffer's is needed until the thread has it. */
+            if (error == 0 && address != BW_ADDRESS_IPC_BUFFER) error = keep(SLOT_PIECE + i);
+        }
+    }
+    return error;
+}
+
+static bw_err map_shared(bw_cptr frame, uint64_t address, uint32_t rights) {
+    bw_err error = bw_cnode_copy(BW_SLOT_CNODE, SLOT_PIECE + 1, BW_SLOT_CNODE, frame, BW_RIGHT_READ);
+    if (error == 0) error = bw_frame_map(SLOT_PIECE + 1, address, SLOT_VSPACE, rights);
+    return error == 0 ? keep(SLOT_PIECE + 1) : error;
+}
+
+/* Text and constants where they belong; pages with data where start.S finds them. */
+static bw_err map_file(uint32_t number, const struct constructor *c) {
+    uint64_t data = DATA_ADDRESS;
+    bw_err error = map_shared(SLOT_START, START_ADDRESS, BW_RIGHT_READ | BW_MAP_EXECUTE);
+    if (error == 0) error = map_shared(told_slot(number), BW_ADDRESS_ARGUMENTS, BW_RIGHT_READ);
+    for (uint32_t i = 0; i < c->image.segments_used && error == 0; i++) {
+        const struct segment *s = &c->image.segments[i];
+        const bool copied = (s->flags & SEGMENT_WRITE) != 0;
+        if (s->file_bytes == 0) continue;
+        const uint32_t first = (uint32_t)(s->offset / PAGE), last = (uint32_t)((s->offset + s->file_bytes - 1) / PAGE);
+        const uint32_t rights = BW_RIGHT_READ | ((s->flags & SEGMENT_EXECUTE) != 0 ? BW_MAP_EXECUTE : 0);
+        for (uint32_t page = first; page <= last && error == 0; page++) {
+            const uint64_t address = copied ? data : s->address / PAGE * PAGE + (uint64_t)(page - first) * PAGE;
+            error = map_shared(page_slot(number, page), address, rights);
+            if (copied) data += PAGE;
+        }
+    }
+    return error;
+}
+
+static bw_err give(bw_cptr to, bw_cptr from) { return bw_cnode_copy(SLOT_CSPACE, to, BW_SLOT_CNODE, from, BW_ALL_RIGHTS); }
+
+/* What a program finds in its slots; there is no parent. */
+static bw_err fill_cspace(uint32_t number, const struct constructor *c, const struct plan *p) {
+    static const struct { bw_cptr to, from; } own[] = {
+        {BW_SLOT_CNODE, SLOT_CSPACE}, {BW_SLOT_TCB, SLOT_TCB}, {BW_SLOT_VSPACE, SLOT_VSPACE}, {BW_SLOT_SERVICE, SLOT_ENDPOINT}, {BW_SLOT_NOTIFICATION, SLOT_NOTIFICATION},
+        {BW_SLOT_SCHED_CONTEXT, SLOT_RECEIVED + 1}, {BW_SLOT_DISCRIM, BW_SLOT_DISCRIM}, {PRODUCT_BANK, SLOT_RECEIVED},
+    };
+    bw_err error = bw_cnode_move(SLOT_CSPACE, BW_SLOT_REPLY, BW_SLOT_CNODE, SLOT_REPLY);
+    for (size_t i = 0; i < sizeof own / sizeof *own && error == 0; i++) error = give(own[i].to, own[i].from);
+    if (error == 0 && p->heap_bits != 0) error = bw_cnode_move(SLOT_CSPACE, BW_SLOT_UNTYPED, BW_SLOT_CNODE, SLOT_HEAP);
+    if (error == 0) error = give(BW_SLOT_IPC_BUFFER, SLOT_PIECE);
+    for (uint32_t i = 0; i < c->constituents_used && error == 0; i++) {
+        const struct constituent *k = &c->constituents[i];
+        bw_cptr from = constituent_slot(number, i);
+        if (k->requestor != 0) {
+            from = SLOT_PIECE + 1;
+            (void)bw_cnode_delete(BW_SLOT_CNODE, from);
+            error = mint_requestor(from, k->requestor - 1, k->generation);
+        }
+        /* One that its owner has taken back is taken back from products, too. */
+        if (error == 0) error = give(PRODUCT_CONSTITUENTS + i, from);
+        if (error == BW_ERR_INVALID_CAPABILITY) error = 0;
+    }
+    return error;
+}
+
+static bw_err start(const struct constructor *c) {
+    const uint64_t registers[] = {START_ADDRESS, 0, BW_ADDRESS_STACK_TOP, 0, 0, 0, 0, 0, 0, 0, BW_ADDRESS_IPC_BUFFER, BW_ADDRESS_ARGUMENTS, BW_ADDRESS_ARGUMENTS + TABLE_OFFSET};
+    const uint32_t priority = (uint32_t)bw_arg_number("priority", 50);
+    bw_err error = bw_tcb_set_label(SLOT_TCB, c->name);
+    if (error == 0) error = bw_tcb_set_space(SLOT_TCB, SLOT_RECEIVED + 2, SLOT_CSPACE, SLOT_VSPACE);
+    if (error == 0) error = bw_tcb_set_ipc_buffer(SLOT_TCB, BW_ADDRESS_IPC_BUFFER, SLOT_PIECE);
+    /* This capability holds the mapping. */
+    if (error == 0) error = keep(SLOT_PIECE);
+    if (error == 0) error = bw_tcb_set_priority(SLOT_TCB, priority, priority, BW_SLOT_TCB);
+    if (error == 0) error = bw_tcb_bind_notification(SLOT_TCB, SLOT_NOTIFICATION);
+    if (error == 0) error = bw_tcb_write_registers(SLOT_TCB, 0, registers, sizeof registers / sizeof *registers, false);
+    return error;
+}
+
+static bw_err build(uint32_t number, const struct constructor *c, const struct plan *p) {
+    bw_err error = make_objects(p);
+    if (error == 0) error = map_tables(p);
+    if (error == 0) error = map_file(number, c);
+    /* The last area is the IPC buffer's page, which stays in SLOT_PIECE. */
+    for (uint32_t i = 0; i < p->areas_used && error == 0; i++) error = map_fresh(&p->areas[i]);
+    if (error == 0) error = make_small_objects();
+    if (error == 0) error = fill_cspace(number, c, p);
+    if (error == 0) error = start(c);
+    if (error == 0) error = bw_cnode_copy(BW_SLOT_CNODE, SLOT_ANSWER, BW_SLOT_CNODE, SLOT_ENDPOINT, BW_RIGHT_WRITE | BW_RIGHT_GRANT | BW_RIGHT_GRANT_REPLY);
+    return error;
+}
+
+static void empty_slots(void) {
+    for (bw_cptr slot = SLOT_BLOCK; slot < SLOT_START; slot++) (void)bw_cnode_delete(BW_SLOT_CNODE, slot);
+    for (uint32_t i = 0; i < 2; i++) (void)bw_cnode_delete(BW_SLOT_CNODE, SLOT_PIECE + i);
+}
+
+/* The rights of a capability of this kind; 0: it is of another. */
+static uint32_t rights_of(bw_cptr slot, uint32_t kind) {
+    uint32_t is = 0, has = 0;
+    return bw_discrim_classify(BW_SLOT_DISCRIM, slot, &is, &has) == 0 && is == kind ? has : 0;
+}
+
+/* An endpoint that faults can be sent to, and answered from. */
+static bool can_keep(uint32_t rights) { return (rights & BW_RIGHT_WRITE) != 0 && (rights & (BW_RIGHT_GRANT | BW_RIGHT_GRANT_REPLY)) != 0; }
+
+uint32_t product_yield(uint32_t number, uint64_t *bought) {
+    const struct constructor *c = constructor_at(number);
+    struct plan plan;
+    if (!make_plan(c, &plan)) return CONSTRUCTOR_E_NO_MEMORY;
+    if (rights_of(SLOT_RECEIVED + 1, BW_KIND_SCHED_CONTEXT) == 0) return CONSTRUCTOR_E_BAD_SCHEDULE;
+    if (!can_keep(rights_of(SLOT_RECEIVED + 2, BW_KIND_ENDPOINT))) return CONSTRUCTOR_E_BAD_KEEPER;
+    const uint32_t sold = bw_bank_buy(SLOT_RECEIVED, c->bits, SLOT_BLOCK, bought);
+    if (sold != 0) return sold == BANK_E_LIMIT || sold == BANK_E_NO_MEMORY ? CONSTRUCTOR_E_NO_MEMORY : CONSTRUCTOR_E_BAD_BANK;
+    uint32_t refusal = build(number, c, &plan) == 0 ? 0 : CONSTRUCTOR_E_NO_MEMORY;
+    if (refusal == 0 && bw_sched_context_bind(SLOT_RECEIVED + 1, SLOT_TCB) != 0) refusal = CONSTRUCTOR_E_BAD_SCHEDULE;
+    if (refusal == 0 && bw_tcb_resume(SLOT_TCB) != 0) refusal = CONSTRUCTOR_E_NO_MEMORY;
+    if (refusal != 0) (void)bw_bank_free(SLOT_RECEIVED, *bought);
+    empty_slots();
+    return refusal;
+}
+
+const char *product_init(void) {
+    bw_err error = bw_untyped_retype(BW_SLOT_UNTYPED, BW_KIND_FRAME, BW_PAGE_BITS, 1, BW_SLOT_CNODE, SLOT_START);
+    if (error == 0) error = bw_frame_map(SLOT_START, WINDOW, BW_SLOT_VSPACE, READ_WRITE);
+    if (error != 0) return "the server's memory does not suffice for the first page of products";
+    memcpy((void *)WINDOW, product_start, (size_t)(product_start_end - product_start));
+    return bw_frame_unmap(SLOT_START) == 0 ? NULL : "the first page of products cannot be made";
+}
