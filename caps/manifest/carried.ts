@@ -9,6 +9,8 @@ export interface CarriedProgram {
   /** Name of the boot file. */
   readonly file: string;
   readonly image: Image;
+  /** It may hold no instruction that reads a clock. */
+  readonly confined: boolean;
   /** The components that it is mapped into; none: it is not wanted in the image. */
   readonly users: readonly string[];
 }
@@ -16,9 +18,9 @@ export interface CarriedProgram {
 export const carriedFile = (name: string): string => `program/${name}.elf`;
 
 export function carriedPrograms({ programs }: Manifest, uses: ReadonlyMap<string, readonly ResolvedUse[]>): CarriedProgram[] {
-  return Object.entries(programs).map(([name, { image }]) => {
+  return Object.entries(programs).map(([name, { image, confined }]) => {
     const file = carriedFile(name);
     const users = [...uses].filter(([, list]) => list.some((use) => use.kind === "file" && use.file === file)).map(([component]) => component);
-    return { name, file, image, users };
+    return { name, file, image, confined, users };
   });
 }

@@ -22,6 +22,8 @@ export interface Draft {
   readonly offers: readonly (Offer & { readonly name: string })[];
   readonly args: JsonValue;
   readonly essential: boolean;
+  /** A machine program that holds no instruction which reads a clock; a hosted one has no clock anyway. */
+  readonly confined: boolean;
   readonly guest?: GuestOrder;
 }
 
@@ -70,7 +72,7 @@ export function draftAll(manifest: Manifest, resources: Resources, report: Repor
 
 function draftComponent(name: string, component: ManifestComponent, resources: Resources, report: Report): Draft {
   const path = ["components", name];
-  const { image, memory, slots, cpu, essential } = component;
+  const { image, memory, slots, cpu, essential, confined } = component;
   const shipped = image.kind === "server" ? resources.servers.get(image.name) : undefined;
   if (image.kind === "server" && shipped === undefined) report.unknown([...path, "image", "server"], "server", image.name, resources.servers.keys());
   const kind = shipped ?? (image.kind === "ts" ? "hosted" : "machine");
@@ -95,6 +97,7 @@ function draftComponent(name: string, component: ManifestComponent, resources: R
     offers: Object.entries(component.offer).map(([as, offer]) => ({ name: as, ...offer })),
     args: component.args as JsonValue,
     essential,
+    confined,
   };
 }
 
@@ -127,6 +130,7 @@ function draftGuest(name: string, guest: ManifestGuest, only: boolean, resources
     offers: [],
     args,
     essential: guest.essential ?? only,
+    confined: false,
     guest: order,
   };
 }

@@ -43,6 +43,8 @@ export interface ProgramOrder {
   readonly component: string;
   readonly file: string;
   readonly image: Image;
+  /** If it is a machine program, it may hold no instruction that reads a clock. */
+  readonly confined: boolean;
 }
 
 type Drafts = ReadonlyMap<string, Draft>;
@@ -85,7 +87,7 @@ export function resolveManifest({ manifest, source }: ParsedManifest, resources:
   const { name, version, platform } = manifest;
   const system: ResolvedSystem = { format: SYSTEM_FORMAT, name, version, board: platform.board, memory: platform.memory, components };
   const all = [...drafts.values()];
-  const programs = new Map(all.map(({ name: component, program, image }) => [program.file, { component, file: program.file, image }]));
+  const programs = new Map(all.map(({ name: component, program, image, confined }) => [program.file, { component, file: program.file, image, confined }]));
   return { ok: true, value: { system, programs: [...programs.values()], carried: carriedPrograms(manifest, uses), guests: all.flatMap(({ guest }) => (guest === undefined ? [] : [guest])), disks, terminal } };
 }
 

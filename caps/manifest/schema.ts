@@ -119,6 +119,8 @@ export interface Offer {
   readonly rights: readonly RightName[];
 }
 
+const confined = z.boolean().default(false).describe("Its executable pages may hold no instruction that reads a clock: else it is refused.");
+
 const component = z.strictObject({
   image,
   memory: size("All that it may spend: image, stack, page tables, objects.")
@@ -139,10 +141,12 @@ const component = z.strictObject({
   offer: z.record(identifier, offer).default({}),
   args: z.json().default(null).describe("Handed to the program as it stands."),
   essential: z.boolean().default(false).describe("When it ends, the appliance ends with its status."),
+  confined,
 });
 
 const program = z.strictObject({
   image: machineImage,
+  confined,
 });
 
 const guest = z.strictObject({

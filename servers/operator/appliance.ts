@@ -119,7 +119,7 @@ export async function prepareAppliance(target: string, { exec, deterministic = f
       files.set(order.file, bytes);
       continue;
     }
-    const wired = wireProgram(bytes, component, path);
+    const wired = wireProgram(bytes, component, path, order.confined);
     files.set(order.file, wired.bytes);
     for (const note of wired.notes) onNote(note);
   }

@@ -1,11 +1,12 @@
 // Builds the programs of a system: C by the toolchain, TypeScript by the bundler, servers of the kit from its own sources, ELF files as they are.
 import { readFileSync } from "node:fs";
 import { dirname, isAbsolute, join, relative } from "node:path";
-import { declaredUses, type Elf, parseElf, patchUses, timeLeaks } from "../../caps/image/elf.ts";
+import { type ClockInstruction, clockInstructions, whereabouts } from "../../caps/image/clocks.ts";
+import { declaredUses, type Elf, parseElf, patchUses } from "../../caps/image/elf.ts";
 import { useRecords, type ResolvedComponent } from "../../caps/image/system.ts";
 import type { CarriedProgram, ProgramOrder } from "../../caps/manifest/resolve.ts";
 import { bundleProgram } from "./bundle.ts";
-import { FailureCode, compileFailure, failure, textOf } from "./failure.ts";
+import { type Failure, FailureCode, compileFailure, failure, textOf } from "./failure.ts";
 import { findServers, hostedFile, type MachineSource, type Package } from "./package.ts";
 import { compileC } from "./toolchain.ts";
 
@@ -78,18 +79,18 @@ export interface Wired {
 }
 
 /** A program for components to read: checked, and left as it is. It may declare any uses: who starts it fills them in. */
-export async function buildCarried({ name, image }: CarriedProgram, folder: string, kit: Package): Promise<Wired> {
+export async function buildCarried({ name, image, confined }: CarriedProgram, folder: string, kit: Package): Promise<Wired> {
   const bytes = await buildProgram({ component: name, image }, folder, kit);
-  const refuse = (cause: string) => failure(FailureCode.badProgram, `the program '${name}' cannot be used`, { cause });
+  const refuse = (cause: string, fix?: string) => failure(FailureCode.badProgram, `the program '${name}' cannot be used`, { cause, ...(fix === undefined ? {} : { fix }) });
   const elf = parseElf(bytes);
   if (!elf.ok) throw refuse(elf.error.message);
   const declared = declaredUses(bytes);
   if (!declared.ok) throw refuse(declared.error.message);
-  return { bytes, notes: leakNotes(name, bytes, elf.value) };
+  return { bytes, notes: clockNotes({ name, key: `programs.${name}`, bytes, elf: elf.value, confined, refuse }) };
 }
 
-/** Checks a machine program and writes into it what the manifest gives it. */
-export function wireProgram(bytes: Uint8Array, component: ResolvedComponent, manifest: string): Wired {
+/** Checks a machine program and writes into it what the manifest gives it. @param confined it may hold nothing that reads a clock */
+export function wireProgram(bytes: Uint8Array, component: ResolvedComponent, manifest: string, confined: boolean): Wired {
   const { name } = component;
   const refuse = (cause: string, fix?: string) => failure(FailureCode.badProgram, `the program of '${name}' cannot be used`, { cause, ...(fix === undefined ? {} : { fix }) });
   const elf = parseElf(bytes);
@@ -104,11 +105,43 @@ export function wireProgram(bytes: Uint8Array, component: ResolvedComponent, man
   const notes: string[] = [];
   const idle = component.uses.map((use) => use.name).filter((use) => !declared.value.includes(use));
   if (idle.length > 0) notes.push(`'${name}' is given ${idle.join(", ")}, which its program does not declare`);
-  return { bytes: patched.value, notes: [...notes, ...leakNotes(name, bytes, elf.value)] };
+  return { bytes: patched.value, notes: [...notes, ...clockNotes({ name, key: `components.${name}`, bytes, elf: elf.value, confined, refuse })] };
 }
 
-function leakNotes(name: string, bytes: Uint8Array, elf: Elf): string[] {
-  const [first] = timeLeaks(bytes, elf);
+interface Checked {
+  readonly name: string;
+  /** Where it stands in the manifest. */
+  readonly key: string;
+  readonly bytes: Uint8Array;
+  readonly elf: Elf;
+  readonly confined: boolean;
+  readonly refuse: (cause: string, fix: string) => Failure;
+}
+
+/** Those that a message names. */
+const SHOWN_CLOCKS = 8;
+/** What a program can read; the engine refuses it the others. */
+const READABLE = new Set(["cycle", "instret"]);
+
+/** What there is to say of a program's clocks; one that is confined and has any is refused. */
+function clockNotes({ name, key, bytes, elf, confined, refuse }: Checked): string[] {
+  const clocks = clockInstructions(bytes);
+  if (!clocks.ok) throw refuse(clocks.error.message, "build it anew");
+  if (confined && clocks.value.length > 0) {
+    const shown = clocks.value.slice(0, SHOWN_CLOCKS).map((clock) => describeClock(clock, bytes, elf));
+    if (clocks.value.length > shown.length) shown.push(`and ${clocks.value.length - shown.length} more`);
+    throw refuse(
+      ["it is confined, and what it executes holds instructions that read a clock:", ...shown, "Every even address counts, as a jump may land in the middle of an instruction: so constants among the", "instructions, and instructions that stand beside each other, can come to one that nobody wrote."].join("\n"),
+      `take them out of the source; one that nobody wrote goes away when the code around it changes,\nor the constant is kept in pages that are not executable; or leave 'confined' out of ${key}`,
+    );
+  }
+  const first = clocks.value.find(({ counter }) => READABLE.has(counter));
   if (first === undefined) return [];
   return [`'${name}' holds an instruction at 0x${first.address.toString(16)} that reads the host's ${first.counter} counter: a timing channel, and its runs cannot be repeated exactly`];
+}
+
+function describeClock({ address, name }: ClockInstruction, bytes: Uint8Array, elf: Elf): string {
+  const { section, symbol, midway } = whereabouts(bytes, elf, address);
+  const place = [...(symbol === undefined ? [] : [symbol]), ...(section === undefined ? [] : [`section ${section}`])];
+  return `  ${name} at 0x${address.toString(16)}${place.length === 0 ? "" : ` in ${place.join(", ")}`}${midway ? " (where no instruction begins)" : ""}`;
 }

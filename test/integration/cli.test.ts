@@ -117,6 +117,17 @@ describe("bailiwick check", () => {
     ]);
   });
 
+  it("says of slots, confinement and programs to be read what differs from the usual", () => {
+    const programs = "programs:\n  product: { image: { c: product.c }, confined: true }\n  idle: { image: { elf: idle.elf } }\n";
+    const { status, out } = bailiwick(["check", appliance("more", one("{ c: main.c }", ", slots: 4096, confined: true").replace("use: { console:", "use: { product: programs.product, console:") + programs)]);
+    expect([status, out.split("\n").map((line) => line.trim())]).toEqual([0, expect.arrayContaining([
+      "main: machine program, 1 MiB, 4096 slots, priority 100, confined, essential",
+      "uses product: program/product.elf",
+      "product: program, confined, read by main",
+      "idle: program, used by no component",
+    ])]);
+  });
+
   it("--json prints the resolved system, the same each time", () => {
     const name = appliance("json", one("{ ts: main.ts }"));
     const first = bailiwick(["check", "--json", `${name}/appliance.yaml`]);

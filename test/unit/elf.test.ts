@@ -1,7 +1,8 @@
 // ELF files of machine programs: what is let through, what is refused and by which name, and that no bytes whatever do anything else.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { declaredUses, parseElf, patchUses, SegmentRight, timeLeaks, type ElfErrorCode } from "../../caps/image/elf.ts";
+import { clockInstructions, whereabouts } from "../../caps/image/clocks.ts";
+import { declaredUses, parseElf, patchUses, SegmentRight, type ElfErrorCode } from "../../caps/image/elf.ts";
 import { AddressMap } from "../../caps/image/system.ts";
 
 const { Read, Write, Execute } = SegmentRight;
@@ -225,38 +226,6 @@ describe("uses", () => {
   });
 });
 
-describe("time leaks", () => {
-  const word = (instruction: number): Uint8Array => new Uint8Array(new Uint32Array([instruction]).buffer);
-  const RDCYCLE = 0xc000_2573, RDINSTRET = 0xc020_2573, RDTIME = 0xc010_2573, ECALL = 0x73;
-  const leaksOf = (parts: Part[]) => {
-    const file = elf({ parts });
-    const result = parseElf(file);
-    if (!result.ok) throw new Error(result.error.message);
-    return timeLeaks(file, result.value);
-  };
-  const code = (...instructions: number[]): Uint8Array => new Uint8Array(instructions.flatMap((i) => [...word(i)]));
-
-  test("rdcycle and rdinstret are found with their addresses", () => {
-    expect(leaksOf([{ ...text, content: code(0x13, RDCYCLE, 0x13, RDINSTRET) }])).toEqual([{ address: 0x1_0004, counter: "cycle" }, { address: 0x1_000c, counter: "instret" }]);
-  });
-  test("in every form that reads them: csrrw, csrrs, csrrc and the immediate ones", () => {
-    const forms = [1, 2, 3, 5, 6, 7].map((funct3) => ((0xc00 << 20) | (funct3 << 12) | 0x73) >>> 0);
-    expect(leaksOf([{ ...text, content: code(...forms) }])).toHaveLength(6);
-  });
-  test("also at an address of two bytes' alignment", () => {
-    expect(leaksOf([{ ...text, content: new Uint8Array([1, 0, ...word(RDCYCLE), 1, 0]) }])).toEqual([{ address: 0x1_0002, counter: "cycle" }]);
-  });
-  test("also across two segments that touch", () => {
-    const first = new Uint8Array(4096);
-    first.set(word(RDCYCLE).subarray(0, 2), 4094);
-    expect(leaksOf([{ ...text, content: first }, { address: 0x1_1000, rights: CODE, content: new Uint8Array([...word(RDCYCLE).subarray(2), 0, 0]) }])).toEqual([{ address: 0x1_0ffe, counter: "cycle" }]);
-  });
-  test("not in data, and not what traps or is harmless", () => {
-    expect(leaksOf([text, { ...data, content: word(RDCYCLE) }])).toEqual([]);
-    expect(leaksOf([{ ...text, content: code(RDTIME, ECALL, ((0xc00 << 20) | (4 << 12) | 0x73) >>> 0) }])).toEqual([]);
-  });
-});
-
 describe("whatever the bytes are, the answer is a value or a named error:", () => {
   const good = withUses("console", "irq");
   const consume = (file: Uint8Array): void => {
@@ -268,7 +237,9 @@ describe("whatever the bytes are, the answer is a value or a named error:", () =
         expect(address + bytes).toBeLessThanOrEqual(AddressMap.ENVIRONMENT);
         expect(rights & (Write | Execute)).not.toBe(Write | Execute);
       }
-      timeLeaks(file, result.value);
+      const clocks = clockInstructions(file);
+      expect(clocks.ok && clocks.value.every(({ address }) => address % 2 === 0)).toBe(true);
+      for (const at of [AddressMap.TEXT, AddressMap.TEXT + 2, 0, 2 ** 38]) whereabouts(file, result.value, at);
     } else {
       expect(result.error.message).not.toBe("");
     }

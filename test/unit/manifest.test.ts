@@ -211,7 +211,7 @@ ${CONSOLE}guests:
 });
 
 describe("programs", () => {
-  const CARRIED = "programs:\n  classifier: { image: { c: classifier.c } }\n  parser: { image: { elf: parser.elf } }\n";
+  const CARRIED = "programs:\n  classifier: { image: { c: classifier.c } }\n  parser: { image: { elf: parser.elf }, confined: true }\n";
   const reader = (use: string): string => `${HEAD}components:\n  a: { image: { c: a.c }, use: ${use}, essential: true }\n  b: { image: { ts: b.ts }, use: { product: programs.classifier } }\n`;
 
   it("are files for the components that use them, and built once", () => {
@@ -220,10 +220,15 @@ describe("programs", () => {
     expect(component(resolution, "a").uses).toEqual([file("product"), file("again")]);
     expect(component(resolution, "b").uses).toEqual([file("product")]);
     expect(resolution.carried).toEqual([
-      { name: "classifier", file: "program/classifier.elf", image: { kind: "c", files: ["classifier.c"] }, users: ["a", "b"] },
-      { name: "parser", file: "program/parser.elf", image: { kind: "elf", file: "parser.elf" }, users: [] },
+      { name: "classifier", file: "program/classifier.elf", image: { kind: "c", files: ["classifier.c"] }, confined: false, users: ["a", "b"] },
+      { name: "parser", file: "program/parser.elf", image: { kind: "elf", file: "parser.elf" }, confined: true, users: [] },
     ]);
     expect(resolution.programs.map(({ file }) => file)).toEqual(["component/a.elf", "component/b.js"]);
+  });
+
+  it("are confined where the manifest says so, as components are", () => {
+    const { programs } = resolveText(`${HEAD}components:\n  a: { image: { c: a.c }, confined: true, essential: true }\n  b: { image: { c: b.c } }\n`);
+    expect(programs.map(({ component: name, confined }) => [name, confined])).toEqual([["a", true], ["b", false]]);
   });
 
   it("have names of their own: a component may have the same", () => {
@@ -289,6 +294,8 @@ describe("a wrong manifest is refused, with the place and a fix", () => {
     ["with a program of TypeScript", "BW0110", `${HEAD}components:\n${CONSOLE}programs:\n  p: { image: { ts: p.ts } }\n`, "12:17", /one of: c, elf/],
     ["with a program of two images", "BW0112", `${HEAD}components:\n${CONSOLE}programs:\n  p: { image: { c: p.c, elf: p.elf } }\n`, "12:15", /exactly one of c, elf/],
     ["with a program that has uses", "BW0110", `${HEAD}components:\n${CONSOLE}programs:\n  p: { image: { c: p.c }, use: {} }\n`, "12:27", /no such key/],
+    ["with a component confined to something", "BW0112", `${HEAD}components:\n  a: { image: { c: a.c }, confined: yes please }\n`, "7:37", /true or false/],
+    ["with a guest that is confined", "BW0110", `${HEAD}components:\n${CONSOLE}guests:\n  g: { image: bare, memory: 16MiB, console: console.console, confined: true }\n`, "12:62", /no such key/],
     ["with NaN in args", "BW0112", `${HEAD}components:\n  a: { image: { ts: a.ts }, args: [.nan] }\n`, "7:36", /./],
     ["with a capital in a name", "BW0113", `${HEAD}components:\n  Abc: { image: { ts: a.ts } }\n`, "7:3", /small letter/],
     ["with a name of 24 letters", "BW0113", `${HEAD}components:\n  ${"a".repeat(24)}: { image: { ts: a.ts } }\n`, "7:3", /at most 23/],

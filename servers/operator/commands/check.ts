@@ -1,5 +1,5 @@
 // bailiwick check: the manifest alone. Nothing is built or started.
-import type { ResolvedUse } from "../../../caps/image/system.ts";
+import { MIN_SLOTS, type ResolvedUse } from "../../../caps/image/system.ts";
 import { formatSize } from "../../../caps/manifest/units.ts";
 import { loadManifest } from "../appliance.ts";
 import { onlyTarget, parseOptions, type Command } from "./command.ts";
@@ -13,21 +13,22 @@ may use. --json prints the whole resolved system. Exit status 1 when the manifes
 wrong: every error is shown with its place, cause and fix.`,
   async run(args) {
     const { values, positionals } = parseOptions(args, { json: { type: "boolean" } });
-    const { system, carried } = loadManifest(onlyTarget(positionals)).resolution;
+    const { system, programs, carried } = loadManifest(onlyTarget(positionals)).resolution;
     if (values.json === true) {
       process.stdout.write(`${JSON.stringify(system, undefined, 2)}\n`);
       return 0;
     }
+    const confined = new Set(programs.flatMap((order) => (order.confined ? [order.component] : [])));
     const lines = [`${system.name} ${system.version} on ${system.board}, ${formatSize(system.memory)}`];
-    for (const { name, program, memory, cpu, uses, offers, essential, guest } of system.components) {
+    for (const { name, program, memory, slots, cpu, uses, offers, essential, guest } of system.components) {
       const kind = guest === undefined ? (program.kind === "machine" ? "machine program" : "hosted program") : "guest";
-      lines.push(`  ${name}: ${kind}, ${formatSize(memory)}, priority ${cpu.priority}${essential ? ", essential" : ""}`);
+      lines.push(`  ${name}: ${kind}, ${formatSize(memory)}${slots > MIN_SLOTS ? `, ${slots} slots` : ""}, priority ${cpu.priority}${confined.has(name) ? ", confined" : ""}${essential ? ", essential" : ""}`);
       for (const offer of offers) lines.push(`    offers ${offer.name}: ${offer.protocol}`);
       for (const use of uses) {
         lines.push(`    uses ${use.name}: ${sourceOf(use)}`);
       }
     }
-    for (const { name, users } of carried) lines.push(`  ${name}: program, ${users.length === 0 ? "used by no component" : `read by ${users.join(", ")}`}`);
+    for (const { name, users, ...program } of carried) lines.push(`  ${name}: program${program.confined ? ", confined" : ""}, ${users.length === 0 ? "used by no component" : `read by ${users.join(", ")}`}`);
     process.stdout.write(`${lines.join("\n")}\n`);
     return 0;
   },
