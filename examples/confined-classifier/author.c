@@ -13,6 +13,8 @@
 BW_USE(bank);
 BW_USE(constructor);
 BW_USE(program);
+/* The I/O space of a disk, as the driver of one has it. */
+BW_USE(dma);
 
 enum { SLOT_BUILDER = 128, SLOT_REQUESTORS, SLOT_PHONE = SLOT_REQUESTORS + 2, SLOT_BELL, SLOT_BOARD, SLOT_TABLE, SLOT_BLOCK, SLOT_HELPER_BUILDER, SLOT_HELPER, MOST_BLOCKS = 2048 };
 #define PROGRAMS_OWN (1ULL << 31)
@@ -32,6 +34,14 @@ static uint64_t count_blocks(void) {
     return count;
 }
 
+/* Somebody has put a page there: where one is there is no room for another. */
+static bool is_mapped_for_dma(void) {
+    (void)bw_cnode_copy(BW_SLOT_CNODE, SLOT_BLOCK, BW_SLOT_CNODE, SLOT_BOARD, BW_RIGHT_READ);
+    const bool taken = bw_iospace_map(bw_use_dma.cap, SLOT_BLOCK, DMA_ADDRESS, BW_RIGHT_READ) != 0;
+    (void)bw_cnode_delete(BW_SLOT_CNODE, SLOT_BLOCK);
+    return taken;
+}
+
 static uint32_t do_product(struct bw_request *r) {
     if (r->w[0] > 1) return SHOP_E_BAD_REQUEST;
     bw_ipc()->caps[r->answer_caps++] = SLOT_REQUESTORS + r->w[0];
@@ -46,13 +56,23 @@ static uint32_t do_heard(struct bw_request *r) {
     /* A table with something in it is as good as a page. */
     (void)bw_invoke(BW_SLOT_CNODE, BW_INV_CNODE_MOVE, 3, bw_pair(SLOT_BLOCK, BW_DEPTH), bw_pair(0, TABLE_BITS), SLOT_TABLE, 0);
     if (bw_discrim_classify(BW_SLOT_DISCRIM, SLOT_BLOCK, &kind, &rights) == 0 && kind != BW_KIND_NULL) r->w[2] = 1;
-    messages = signals = *board = 0;
     (void)bw_cnode_delete(BW_SLOT_CNODE, SLOT_BLOCK);
+    if (is_mapped_for_dma()) r->w[2] = 1;
+    messages = signals = *board = 0;
     return 0;
 }
 
 static uint32_t do_tell(struct bw_request *r) {
     if (r->badge >= PROGRAMS_OWN) messages++;
+    return 0;
+}
+
+/* A fault of its program: the address is a letter. On behind the instruction of 4 bytes. */
+static uint32_t do_fault(struct bw_request *r) {
+    if (r->badge < PROGRAMS_OWN) return SHOP_E_BAD_REQUEST;
+    messages++;
+    r->w[0] += 4;
+    r->answer_length = 1;
     return 0;
 }
 
@@ -68,6 +88,7 @@ static uint32_t build(const char *name, bw_cptr requestor, bool leaky) {
         if (wrong == 0) wrong = bw_constructor_install(SLOT_BUILDER, "bell", SLOT_BELL, NULL);
         if (wrong == 0) wrong = bw_constructor_install(SLOT_BUILDER, "board", SLOT_BOARD, NULL);
         if (wrong == 0) wrong = bw_constructor_install(SLOT_BUILDER, "table", SLOT_TABLE, NULL);
+        if (wrong == 0) wrong = bw_constructor_install(SLOT_BUILDER, "disk", bw_use_dma.cap, NULL);
         /* Through another constructor, too. */
         if (wrong == 0) wrong = bw_constructor_install(SLOT_BUILDER, "helper", SLOT_HELPER, NULL);
     }
@@ -99,6 +120,7 @@ int main(void) {
     }
     static const struct bw_method methods[] = {
         {.label = SHOP_PRODUCT, .words = 1, .handle = do_product}, {.label = SHOP_HEARD, .handle = do_heard}, {.label = SHOP_TELL, .handle = do_tell},
+        {.label = BW_FAULT_VM_FAULT, .words = 1, .handle = do_fault},
     };
     struct bw_service service = {.methods = methods, .count = sizeof methods / sizeof *methods, .bad_request = SHOP_E_BAD_REQUEST, .notified = notified};
     bw_serve(&service);

@@ -32,6 +32,11 @@ static uint64_t secret_of(const uint8_t *text, uint64_t count) {
     return secret;
 }
 
+static uint32_t kind_of(bw_cptr slot) {
+    uint32_t kind = 0, rights = 0;
+    return bw_discrim_classify(BW_SLOT_DISCRIM, slot, &kind, &rights) == 0 ? kind : BW_KIND_NULL;
+}
+
 static void send_messages(uint64_t secret) {
     for (bw_cptr slot = FIRST; slot <= LAST; slot++) (void)bw_call(slot, bw_info(SHOP_TELL, 1, 0), secret, 0, 0, 0);
 }
@@ -44,9 +49,7 @@ static void send_signals(void) {
 static void write_pages(uint64_t secret) {
     const uint64_t address = BW_THREAD_ADDRESSES;
     for (bw_cptr slot = FIRST; slot <= LAST; slot++) {
-        uint32_t kind = 0, rights = 0;
-        if (bw_discrim_classify(BW_SLOT_DISCRIM, slot, &kind, &rights) != 0 || kind != BW_KIND_FRAME) continue;
-        if (bw_frame_map(slot, address, BW_SLOT_VSPACE, BW_RIGHT_READ | BW_RIGHT_WRITE) != 0) continue;
+        if (kind_of(slot) != BW_KIND_FRAME || bw_frame_map(slot, address, BW_SLOT_VSPACE, BW_RIGHT_READ | BW_RIGHT_WRITE) != 0) continue;
         *(volatile uint64_t *)address = secret;
         (void)bw_frame_unmap(slot);
     }
@@ -66,8 +69,21 @@ static void use_up_memory(void) {
 /* The registers of a device, wherever they may be: the fault goes to whoever keeps this program, and that is not its author. */
 static void reach_devices(uint64_t secret) { *(volatile uint64_t *)(BW_ADDRESS_REGIONS + 0x50) = secret; }
 
-/* The letter as the address of a fault. */
-static void fault(uint64_t secret) { (void)*(volatile uint8_t *)(secret & 0x3fffffffff); }
+/* A page of its own for a device's DMA, if it has a hold on any. */
+static void use_devices(void) {
+    for (bw_cptr slot = FIRST; slot <= LAST; slot++) {
+        if (kind_of(slot) == BW_KIND_IOSPACE) (void)bw_iospace_map(slot, BW_SLOT_IPC_BUFFER, DMA_ADDRESS, BW_RIGHT_READ);
+    }
+}
+
+/* The letter as the address of a fault, with whoever it can find as the keeper. Its author would let it go on behind the instruction. */
+static void fault(uint64_t secret) {
+    for (bw_cptr slot = FIRST; slot <= LAST; slot++) {
+        if (kind_of(slot) == BW_KIND_ENDPOINT && bw_tcb_set_space(BW_SLOT_TCB, slot, BW_SLOT_CNODE, BW_SLOT_VSPACE) == 0) break;
+    }
+    const uint64_t address = secret & ((1UL << 38) - 1);
+    __asm__ volatile(".option push\n.option norvc\nlb zero, 0(%0)\n.option pop" : : "r"(address));
+}
 
 /* Its own text, which all products of its author share. */
 static void change_text(uint64_t secret) { *(volatile uint64_t *)BW_ADDRESS_TEXT = secret; }
@@ -79,6 +95,7 @@ static void leak(uint64_t number, uint64_t secret) {
     case PAGES: return write_pages(secret);
     case TABLES: return fill_tables();
     case MEMORY: return use_up_memory();
+    case DMA: return use_devices();
     case DEVICES: return reach_devices(secret);
     case FAULTS: return fault(secret);
     case TEXT: return change_text(secret);

@@ -4,6 +4,7 @@
  */
 #include <bailiwick.h>
 #include <bailiwick/bank.h>
+#include <bailiwick/confined.h>
 #include <bailiwick/constructor-protocol.h>
 #include <bailiwick/constructor.h>
 
@@ -16,42 +17,14 @@ BW_USE(constructor);
 BW_USE(shop);
 BW_USE(time);
 
-enum { SLOT_REQUESTOR = 128, SLOT_BANK, SLOT_SCHEDULE, SLOT_PRODUCT, SLOT_KEEPER, SLOT_KEEPER_REPLY, SLOT_KEEPER_TIME, SLOT_THREAD, STACK_PAGES = 2 };
-#define PRODUCT_BYTES (128UL << 10)
+enum { SLOT_REQUESTOR = 128, SLOT_FRAME, SLOT_BLOCKS, SLOT_CONFINED = SLOT_BLOCKS + 32 };
+#define PRODUCT_BYTES (512UL << 10)
 
-static const char *const kinds[] = {"a clock", "Untyped", "CNode", "TCB", "Endpoint", "Notification", "Reply", "SchedContext", "VSpace", "PageTable", "Frame"};
+static const char *const kinds[] = {
+    "a clock", "Untyped", "CNode", "TCB", "Endpoint", "Notification", "Reply", "SchedContext", "VSpace", "PageTable", "Frame", "VCPU", "IRQControl", "IRQHandler", "SchedControl", "HostedControl", "IOSpace",
+};
 
-/* The last fault of a product; label 0: none. */
-static volatile struct {
-    uint32_t label;
-    uint64_t address;
-} fault;
-
-/* A product that has faulted will not answer. Its keeper takes it away whole, and whoever waits for it is told so. */
-static void keep(void *unused) {
-    (void)unused;
-    for (;;) {
-        const struct bw_msg m = bw_recv(SLOT_KEEPER, SLOT_KEEPER_REPLY);
-        if (bw_error(&m) != 0) continue;
-        fault.label = bw_label(&m), fault.address = m.w[1];
-        (void)bw_bank_destroy(SLOT_BANK);
-    }
-}
-
-static bw_err start_keeper(void) {
-    static struct bw_thread thread;
-    const struct bw_thread_room room = {.untyped = BW_SLOT_UNTYPED, .slots = SLOT_THREAD, .address = BW_THREAD_ADDRESSES, .stack_pages = STACK_PAGES};
-    bw_err error = bw_untyped_retype(BW_SLOT_UNTYPED, BW_KIND_ENDPOINT, 0, 1, BW_SLOT_CNODE, SLOT_KEEPER);
-    if (error == 0) error = bw_untyped_retype(BW_SLOT_UNTYPED, BW_KIND_REPLY, 0, 1, BW_SLOT_CNODE, SLOT_KEEPER_REPLY);
-    if (error == 0) error = bw_untyped_retype(BW_SLOT_UNTYPED, BW_KIND_SCHED_CONTEXT, 0, 1, BW_SLOT_CNODE, SLOT_KEEPER_TIME);
-    if (error == 0) error = bw_thread_make(&thread, &room, "keeper", 0);
-    if (error == 0) error = bw_sched_control_configure(bw_use_time.cap, SLOT_KEEPER_TIME, 10000, 10000, 0);
-    if (error == 0) error = bw_sched_context_bind(SLOT_KEEPER_TIME, thread.tcb);
-    if (error == 0) error = bw_tcb_set_priority(thread.tcb, 100, 100, BW_SLOT_TCB);
-    if (error == 0) error = bw_thread_start(&thread, keep, NULL);
-    if (error == 0) error = bw_untyped_retype(BW_SLOT_UNTYPED, BW_KIND_SCHED_CONTEXT, 0, 1, BW_SLOT_CNODE, SLOT_SCHEDULE);
-    return error == 0 ? bw_sched_control_configure(bw_use_time.cap, SLOT_SCHEDULE, 10000, 10000, 0) : error;
-}
+static struct bw_confined product;
 
 static void get_requestor(uint64_t which) {
     (void)bw_cnode_delete(BW_SLOT_CNODE, SLOT_REQUESTOR);
@@ -71,14 +44,10 @@ static void examine(const char *what) {
     }
 }
 
-/* A bank of its own for each product: destroying it is the end of the product. One that is alone sells what was set aside for it, and nobody can tell how much. */
+/* From memory that is set aside for it (`alone`), and then only if it is discreet; or from what all share. */
 static uint32_t build(bool alone) {
-    const struct bw_yield yield = {.bank = SLOT_BANK, .schedule = SLOT_SCHEDULE, .keeper = SLOT_KEEPER, .strict = alone};
-    uint64_t number = 0;
-    for (bw_cptr slot = SLOT_BANK; slot <= SLOT_PRODUCT; slot += SLOT_PRODUCT - SLOT_BANK) (void)bw_cnode_delete(BW_SLOT_CNODE, slot);
-    const uint32_t wrong = bw_bank_make(bw_use_bank.cap, 4 * PRODUCT_BYTES, alone ? 4 * PRODUCT_BYTES : 0, 0, "product", SLOT_BANK);
-    if (wrong != 0) return wrong;
-    return bw_constructor_yield(SLOT_REQUESTOR, &yield, SLOT_PRODUCT, &number);
+    const struct bw_confined_terms terms = {.bank = bw_use_bank.cap, .bytes = PRODUCT_BYTES, .budget = 10000, .strict = alone};
+    return bw_confined_start(&product, SLOT_REQUESTOR, &terms);
 }
 
 static struct bw_msg classify(uint64_t number, const char *letter) {
@@ -86,7 +55,7 @@ static struct bw_msg classify(uint64_t number, const char *letter) {
     const size_t count = strlen(letter);
     words[0] = number, words[1] = count;
     memcpy(&words[2], letter, count);
-    return bw_call_buffer(SLOT_PRODUCT, CLASSIFIER_CLASSIFY, 2 + (uint32_t)((count + 7) / 8), 0);
+    return bw_call_buffer(product.product, CLASSIFIER_CLASSIFY, 2 + (uint32_t)((count + 7) / 8), 0);
 }
 
 static void sort_letters(void) {
@@ -97,24 +66,24 @@ static void sort_letters(void) {
     }
 }
 
+static struct bw_msg ask_author(void) { return bw_call(bw_use_shop.cap, bw_info(SHOP_HEARD, 0, 0), 0, 0, 0, 0); }
+
 /* What the author has heard by this way, after one letter. */
 static const char *attempt(uint64_t channel, bool alone) {
-    const struct bw_msg before = bw_call(bw_use_shop.cap, bw_info(SHOP_HEARD, 0, 0), 0, 0, 0, 0);
-    const uint64_t blocks_without = before.w[3];
+    const uint64_t blocks = ask_author().w[3];
     if (build(alone) != 0) return "not built";
-    const struct bw_msg built = bw_call(bw_use_shop.cap, bw_info(SHOP_HEARD, 0, 0), 0, 0, 0, 0);
-    fault.label = 0;
+    const uint64_t blocks_before = ask_author().w[3];
     (void)classify(channel, "the keys are under the mat");
-    const struct bw_msg m = bw_call(bw_use_shop.cap, bw_info(SHOP_HEARD, 0, 0), 0, 0, 0, 0);
-    const bool heard = m.w[0] != 0 || m.w[1] != 0 || m.w[2] != 0 || (fault.label == 0 && m.w[3] != built.w[3]);
-    (void)bw_bank_destroy(SLOT_BANK);
-    const struct bw_msg after = bw_call(bw_use_shop.cap, bw_info(SHOP_HEARD, 0, 0), 0, 0, 0, 0);
-    if (after.w[3] != blocks_without) return "memory is missing";
-    return heard ? "the author knows" : fault.label != 0 ? "the keeper knows" : "nobody knows";
+    const struct bw_msg m = ask_author();
+    /* A product that has faulted is gone by now, with its memory: that its client has ended it is no secret. */
+    const bool heard = m.w[0] != 0 || m.w[1] != 0 || m.w[2] != 0 || (product.fault == 0 && m.w[3] != blocks_before);
+    bw_confined_end(&product);
+    if (ask_author().w[3] != blocks) return "memory is missing";
+    return heard ? "the author knows" : product.fault != 0 ? "the keeper knows" : "nobody knows";
 }
 
 static void try_all(void) {
-    static const char *const names[CHANNELS] = {"", "messages", "signals", "shared pages", "tables", "using up memory", "device registers", "faults", "its own text"};
+    static const char *const names[CHANNELS] = {"", "messages", "signals", "shared pages", "tables", "using up memory", "DMA", "device registers", "faults", "its own text"};
     bw_printf("%-20s %-18s %s\n", "by", "the first", "the second");
     for (uint64_t channel = MESSAGES; channel < CHANNELS; channel++) {
         get_requestor(0);
@@ -128,31 +97,29 @@ static void try_all(void) {
 /* The other direction: the program is its author's secret. */
 static void pry(void) {
     const struct bw_msg write = bw_call(SLOT_REQUESTOR, bw_info(CONSTRUCTOR_WRITE, 2, 0), 0, 0, 0, 0);
-    const struct bw_msg create = bw_call(SLOT_PRODUCT, bw_info(CONSTRUCTOR_HOLE, 1, 0), 0, 0, 0, 0);
+    const struct bw_msg create = bw_call(product.product, bw_info(CONSTRUCTOR_HOLE, 1, 0), 0, 0, 0, 0);
     bw_printf("a requestor as a builder: %s\n", bw_label(&write) == CONSTRUCTOR_E_NOT_ALLOWED ? "refused" : "NOT refused");
     bw_printf("its product as anything but a classifier: %s\n", bw_label(&create) == CLASSIFIER_E_BAD_REQUEST ? "refused" : "NOT refused");
-    (void)bw_bank_destroy(SLOT_BANK);
-    /* What the product was made of. */
-    uint64_t number = 0, bytes = 0;
-    (void)bw_cnode_delete(BW_SLOT_CNODE, SLOT_BANK);
-    const bw_cptr frame = SLOT_BANK;
+    bw_confined_end(&product);
+    /* Its memory can be bought now. */
     const uint64_t address = BW_THREAD_ADDRESSES + 16 * BW_PAGE;
-    for (bw_cptr block = 160; block < 160 + 32 && bw_bank_buy(bw_use_bank.cap, BW_PAGE_BITS, block, &number) == 0; block++) {
-        if (bw_untyped_retype(block, BW_KIND_FRAME, BW_PAGE_BITS, 1, BW_SLOT_CNODE, frame) != 0) break;
-        if (bw_frame_map(frame, address, BW_SLOT_VSPACE, BW_RIGHT_READ) != 0) break;
+    uint64_t number = 0, bytes = 0;
+    for (bw_cptr block = SLOT_BLOCKS; block < SLOT_BLOCKS + 32 && bw_bank_buy(bw_use_bank.cap, BW_PAGE_BITS, block, &number) == 0; block++) {
+        if (bw_untyped_retype(block, BW_KIND_FRAME, BW_PAGE_BITS, 1, BW_SLOT_CNODE, SLOT_FRAME) != 0 || bw_frame_map(SLOT_FRAME, address, BW_SLOT_VSPACE, BW_RIGHT_READ) != 0) break;
         for (uint64_t i = 0; i < BW_PAGE; i++) bytes += *(volatile uint8_t *)(address + i) != 0;
-        (void)bw_cnode_delete(BW_SLOT_CNODE, frame);
+        (void)bw_cnode_delete(BW_SLOT_CNODE, SLOT_FRAME);
+        (void)bw_bank_free(bw_use_bank.cap, number);
     }
     bw_printf("the memory it was made of: %lu bytes of it left\n", bytes);
 }
 
 int main(void) {
+    const struct bw_confined_room room = {.slots = SLOT_CONFINED, .address = BW_THREAD_ADDRESSES, .time = bw_use_time.cap, .priority = 100, .most = 1};
     bw_console_open(bw_use_console.cap);
-    if (start_keeper() != 0) return 1;
+    if (bw_confined_init(&room) != 0) return 1;
     get_requestor(0);
     examine("the author's first program");
     if (build(true) == CONSTRUCTOR_E_HOLES) bw_puts("it is not given any letters");
-    (void)bw_bank_destroy(SLOT_BANK);
     get_requestor(1);
     examine("the author's second program");
     if (build(true) != 0) return 1;
