@@ -183,7 +183,7 @@ export const Invocation = {
   /** w0 = number of the refused access, from 0. Reply: w0 = how many there were; w1 = I/O address; w2.lo = bytes, w2.hi = 1 for a write. */
   IOSpaceReadFault: 0x1004,
 
-  /** w0 = CPtr of any capability. Reply: w0 = its Kind (Null: an empty slot), w1 = its rights. */
+  /** w0 = CPtr of any capability. Reply: w0 = its Kind (Null: an empty slot), w1 = its rights, w2 = of a CNode: log2 of its slots | bits of its guard << 8; 0 else. */
   DiscrimClassify: 0x1101,
   /** w0 = CPtr of any capability. Reply: w0 = 1 if whoever holds it can tell nobody anything by it, else 0. */
   DiscrimIsDiscreet: 0x1102,

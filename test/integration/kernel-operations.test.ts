@@ -68,6 +68,39 @@ test("classify, same, rotate", LIMIT, async () => {
   expect(output.trimEnd().split("\n")).toEqual(["B: kind 4, rights 1", "rotate to C: none", "B: kind 0", "A and C: 1", "swap: none", "C: rights 1", "rotate over D itself: InvalidArgument"]);
 });
 
+test("who was given a CNode, of whatever shape, looks through it", LIMIT, async () => {
+  const output = await run(`${SAY}enum { BOX = 130, GUARDED, SIGNAL, GOT };
+    static void look(bw_cptr box) {
+        struct bw_capability is, held;
+        (void)bw_discrim_describe(BW_SLOT_DISCRIM, box, &is);
+        bw_printf("kind %u, rights %u, slots %u, guard %u:", is.kind, is.rights, 1U << is.slot_bits, is.guard_bits);
+        for (uint64_t i = 0; i < 1UL << is.slot_bits; i++) {
+            (void)bw_cnode_delete(BW_SLOT_CNODE, GOT);
+            if (bw_cnode_fetch(BW_SLOT_CNODE, GOT, box, i, is.slot_bits + is.guard_bits, BW_ALL_RIGHTS) != 0) continue;
+            (void)bw_discrim_describe(BW_SLOT_DISCRIM, GOT, &held);
+            bw_printf(" %lu is %u/%u/%u", i, held.kind, held.slot_bits, held.guard_bits);
+        }
+        bw_printf("\\n");
+    }
+    ${main(`
+    struct bw_capability none = {.kind = 99};
+    (void)bw_untyped_retype(BW_SLOT_UNTYPED, BW_KIND_CNODE, 4, 1, self, BOX);
+    (void)bw_invoke(BOX, BW_INV_CNODE_COPY, 3, bw_pair(3, 4), bw_pair(BW_SLOT_NOTIFICATION, 32 | BW_ALL_RIGHTS << 8), self, 0);
+    (void)bw_invoke(BOX, BW_INV_CNODE_COPY, 3, bw_pair(15, 4), bw_pair(BW_SLOT_CNODE, 32 | BW_ALL_RIGHTS << 8), self, 0);
+    look(BOX);
+    (void)bw_cnode_mint(self, GUARDED, self, BOX, BW_RIGHT_READ | BW_RIGHT_WEAK, 20UL << 32);
+    look(GUARDED);
+    SAY("nothing", bw_discrim_describe(BW_SLOT_DISCRIM, SIGNAL, &none));
+    bw_printf("%u %u %u %u\\n", none.kind, none.rights, none.slot_bits, none.guard_bits);
+    SAY("no slot", bw_discrim_describe(BW_SLOT_DISCRIM, 4096, &none));`)}`);
+  expect(output.trimEnd().split("\n")).toEqual([
+    "kind 2, rights 15, slots 16, guard 0: 3 is 5/0/0 15 is 2/8/24",
+    // Through a weak one no notification comes.
+    "kind 2, rights 18, slots 16, guard 20: 15 is 2/8/24",
+    "nothing: none", "0 0 0 0", "no slot: FailedLookup",
+  ]);
+});
+
 test("a reply kept for later; a badge's calls cancelled", LIMIT, async () => {
   using folder = applianceFolder({
     "appliance.yaml": manifestWith({

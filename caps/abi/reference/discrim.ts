@@ -14,11 +14,11 @@ export const DISCRIM: ObjectPage<"Discrim"> = {
   otherLabels: ["DISCRIM-CLASSIFY-002"],
   operations: {
     DiscrimClassify: {
-      does: "Tells the kind of a capability, and its rights.",
+      does: "Tells the kind of a capability, and its rights; of a CNode also how many bits of a CPtr it takes, so that whoever was given one can look through it: a slot is named in it by that depth. What bits the guard has is not told; who minted the capability chose them.",
       words: [CAPABILITY],
       rights: "none",
-      answer: [word("w0", "kind", "its Kind, 0 for an empty slot"), word("w1", "rights", "its rights, with Weak")],
-      tests: ["DISCRIM-CLASSIFY-001"],
+      answer: [word("w0", "kind", "its Kind, 0 for an empty slot"), word("w1", "rights", "its rights, with Weak"), word("w2", "shape", "of a CNode: bits 0..7 log2 of its slots, bits 8..15 the size of its guard; 0 for all others")],
+      tests: ["DISCRIM-CLASSIFY-001", "DISCRIM-CLASSIFY-003"],
       refusals: [truncated(1, "DISCRIM-CLASSIFY-002"), lookup(0, "DISCRIM-CLASSIFY-002")],
       bound: "Constant.",
       source: "EROS, Discrim classify",

@@ -15,7 +15,8 @@ export function invokeDiscrim(k: Kernel, t: Tcb, label: number, info: number): O
       if (typeof slot !== "number") return slot;
       setNumber(k, t, 0, k.slots.kind[slot]!);
       setNumber(k, t, 1, k.slots.rights[slot]!);
-      return 2;
+      setNumber(k, t, 2, shapeOf(k, slot));
+      return 3;
     }
     case Invocation.DiscrimIsDiscreet: {
       const slot = words < 1 ? TRUNCATED : anyCapability(k, t, 0);
@@ -40,6 +41,12 @@ export function invokeDiscrim(k: Kernel, t: Tcb, label: number, info: number): O
 function anyCapability(k: Kernel, t: Tcb, arg: number): number | Refusal {
   const slot = lookup(k, t, wordLo(k, t, arg), wordHi(k, t, arg));
   return slot < 0 ? failedLookup(arg, -1 - slot) : slot;
+}
+
+/** How many bits a CNode capability resolves, by its slots and by its guard: what one must know to name a slot through it. 0 for all that is no CNode. */
+function shapeOf(k: Kernel, slot: number): number {
+  const s = k.slots;
+  return s.kind[slot] === Kind.CNode ? k.cnodes[s.object[slot]!]!.radix + s.badgeHi[slot]! * 2 ** 8 : 0;
 }
 
 /** Nothing goes out through it: an empty slot, a Discrim, memory that can only be read, a CNode of which nothing else can be fetched. */

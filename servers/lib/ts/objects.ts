@@ -76,7 +76,7 @@ export const schedControlConfigure = (sys: Sys, control: number, context: number
 /** The caller that `reply` holds is moved to the free reply object `to`. */
 export const replySave = (sys: Sys, reply: number, to: number): Answer => sys.call(reply, Invocation.ReplySave, [to]);
 
-/** What a capability is: word 0 its Kind, word 1 its rights. */
+/** What a capability is: word 0 its Kind, word 1 its rights, word 2 of a CNode log2 of its slots and, from bit 8 on, the size of its guard; 0 of all others. */
 export const discrimClassify = (sys: Sys, discrim: number, cap: number): Answer => sys.call(discrim, Invocation.DiscrimClassify, [cap]);
 /** Word 0 is 1 if whoever holds it can tell nobody anything by it. */
 export const discrimIsDiscreet = (sys: Sys, discrim: number, cap: number): Answer => sys.call(discrim, Invocation.DiscrimIsDiscreet, [cap]);

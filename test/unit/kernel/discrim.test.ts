@@ -24,18 +24,39 @@ describe("DISCRIM-CLASSIFY", () => {
   test("001 tells kind and rights of anything, also of an empty slot", () => {
     const { ask, copy } = setup();
     copy(30, EP, Right.Write);
-    expect(ask(I.DiscrimClassify, 30)).toEqual(answered(0, [Kind.Endpoint, Right.Write]));
-    expect(ask(I.DiscrimClassify, Slot.TCB)).toEqual(answered(0, [Kind.TCB, 15]));
-    expect(ask(I.DiscrimClassify, D)).toEqual(answered(0, [Kind.Discrim, 15]));
-    expect(ask(I.DiscrimClassify, 99)).toEqual(answered(0, [Kind.Null, 0]));
+    expect(ask(I.DiscrimClassify, 30)).toEqual(answered(0, [Kind.Endpoint, Right.Write, 0]));
+    expect(ask(I.DiscrimClassify, Slot.TCB)).toEqual(answered(0, [Kind.TCB, 15, 0]));
+    expect(ask(I.DiscrimClassify, D)).toEqual(answered(0, [Kind.Discrim, 15, 0]));
+    expect(ask(I.DiscrimClassify, 99)).toEqual(answered(0, [Kind.Null, 0, 0]));
     copy(31, FRAME, 15 | Right.Weak);
-    expect(ask(I.DiscrimClassify, 31)).toEqual(answered(0, [Kind.Frame, 14 | Right.Weak]));
+    expect(ask(I.DiscrimClassify, 31)).toEqual(answered(0, [Kind.Frame, 14 | Right.Weak, 0]));
   });
   test("002 wants a word, and a CPtr that leads to a slot", () => {
     const { bed, a } = setup();
     refuses(bed, a, [D, I.DiscrimClassify], ErrorCode.TruncatedMessage);
     refuses(bed, a, [D, I.DiscrimClassify, 2 ** 20], ErrorCode.FailedLookup, 0, 32);
     refuses(bed, a, [D, I.CNodeCopy, EP], ErrorCode.IllegalOperation);
+  });
+  test("003 tells of a CNode how many bits its slots and its guard take, whatever its rights, and the sum leads to its slots", () => {
+    const { bed, a, ask } = setup();
+    // The thread's own: 2^8 slots, and a guard of all that is left.
+    expect(ask(I.DiscrimClassify, Slot.CNODE)).toEqual(answered(0, [Kind.CNode, 15, 8 + 24 * 256]));
+    const guarded = (to: number, from: number, rights: number, bits: number, size: number) =>
+      expect(bed.call(a, Slot.CNODE, I.CNodeMint, slotWord(to), source(from, rights), Slot.CNODE, pair(bits, size))).toEqual(DONE);
+    for (const [i, [bits, guard, size]] of ([[1, 0, 0], [4, 0, 0], [4, 5, 3], [12, 0, 20], [1, 0x7fff_ffff, 31]] as const).entries()) {
+      const [plain, minted, weak, got] = [40 + 4 * i, 41 + 4 * i, 42 + 4 * i, 43 + 4 * i];
+      expect(bed.call(a, Slot.UNTYPED, I.UntypedRetype, retypeWord(Kind.CNode, bits), Slot.CNODE, plain)).toEqual(DONE);
+      guarded(minted, plain, 15, guard, size);
+      guarded(weak, plain, Right.Read | Right.Weak, guard, size);
+      expect(ask(I.DiscrimClassify, plain)).toEqual(answered(0, [Kind.CNode, 15, bits]));
+      expect(ask(I.DiscrimClassify, minted)).toEqual(answered(0, [Kind.CNode, 15, bits + size * 256]));
+      expect(ask(I.DiscrimClassify, weak)).toEqual(answered(0, [Kind.CNode, Right.Read | Right.Weak, bits + size * 256]));
+      // A frame in its last slot is found by that depth, and by no other.
+      expect(bed.call(a, plain, I.CNodeCopy, pair(2 ** bits - 1, bits), source(FRAME), Slot.CNODE)).toEqual(DONE);
+      const at = guard * 2 ** bits + 2 ** bits - 1;
+      expect(bed.call(a, Slot.CNODE, I.CNodeCopy, slotWord(got), pair(at, (bits + size) | (15 << 8)), minted)).toEqual(DONE);
+      expect(ask(I.DiscrimSame, FRAME, got)).toEqual(answered(0, [3]));
+    }
   });
 });
 

@@ -61,6 +61,13 @@ bw_err bw_discrim_classify(bw_cptr discrim, bw_cptr cap, uint32_t *kind, uint32_
     return error;
 }
 
+bw_err bw_discrim_describe(bw_cptr discrim, bw_cptr cap, struct bw_capability *is) {
+    struct bw_msg m;
+    const bw_err error = ask(discrim, BW_INV_DISCRIM_CLASSIFY, 1, cap, 0, &m);
+    if (error == 0) *is = (struct bw_capability){.kind = (uint32_t)m.w[0], .rights = (uint32_t)m.w[1], .slot_bits = (uint32_t)m.w[2] & 0xff, .guard_bits = (uint32_t)m.w[2] >> 8 & 0xff};
+    return error;
+}
+
 bw_err bw_discrim_is_discreet(bw_cptr discrim, bw_cptr cap, bool *discreet) {
     struct bw_msg m;
     const bw_err error = ask(discrim, BW_INV_DISCRIM_IS_DISCREET, 1, cap, 0, &m);

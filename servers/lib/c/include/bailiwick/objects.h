@@ -3,7 +3,7 @@
  * Each returns 0 or BW_ERR_...; a failed invocation changes nothing. Source: caps/abi/numbers.ts, `Invocation`.
  *
  * A slot is named by a CNode capability, an index in it and a depth in bits. Every function here uses the whole depth, so that an index in
- * BW_SLOT_CNODE is the CPtr itself.
+ * BW_SLOT_CNODE is the CPtr itself; bw_cnode_fetch alone takes another.
  */
 #pragma once
 #include <stddef.h>
@@ -29,6 +29,10 @@ static inline bw_err bw_untyped_retype(bw_cptr untyped, uint32_t kind, uint32_t 
 /* Copies from slot `from` of `source` to slot `to` of `cnode`, with these rights at most (BW_RIGHT_...). */
 static inline bw_err bw_cnode_copy(bw_cptr cnode, uint64_t to, bw_cptr source, uint64_t from, uint32_t rights) {
     return bw_invoke(cnode, BW_INV_CNODE_COPY, 3, bw_pair(to, BW_DEPTH), bw_pair(from, BW_DEPTH | rights << 8), source, 0);
+}
+/* As copy, out of a CNode of another shape: `depth` bits of `from` lead to the slot, the guard's before the slot's. */
+static inline bw_err bw_cnode_fetch(bw_cptr cnode, uint64_t to, bw_cptr source, uint64_t from, uint32_t depth, uint32_t rights) {
+    return bw_invoke(cnode, BW_INV_CNODE_COPY, 3, bw_pair(to, BW_DEPTH), bw_pair(from, depth | rights << 8), source, 0);
 }
 /* As copy, with a badge (endpoints, notifications), or a guard (CNodes: bits in the low half, size in the high half). */
 static inline bw_err bw_cnode_mint(bw_cptr cnode, uint64_t to, bw_cptr source, uint64_t from, uint32_t rights, uint64_t badge) {
@@ -125,6 +129,14 @@ bw_err bw_iospace_read_fault(bw_cptr iospace, uint64_t number, struct bw_dma_fau
 
 /* discrim: BW_SLOT_DISCRIM. What a capability is: kind (BW_KIND_..., BW_KIND_NULL: nothing), rights. */
 bw_err bw_discrim_classify(bw_cptr discrim, bw_cptr cap, uint32_t *kind, uint32_t *rights);
+/* The same, and what one must know of a CNode to look through it: bw_cnode_fetch takes the sum of its bits as the depth. */
+struct bw_capability {
+    uint32_t kind;
+    uint32_t rights;
+    uint32_t slot_bits;  /* of a CNode: log2 of its slots; 0 else */
+    uint32_t guard_bits; /* of a CNode: the size of its guard; 0 else */
+};
+bw_err bw_discrim_describe(bw_cptr discrim, bw_cptr cap, struct bw_capability *is);
 /* Whether whoever holds it can tell nobody anything by it. */
 bw_err bw_discrim_is_discreet(bw_cptr discrim, bw_cptr cap, bool *discreet);
 /* 0 different objects, 1 the same object, 3 the same object and badge. */
