@@ -26,8 +26,23 @@ export const hostedFile = ({ root }: Package, name: string): string => join(root
 /** Folders under servers/ that are no server of an appliance. */
 const NOT_SERVERS = new Set(["lib", "operator", "root"]);
 
-/** Servers that are built with SQLite, which the set-up fetches. */
-const WITH_SQLITE = new Set(["fs"]);
+/** What the set-up fetches for servers that are built with it. */
+interface Foreign {
+  readonly title: string;
+  /** A step of the set-up, and where it puts the sources. */
+  readonly place: "sqlite" | "libsodium";
+  /** Folders in it that hold what is included. */
+  readonly includes: readonly string[];
+  /** A file that is there when all are. */
+  readonly sign: string;
+  /** Where the set-up has it from. */
+  readonly origin: string;
+}
+
+const BUILT_WITH: ReadonlyMap<string, Foreign> = new Map([
+  ["fs", { title: "SQLite", place: "sqlite", includes: ["."], sign: "sqlite3.c", origin: "the npm registry" }],
+  ["vault", { title: "libsodium", place: "libsodium", includes: [".", "include", "include/sodium"], sign: "include/sodium/core.h", origin: "a Debian mirror" }],
+]);
 
 /** The source of a server that the kit ships: C, or TypeScript, or (built) only its bundle. */
 export type ServerSource = MachineSource | { readonly kind: "hosted"; readonly entry: string };
@@ -36,17 +51,18 @@ export interface MachineSource {
   readonly kind: "machine";
   readonly sources: readonly string[];
   readonly systemIncludes: readonly string[];
-  /** A folder among them that the set-up has not filled. */
-  readonly missing?: "SQLite";
+  /** What it is built with and the set-up has not fetched. */
+  readonly missing?: Foreign;
 }
 
 /** A folder's own C and assembly files, not those of folders in it (tests); a folder `libc` in it has headers for them. */
 export function machineSource(folder: string, name: string, env: NodeJS.ProcessEnv = process.env): MachineSource {
   const sources = readdirSync(folder).filter((file) => file.endsWith(".c") || file.endsWith(".S")).sort().map((file) => join(folder, file));
   const libc = existsSync(join(folder, "libc")) ? [join(folder, "libc")] : [];
-  if (!WITH_SQLITE.has(name)) return { kind: "machine", sources, systemIncludes: libc };
-  const { sqlite } = findPlaces(env);
-  return { kind: "machine", sources, systemIncludes: [...libc, sqlite], ...(existsSync(join(sqlite, "sqlite3.c")) ? {} : { missing: "SQLite" as const }) };
+  const foreign = BUILT_WITH.get(name);
+  if (foreign === undefined) return { kind: "machine", sources, systemIncludes: libc };
+  const place = findPlaces(env)[foreign.place];
+  return { kind: "machine", sources, systemIncludes: [...libc, ...foreign.includes.map((part) => join(place, part))], ...(existsSync(join(place, foreign.sign)) ? {} : { missing: foreign }) };
 }
 
 /** Every server an appliance can name, the VMM among them. */

@@ -59,8 +59,8 @@ async function bundle(name: string, entry: string, kit: Package): Promise<Uint8A
 export async function compileServer(name: string, { sources, systemIncludes, missing }: MachineSource, kit: Package): Promise<Uint8Array> {
   if (missing !== undefined) {
     throw failure(FailureCode.notSetUp, `the server '${name}' cannot be built`, {
-      cause: `${missing}'s sources, which it is built with, are not on this machine: the set-up could not fetch them, or was not run`,
-      fix: "`npm run setup -- --retry` in the work tree, or `npx bailiwick setup --retry` where Bailiwick is installed as a package, with the npm registry in reach",
+      cause: `${missing.title}'s sources, which it is built with, are not on this machine: the set-up could not fetch them, or was not run`,
+      fix: `\`npm run setup -- --retry\` in the work tree, or \`npx bailiwick setup --retry\` where Bailiwick is installed as a package, with ${missing.origin} in reach`,
     });
   }
   return compile(name, sources, kit.cache, systemIncludes);

@@ -7,6 +7,7 @@ import { addon } from "./addon.mjs";
 import { build } from "./build.mjs";
 import { endAll } from "./command.mjs";
 import { SetupFailure } from "./failure.mjs";
+import { libsodium } from "./libsodium.mjs";
 import { linux } from "./linux.mjs";
 import { lock } from "./lock.mjs";
 import { npm } from "./npm.mjs";
@@ -26,6 +27,8 @@ import { unicorn } from "./unicorn.mjs";
  * @property {number} [linuxTriedAt]  milliseconds since 1970
  * @property {string | null} [sqlite]  the folder of SQLite's sources; null: they could not be fetched
  * @property {number} [sqliteTriedAt]  milliseconds since 1970
+ * @property {string | null} [libsodium]  the folder of libsodium's sources; null: they could not be fetched
+ * @property {number} [libsodiumTriedAt]  milliseconds since 1970
  *
  * @typedef {object} Context
  * @property {import("./places.mjs").Places} places
@@ -42,7 +45,7 @@ import { unicorn } from "./unicorn.mjs";
  */
 
 /** The compilers come before libunicorn only because a machine without them should say so before anything large is fetched. */
-export const STEPS = [npm, toolchain, unicorn, addon, linux, sqlite, build];
+export const STEPS = [npm, toolchain, unicorn, addon, linux, sqlite, libsodium, build];
 
 /**
  * @param {readonly string[]} args
