@@ -194,22 +194,26 @@ function text(bytes: Uint8Array, from: number, to: number): string {
 const USES_SECTION = ".bw_uses";
 const USE_BYTES = 56;
 const USE_NAME_BYTES = 24;
+/** What a use that may be left out has before its name (BW_USE_OPTIONAL). */
+const OPTIONAL = "?";
 const USE_NUMBERS = ["cap", "address", "bytes", "badge"] as const satisfies readonly (keyof UseRecord)[];
 
 /** Names of the uses a program declares, and where their entries are in the file, in the file's order: the compiler's, not the source's. */
-function uses(bytes: Uint8Array): ElfResult<{ name: string; at: number }[]> {
+function uses(bytes: Uint8Array): ElfResult<{ name: string; at: number; optional: boolean }[]> {
   const elf = parseElf(bytes);
   if (!elf.ok) return elf;
-  const entries: { name: string; at: number }[] = [];
+  const entries: { name: string; at: number; optional: boolean }[] = [];
   for (const section of elf.value.sections.filter(({ name }) => name === USES_SECTION)) {
     if (section.bytes % USE_BYTES !== 0) return err("badUses", `${USES_SECTION} has ${section.bytes} bytes, not a multiple of ${USE_BYTES}`);
     // Patching must reach what is loaded, and the program must find it where it was linked.
     const loaded = elf.value.segments.some(({ offset, fileBytes, address }) => section.offset >= offset && section.offset + section.bytes <= offset + fileBytes && section.offset - offset === section.address - address);
     if (!loaded && section.bytes > 0) return err("badUses", `${USES_SECTION} is not part of what is loaded`);
     for (let at = section.offset; at < section.offset + section.bytes; at += USE_BYTES) {
-      const name = text(bytes, at, at + USE_NAME_BYTES);
-      if (!/^[A-Za-z_][A-Za-z0-9_]{0,22}$/.test(name)) return err("badUses", `${USES_SECTION} has an entry without a proper name: ${JSON.stringify(name)}`);
-      entries.push({ name, at });
+      const written = text(bytes, at, at + USE_NAME_BYTES);
+      const optional = written.startsWith(OPTIONAL);
+      const name = optional ? written.slice(OPTIONAL.length) : written;
+      if (!/^[A-Za-z_][A-Za-z0-9_]{0,22}$/.test(name)) return err("badUses", `${USES_SECTION} has an entry without a proper name: ${JSON.stringify(written)}`);
+      entries.push({ name, at, optional });
     }
   }
   return ok(entries);
@@ -224,20 +228,21 @@ export function declaredUses(bytes: Uint8Array): ElfResult<string[]> {
 const isRecordNumber = (value: number): boolean => Number.isSafeInteger(value) && value >= 0;
 
 /**
- * A copy of the file with each declared use filled in from `wired`, by name. Entries of `wired` that the program does not declare are left out.
- * Errors: `unwired` names every declared use that `wired` lacks.
+ * A copy of the file with each declared use filled in from `wired`, by name. Entries of `wired` that the program does not declare are left out;
+ * of uses that may be left out, those that `wired` lacks stay zero. Errors: `unwired` names every other declared use that `wired` lacks.
  */
 export function patchUses(bytes: Uint8Array, wired: Readonly<Record<string, UseRecord>>): ElfResult<Uint8Array> {
   const entries = uses(bytes);
   if (!entries.ok) return entries;
   const byName = new Map(Object.entries(wired));
-  const missing = entries.value.filter(({ name }) => !byName.has(name)).map(({ name }) => name);
+  const missing = entries.value.filter(({ name, optional }) => !optional && !byName.has(name)).map(({ name }) => name);
   if (missing.length > 0) return err("unwired", `the program uses ${missing.join(", ")}, which the manifest does not give it`);
   // A Buffer's own slice would be a view of the same memory.
   const patched = new Uint8Array(bytes);
   const view = new DataView(patched.buffer);
   for (const { name, at } of entries.value) {
-    const record = byName.get(name)!;
+    const record = byName.get(name);
+    if (record === undefined) continue;
     for (const [i, field] of USE_NUMBERS.entries()) {
       if (!isRecordNumber(record[field])) return err("badRecord", `${field} of use ${name} is ${record[field]}, not an unsigned safe integer`);
       view.setBigUint64(at + USE_NAME_BYTES + 8 * i, BigInt(record[field]), true);

@@ -25,6 +25,10 @@ _Static_assert(sizeof(struct bw_use) == 56, "the image builder patches entries o
 #define BW_USE(use)                                                                       \
     BW_USED(use);                                                                         \
     __attribute__((used, section(".bw_uses"))) const volatile struct bw_use bw_use_##use = {.name = #use}
+/* One that the manifest may leave out: then all of it is 0. */
+#define BW_USE_OPTIONAL(use)                                                              \
+    BW_USED(use);                                                                         \
+    __attribute__((used, section(".bw_uses"))) const volatile struct bw_use bw_use_##use = {.name = "?" #use}
 #define BW_USED(use) extern const volatile struct bw_use bw_use_##use
 
 /*
