@@ -2,6 +2,7 @@
 //
 // A server knows a client by one number, whichever of its offers the client uses; numbers count from 1 in the order of the manifest.
 import { Right } from "../abi/numbers.ts";
+import { MEASUREMENTS_FILE, SECRET_FILE } from "../image/measurements.ts";
 import { FIRST_SIGNAL_BIT, MAX_SIGNALS, type ResolvedUse, type UseKind } from "../image/system.ts";
 import { carriedFile } from "./carried.ts";
 import { DiagnosticCode } from "./diagnostic.ts";
@@ -15,6 +16,9 @@ const RIGHT_BITS: Readonly<Record<RightName, number>> = { call: Right.Write | Ri
 
 /** `platform.cpu.time` is the right to hand out CPU time. */
 const CPU = "cpu";
+
+/** What the firmware gives: the list of what it loaded, and a secret that is in no image. Memory that is read, each one component's. */
+const FIRMWARE: ReadonlyMap<string, string> = new Map([["measurements", MEASUREMENTS_FILE], ["secret", SECRET_FILE]]);
 
 /** What a component may be given of a device, by part. `signals`: how many interrupts it has already. */
 function deviceParts(board: Board, name: string, signals: number): Map<string, UseKind> | undefined {
@@ -49,10 +53,11 @@ export function wireAll(drafts: ReadonlyMap<string, Draft>, board: Board | undef
   const lookUp = (draft: Draft, wanted: WantedUse, before: readonly ResolvedUse[]): UseKind | undefined => {
     const at = [...wanted.path, "from"];
     const [first = "", second = "", ...rest] = wanted.use.from.split(".");
+    if (first === "platform" && FIRMWARE.has(second) && rest.length === 0) return lookUpFirmware(draft, wanted, at, FIRMWARE.get(second) ?? "");
     if (first === "platform") return lookUpDevice(draft, wanted, at, second, rest.join("."), before.filter(({ kind }) => kind === "irq").length);
     if (second !== "" && rest.length === 0 && first === "programs") return lookUpProgram(wanted, at, second);
     if (second !== "" && rest.length === 0) return lookUpOffer(draft, wanted, at, first, second);
-    report.add({ code: DiagnosticCode.wrongValue, at, message: `'${wanted.use.from}' names nothing that can be used`, cause: "must be COMPONENT.OFFER, platform.DEVICE.PART or programs.PROGRAM" });
+    report.add({ code: DiagnosticCode.wrongValue, at, message: `'${wanted.use.from}' names nothing that can be used`, cause: "must be COMPONENT.OFFER, platform.DEVICE.PART, platform.measurements, platform.secret or programs.PROGRAM" });
     return undefined;
   };
 
@@ -101,20 +106,31 @@ export function wireAll(drafts: ReadonlyMap<string, Draft>, board: Board | undef
     return number;
   };
 
+  const own = (draft: Draft, from: string, at: Path, fix: string): void => {
+    const owner = owners.get(from);
+    if (owner !== undefined) report.add({ code: DiagnosticCode.usedTwice, at, message: `${from} is used twice`, cause: `'${owner}' has it already`, fix });
+    owners.set(from, draft.name);
+  };
+
+  const noRights = (use: WantedUse["use"], at: Path, what: string): void => {
+    if (use.rights === undefined) return;
+    report.add({ code: DiagnosticCode.rightNotOffered, at: [...at.slice(0, -1), "rights"], message: `${what} has no rights to choose from`, cause: `does not apply to ${what}`, fix: "leave it out" });
+  };
+
+  const lookUpFirmware = (draft: Draft, { use }: WantedUse, at: Path, file: string): UseKind => {
+    noRights(use, at, use.from);
+    own(draft, use.from, at, "let one component have it, and the other use what that one offers");
+    return { kind: "file", file, address: 0, bytes: 0 };
+  };
+
   const lookUpDevice = (draft: Draft, { use }: WantedUse, at: Path, name: string, part: string, signals: number): UseKind | undefined => {
     if (board === undefined) return undefined;
     const parts = name === CPU ? new Map<string, UseKind>([["time", { kind: "schedcontrol" }]]) : deviceParts(board, name, signals);
-    if (parts === undefined) return void report.unknown(at, "device", name, [...board.devices.keys(), CPU]);
+    if (parts === undefined) return void report.unknown(at, "device", name, [...board.devices.keys(), CPU, ...FIRMWARE.keys()]);
     const found = parts.get(part);
     if (found === undefined) return void report.unknown(at, `part of platform.${name}`, part, parts.keys());
-    if (use.rights !== undefined) {
-      report.add({ code: DiagnosticCode.rightNotOffered, at: [...at.slice(0, -1), "rights"], message: "a device has no rights to choose from", cause: "does not apply to a device", fix: "leave it out" });
-    }
-    const owner = owners.get(use.from);
-    if (owner !== undefined) {
-      report.add({ code: DiagnosticCode.usedTwice, at, message: `${use.from} is used twice`, cause: `'${owner}' has it already`, fix: "one driver holds a device; let the other use what that driver offers" });
-    }
-    owners.set(use.from, draft.name);
+    noRights(use, at, "a device");
+    own(draft, use.from, at, "one driver holds a device; let the other use what that driver offers");
     if (found.kind === "irq" && signals >= MAX_SIGNALS) report.add({ code: DiagnosticCode.tooMany, at, message: `'${draft.name}' uses too many interrupts`, cause: `at most ${MAX_SIGNALS}` });
     return found;
   };

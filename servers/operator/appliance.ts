@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
+import { formatMeasurements, MEASUREMENTS_FILE, measurementsBytes, measurementsOf, SECRET_BYTES, SECRET_FILE, type Measurements } from "../../caps/image/measurements.ts";
 import { footprint, systemBytes } from "../../caps/image/files.ts";
 import { placeUses, ROOT_FILE, SYSTEM_FILE, type ResolvedComponent, type ResolvedSystem } from "../../caps/image/system.ts";
 import { formatDiagnostics, type Diagnostic } from "../../caps/manifest/diagnostic.ts";
@@ -15,6 +16,7 @@ import { findGuests, guestSeed, loadGuest, type ExecParts, type GuestShelf } fro
 import { findPackage, type Package } from "./package.ts";
 import { buildCarried, buildProgram, shippedHosted, wireProgram } from "./programs.ts";
 import { kitResources } from "./resources.ts";
+import { loadHash } from "./sodium.ts";
 
 export const MANIFEST_NAME = "appliance.yaml";
 
@@ -35,6 +37,12 @@ export interface PrepareOptions {
 export interface Appliance {
   readonly system: ResolvedSystem;
   readonly files: readonly BootFile[];
+  /** What all of them but their own list come to. */
+  readonly measurements: Measurements;
+  /** The platform's secret is to be put beside the files when the machine starts (withSecret). */
+  readonly wantsSecret: boolean;
+  /** The manifest's folder. */
+  readonly folder: string;
   /** Images to open for the run, with absolute paths. */
   readonly disks: readonly DiskOrder[];
   /** The device that the terminal is behind. */
@@ -107,7 +115,9 @@ export async function prepareAppliance(target: string, { exec, deterministic = f
     system = withExec(system, guest, parts, files);
     if (parts.reportsReady) commandGuest = guest;
   }
-  system = placeUses(system, (file) => files.get(file)?.length);
+  const used = new Set(system.components.flatMap(({ uses }) => uses.flatMap((use) => (use.kind === "file" ? [use.file] : []))));
+  const listBytes = used.has(MEASUREMENTS_FILE) ? measurementsBytes(system, [...files.keys(), ...resolution.programs.map(({ file }) => file)]) : 0;
+  system = placeUses(system, (file) => (file === MEASUREMENTS_FILE ? listBytes : file === SECRET_FILE ? SECRET_BYTES : files.get(file)?.length));
 
   onStep("building the root server");
   files.set(ROOT_FILE, await shippedHosted("root", join(kit.root, "servers", "root", "main.ts"), kit));
@@ -124,13 +134,26 @@ export async function prepareAppliance(target: string, { exec, deterministic = f
     for (const note of wired.notes) onNote(note);
   }
   files.set(SYSTEM_FILE, Buffer.from(JSON.stringify(system)));
+  // The guests' seeds are fresh at each run, and make it no other image.
+  const lasting = new Map(files).set(SYSTEM_FILE, Buffer.from(JSON.stringify(unseeded(system))));
+  const measurements = measurementsOf(system, lasting, await loadHash());
+  if (used.has(MEASUREMENTS_FILE)) files.set(MEASUREMENTS_FILE, Buffer.from(formatMeasurements(measurements)));
   checkRoom(system, files);
-  return { system, files: [...files].map(([name, bytes]) => ({ name, bytes })), disks: resolution.disks.map((disk) => ({ ...disk, file: resolve(folder, disk.file) })), terminal: resolution.terminal as TerminalDevice, ...(commandGuest === undefined ? {} : { commandGuest }) };
+  return { system, files: [...files].map(([name, bytes]) => ({ name, bytes })), measurements, wantsSecret: used.has(SECRET_FILE), folder, disks: resolution.disks.map((disk) => ({ ...disk, file: resolve(folder, disk.file) })), terminal: resolution.terminal as TerminalDevice, ...(commandGuest === undefined ? {} : { commandGuest }) };
 }
 
 function seeded(component: ResolvedComponent, deterministic: boolean): ResolvedComponent {
   if (component.guest === undefined) return component;
   return { ...component, args: { ...Object(component.args), seed: guestSeed(component.guest, () => randomBytes(32), deterministic) } };
+}
+
+function unseeded(system: ResolvedSystem): ResolvedSystem {
+  return { ...system, components: system.components.map((component) => (component.guest === undefined ? component : { ...component, args: { ...Object(component.args), seed: "" } })) };
+}
+
+/** The files that the machine is started with: the secret is in memory from here on, and in no image before. */
+export function withSecret({ files, wantsSecret }: Pick<Appliance, "files" | "wantsSecret">, secret: Uint8Array | undefined): readonly BootFile[] {
+  return wantsSecret && secret !== undefined ? [...files, { name: SECRET_FILE, bytes: secret }] : files;
 }
 
 /** Which guest runs the command, and what that takes. */

@@ -39,6 +39,8 @@ export const FailureCode = {
   notSetUp: "BW0313",
   trace: "BW0314",
   disk: "BW0315",
+  platformKey: "BW0316",
+  attestation: "BW0317",
 } as const;
 export type FailureCode = (typeof FailureCode)[keyof typeof FailureCode];
 

@@ -3,7 +3,7 @@
 import type { BootOptions, Ending, System } from "../../core/boot.ts";
 import type { ConsoleBackend } from "../../core/host/backend.ts";
 import type { TraceRecord } from "../../core/kernel/trace.ts";
-import type { Appliance } from "./appliance.ts";
+import { withSecret, type Appliance } from "./appliance.ts";
 import { openDisks } from "./disks.ts";
 import { parseEvent, type SystemEvent } from "./events.ts";
 import { ExitStatus, FailureCode, failure, textOf, type Failure } from "./failure.ts";
@@ -16,6 +16,8 @@ export interface SessionOptions {
   readonly seed?: Uint8Array;
   /** Devices reach all of RAM but for what is mapped for them: to see what the IOMMU is there for. */
   readonly unchecked?: boolean;
+  /** The platform's, for an appliance that wants it. */
+  readonly secret?: Uint8Array;
   /** What the kernel does, as it is recorded, and how many records were lost because too much happened between two turns of the host. */
   readonly onTrace?: (records: readonly TraceRecord[], lost: number) => void;
   /** Every line of the control device: as an event when it is one. */
@@ -46,7 +48,7 @@ export async function startSession(appliance: Appliance, options: SessionOptions
   };
   const boot: BootOptions = {
     ramBytes: appliance.system.memory,
-    files: appliance.files,
+    files: withSecret(appliance, options.secret),
     console: options.console,
     terminal: appliance.terminal,
     clock: options.clock ?? "host",

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { boot, type BootOptions, type System } from "../../core/boot.ts";
 import type { ConsoleBackend } from "../../core/host/backend.ts";
-import { prepareAppliance } from "../../servers/operator/appliance.ts";
+import { prepareAppliance, withSecret } from "../../servers/operator/appliance.ts";
 import { openDisks } from "../../servers/operator/disks.ts";
 
 /** The far end of the serial line: what was written, a reader that can be slow, and fingers to type with. */
@@ -57,6 +57,8 @@ export interface RunOptions {
   readonly execGuest?: string;
   /** Without DMA translation. */
   readonly unchecked?: boolean;
+  /** The platform's, for an appliance that uses it; by default one that all such runs have. */
+  readonly secret?: Uint8Array;
   /** Takes the place of the manifest's disks, by device. */
   readonly disks?: BootOptions["disks"];
   /** The entropy device's source. */
@@ -69,9 +71,11 @@ export interface RunOptions {
   readonly during?: (system: System, line: Line, ended: () => Promise<void>) => Promise<void>;
 }
 
+export const TEST_SECRET = Uint8Array.from({ length: 32 }, (_, i) => i + 1);
+
 /** Runs the appliance in `folder` to its end, or to the limit (default 20 s). */
-export async function runAppliance(folder: string, { line = new Line(), limitMs = 20_000, deterministic = false, unchecked = false, disks: given, entropy, exec, execGuest, onTurn, onEvent, during }: RunOptions = {}): Promise<Run> {
-  const { system: description, files, disks: orders, terminal } = await prepareAppliance(folder, exec === undefined ? { deterministic } : { deterministic, exec: { command: exec, ...(execGuest === undefined ? {} : { guest: execGuest }) } });
+export async function runAppliance(folder: string, { line = new Line(), limitMs = 20_000, deterministic = false, unchecked = false, secret = TEST_SECRET, disks: given, entropy, exec, execGuest, onTurn, onEvent, during }: RunOptions = {}): Promise<Run> {
+  const { system: description, disks: orders, terminal, ...image } = await prepareAppliance(folder, exec === undefined ? { deterministic } : { deterministic, exec: { command: exec, ...(execGuest === undefined ? {} : { guest: execGuest }) } });
   const disks = given === undefined ? await openDisks(orders) : { behind: given, close: () => Promise.resolve() };
   const events: Record<string, unknown>[] = [];
   let status: number | undefined;
@@ -80,7 +84,7 @@ export async function runAppliance(folder: string, { line = new Line(), limitMs 
     ...(entropy === undefined ? {} : { entropy }),
     ...(deterministic ? { seed: new Uint8Array(32).fill(7) } : {}),
     ramBytes: description.memory,
-    files,
+    files: withSecret(image, secret),
     disks: disks.behind,
     unchecked,
     console: line,

@@ -9,6 +9,7 @@ import { openTerminal, watchOutput, type Terminal } from "../../../core/host/ter
 import { prepareAppliance } from "../appliance.ts";
 import { describeEvent, showable, type SystemEvent } from "../events.ts";
 import { ExitStatus, usageError } from "../failure.ts";
+import { platformSecret } from "../platform-key.ts";
 import { showProgress } from "../progress.ts";
 import { startSession, type Session } from "../session.ts";
 import { openTraceFile, TRACE_KINDS } from "../trace.ts";
@@ -20,6 +21,7 @@ const OPTIONS = {
   timeout: { type: "string" },
   json: { type: "boolean" },
   deterministic: { type: "boolean" },
+  "platform-key": { type: "string" },
   "no-iommu": { type: "boolean" },
   trace: { type: "string" },
   "trace-events": { type: "string" },
@@ -48,6 +50,9 @@ then ? says what else there is. Without a terminal, input comes from a pipe or f
   --trace-events L  only these: a list of ${Object.keys(TRACE_KINDS).join(", ")}
   --trace-limit S   no more than so much, such as 1GiB; by default 64MiB
   --deterministic   no clock and no randomness of the host's: every run is the same
+  --platform-key F  the platform's secret, 32 bytes, for a component that uses
+                    platform.secret; by default DIR/.bailiwick/platform.key, which is
+                    made when it is not there
   --no-iommu        devices reach all memory, as in a machine without DMA translation:
                     to see what it is there for
   -q, --quiet       no progress
@@ -75,6 +80,7 @@ Exit status: that of what ended the run (an essential component, or the command 
       onStep: progress.step,
       onNote: note,
     });
+    const secret = appliance.wantsSecret ? platformSecret(appliance.folder, values["platform-key"]) : undefined;
     progress.step("starting");
 
     const trace = tracing === undefined ? undefined : openTraceFile(tracing.path, { ...tracing, system: appliance.system, onEnd: note });
@@ -110,6 +116,7 @@ Exit status: that of what ended the run (an essential component, or the command 
         })),
         clock: deterministic ? "blocks" : "host",
         ...(deterministic ? { seed: createHash("sha256").update(`bailiwick ${appliance.system.name}`).digest() } : {}),
+        ...(secret === undefined ? {} : { secret }),
         ...(values["no-iommu"] === true ? { unchecked: true } : {}),
         ...(timeoutMs === undefined ? {} : { timeoutMs }),
         ...(trace === undefined ? {} : { onTrace: trace.write }),
