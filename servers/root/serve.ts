@@ -1,5 +1,7 @@
 // The root server after the start: components say that they are done, log, report their guest; the kernel reports their faults.
 import { Fault, InitSlot } from "../../caps/abi/numbers.ts";
+import { MEASUREMENTS_FILE } from "../../caps/image/measurements.ts";
+import type { ResolvedComponent } from "../../caps/image/system.ts";
 import { cnodeRevoke } from "../lib/ts/objects.ts";
 import { dispatcher, serve } from "../lib/ts/serve.ts";
 import type { Env, Message, Op } from "../lib/ts/sdk.ts";
@@ -68,10 +70,18 @@ export class Lives {
   }
 }
 
+/** What a component came to, as the protocol has it. */
+const State = { running: 1, exited: 2, faulted: 3 } as const;
+
+/** Who is told what was loaded may also ask what became of it. */
+const maySeeAll = ({ uses }: ResolvedComponent): boolean => uses.some((use) => use.kind === "file" && use.file === MEASUREMENTS_FILE);
+
 /** Serves for ever. A component that exited or faulted is taken away whole: who waits for it learns that it is gone, and its memory is free again. */
 export function* serveComponents(env: Env, components: readonly Built[], tell: Tell): Op<void> {
   const byNumber = new Map(components.map((built) => [built.component.number, built]));
   const lives = new Lives(byNumber.keys(), tell);
+  /** Of those that have ended. */
+  const ended = new Map<number, number>();
 
   /** Revokes the component's memory (ROOT-1): its threads, endpoints and reply objects end, so callers get Broken. */
   function* bury(built: Built): Op<void> {
@@ -80,6 +90,7 @@ export function* serveComponents(env: Env, components: readonly Built[], tell: T
 
   function* exit(built: Built, status: number): Op<void> {
     yield* bury(built);
+    ended.set(built.component.number, State.exited);
     tell({ event: "exit", component: built.component.name, status });
     lives.ended(built.component.number, built.component.essential, status);
   }
@@ -102,6 +113,15 @@ export function* serveComponents(env: Env, components: readonly Built[], tell: T
       tell({ ...report, event: "guest", guest });
       return {};
     },
+    component({ badge, words }) {
+      const asker = byNumber.get(badge);
+      if (asker === undefined || !maySeeAll(asker.component)) return { label: Parent.refusals.notAllowed };
+      const component = components[words.index]?.component;
+      if (component === undefined) return { label: Parent.refusals.notFound };
+      const text = new TextEncoder();
+      const name = text.encode(component.name);
+      return { words: [ended.get(component.number) ?? State.running, name.length], bytes: text.encode(component.name + component.program.file) };
+    },
   });
 
   /** A fault is not answered. A hosted program that returned ends as if it had exited with 0. */
@@ -110,6 +130,7 @@ export function* serveComponents(env: Env, components: readonly Built[], tell: T
     if (component.program.kind === "hosted" && message.label === Fault.Breakpoint) return yield* exit(built, 0);
     const fault = describeFault(message);
     yield* bury(built);
+    ended.set(component.number, State.faulted);
     tell({ event: "fault", component: component.name, ...fault });
     lives.ended(component.number, component.essential, FAULT_STATUS);
   }
