@@ -12,19 +12,8 @@ import { basename, dirname, isAbsolute, join, relative, resolve } from "node:pat
 import { build } from "esbuild";
 import { constants, createContext, runInContext } from "node:vm";
 import { abiHeader } from "../../caps/abi/header.ts";
-import { Channel } from "../../caps/protocol/channel.ts";
 import { protocol, protocolHeader, type Method, type Protocol } from "../../caps/protocol/protocol.ts";
-import { Bank } from "../bank/protocol.ts";
-import { Block } from "../block/protocol.ts";
-import { BlockDriver } from "../blk/protocol.ts";
-import { Console } from "../console/protocol.ts";
-import { Constructor } from "../constructor/protocol.ts";
-import { Entropy } from "../entropy/protocol.ts";
-import { File } from "../fs/protocol.ts";
-import { Log } from "../log/protocol.ts";
-import { Names } from "../names/protocol.ts";
-import { Parent } from "../root/protocol.ts";
-import { Timer } from "../timer/protocol.ts";
+import { KIT_PROTOCOLS } from "./protocols.ts";
 import { findPlaces } from "./setup/places.mjs";
 
 export interface ToolchainError {
@@ -59,8 +48,6 @@ export interface Compiled {
 
 const COMPILER = "riscv64-unknown-elf-gcc";
 const COMPILER_FIX = "apt-get install gcc-riscv64-unknown-elf";
-
-const KIT_PROTOCOLS: Readonly<Record<string, Protocol>> = { "bank-protocol": Bank, "constructor-protocol": Constructor, console: Console, "block-protocol": Block, blockdriver: BlockDriver, "file-protocol": File, entropy: Entropy, log: Log, names: Names, root: Parent, timer: Timer, "channel-protocol": Channel };
 
 const LANGUAGE = [
   "-std=c11", "-march=rv64gc", "-mabi=lp64d", "-mcmodel=medany", "-O2", "-ffreestanding", "-fno-common", "-fno-asynchronous-unwind-tables",

@@ -1,0 +1,98 @@
+/*
+ * crypt.c: a key at work. What is sealed begins with its nonce, which is drawn at random: with 24 bytes none comes twice. Nothing of what was sealed is given
+ * before all of it is known to be authentic.
+ */
+#include "keys.h"
+#include "random.h"
+#include "request.h"
+
+#include <sodium/crypto_aead_xchacha20poly1305.h>
+#include <sodium/crypto_sign_ed25519.h>
+#include <sodium/utils.h>
+
+enum { NONCE = crypto_aead_xchacha20poly1305_ietf_NPUBBYTES, TAG = crypto_aead_xchacha20poly1305_ietf_ABYTES, SIGNATURE = crypto_sign_ed25519_BYTES };
+/* What is sealed comes back in a request that is no longer than the one that brought it. */
+enum { MOST_SEALED = MESSAGE_BYTES - 8 - NONCE - TAG, MOST_SIGNED = 880, MOST_RANDOM = 256 };
+_Static_assert(NONCE == 24 && TAG == 16 && SIGNATURE == 64 && MOST_SEALED == 904 && MOST_SIGNED + SIGNATURE <= MESSAGE_BYTES, "as the protocol says");
+
+static uint8_t given[MESSAGE_BYTES], made[MESSAGE_BYTES];
+
+/* What a request leaves here is wiped with its answer. */
+static uint32_t done(uint32_t label) {
+    sodium_memzero(given, sizeof given);
+    sodium_memzero(made, sizeof made);
+    return label;
+}
+
+/* 0 and the key, or a refusal. */
+static uint32_t key_for(const struct bw_request *r, uint32_t right, const struct key **key) {
+    const struct handle *handle = find_handle(r->badge);
+    if (handle == NULL) return find_client(r->badge, 0) != 0 ? VAULT_E_BAD_REQUEST : VAULT_E_GONE;
+    *key = handle->key;
+    return (handle->rights & right) != 0 ? 0 : VAULT_E_NOT_ALLOWED;
+}
+
+uint32_t do_random(struct bw_request *r) {
+    if (find_client(r->badge, MAY_KEYS) == 0) return VAULT_E_NOT_ALLOWED;
+    const uint64_t count = r->w[0];
+    if (count == 0 || count > MOST_RANDOM) return VAULT_E_BAD_REQUEST;
+    random_bytes(made, count);
+    answer_bytes(r, 0, made, count);
+    return done(0);
+}
+
+/* The associated bytes, and behind them those that are to be worked on. */
+static bool take_both(struct bw_request *r, size_t most) {
+    return r->w[0] <= most && r->w[1] <= most && r->w[0] + r->w[1] <= most && take_bytes(r, 2, r->w[0] + r->w[1], given, sizeof given);
+}
+
+uint32_t do_seal(struct bw_request *r) {
+    const struct key *key;
+    unsigned long long count = 0;
+    const uint32_t refusal = key_for(r, KEY_SEAL, &key);
+    if (refusal != 0) return refusal;
+    if (!take_both(r, MOST_SEALED)) return VAULT_E_BAD_REQUEST;
+    random_bytes(made, NONCE);
+    (void)crypto_aead_xchacha20poly1305_ietf_encrypt(made + NONCE, &count, given + r->w[0], r->w[1], given, r->w[0], NULL, made, key->bytes);
+    answer_bytes(r, 0, made, NONCE + count);
+    return done(0);
+}
+
+uint32_t do_unseal(struct bw_request *r) {
+    const struct key *key;
+    unsigned long long count = 0;
+    const uint32_t refusal = key_for(r, KEY_UNSEAL, &key);
+    if (refusal != 0) return refusal;
+    if (!take_both(r, MOST_SEALED + NONCE + TAG)) return VAULT_E_BAD_REQUEST;
+    const uint8_t *sealed = given + r->w[0];
+    if (r->w[1] < NONCE + TAG) return done(VAULT_E_NOT_AUTHENTIC);
+    if (crypto_aead_xchacha20poly1305_ietf_decrypt(made, &count, NULL, sealed + NONCE, r->w[1] - NONCE, given, r->w[0], sealed, key->bytes) != 0) return done(VAULT_E_NOT_AUTHENTIC);
+    answer_bytes(r, 0, made, count);
+    return done(0);
+}
+
+uint32_t do_sign(struct bw_request *r) {
+    const struct key *key;
+    const uint32_t refusal = key_for(r, KEY_SIGN, &key);
+    if (refusal != 0) return refusal;
+    if (!take_bytes(r, 1, r->w[0], given, MOST_SIGNED)) return VAULT_E_BAD_REQUEST;
+    (void)crypto_sign_ed25519_detached(made, NULL, given, r->w[0], key->bytes);
+    answer_bytes(r, 0, made, SIGNATURE);
+    return done(0);
+}
+
+uint32_t do_verify(struct bw_request *r) {
+    const struct key *key;
+    const uint32_t refusal = key_for(r, KEY_VERIFY, &key);
+    if (refusal != 0) return refusal;
+    if (!take_bytes(r, 1, r->w[0], given, sizeof given)) return VAULT_E_BAD_REQUEST;
+    if (r->w[0] < SIGNATURE) return done(VAULT_E_NOT_AUTHENTIC);
+    return done(crypto_sign_ed25519_verify_detached(given, given + SIGNATURE, r->w[0] - SIGNATURE, key->bytes + SECRET_BYTES) == 0 ? 0 : VAULT_E_NOT_AUTHENTIC);
+}
+
+uint32_t do_public_key(struct bw_request *r) {
+    const struct key *key;
+    const uint32_t refusal = key_for(r, KEY_VERIFY, &key);
+    if (refusal == 0) answer_bytes(r, 0, key->bytes + SECRET_BYTES, PUBLIC_BYTES);
+    return refusal;
+}

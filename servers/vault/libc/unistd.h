@@ -1,0 +1,2 @@
+/* unistd.h: libsodium includes it and calls nothing of it. */
+#pragma once
