@@ -74,7 +74,8 @@ export function loadManifest(target: string): LoadedManifest {
 
 const refused = (diagnostics: readonly Diagnostic[]): Failure => new Failure(formatDiagnostics(diagnostics), 1, diagnostics[0]?.code);
 
-function findManifest(target: string): string {
+/** The manifest's file; throws Failure. */
+export function findManifest(target: string): string {
   const path = resolve(target);
   if (!existsSync(path)) throw failure(FailureCode.noManifest, `there is no manifest '${target}'`, { cause: "no such file or folder" });
   if (!statSync(path).isDirectory()) return path;

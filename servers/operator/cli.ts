@@ -2,15 +2,17 @@
 // The command line: finds the command, runs it, and is the only place that ends the process.
 import "./tuning.ts";
 import { suggest } from "../../caps/manifest/nearest.ts";
+import { attestationKeyCommand } from "./commands/attestation-key.ts";
 import { check } from "./commands/check.ts";
 import type { Command } from "./commands/command.ts";
 import { run } from "./commands/run.ts";
 import { schema } from "./commands/schema.ts";
 import { setup } from "./commands/setup.ts";
+import { verifyAttestationCommand } from "./commands/verify-attestation.ts";
 import { version } from "./commands/version.ts";
 import { ExitStatus, Failure, usageError } from "./failure.ts";
 
-const COMMANDS: ReadonlyMap<string, Command> = new Map(Object.entries({ run, check, schema, setup, version }));
+const COMMANDS: ReadonlyMap<string, Command> = new Map(Object.entries({ run, check, schema, setup, "attestation-key": attestationKeyCommand, "verify-attestation": verifyAttestationCommand, version }));
 
 function overview(): string {
   const width = Math.max(...[...COMMANDS.keys()].map((name) => name.length));
