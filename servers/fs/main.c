@@ -5,7 +5,7 @@
  * Invariants
  *   F1  A request reaches the node its badge names, what is in that directory, and the directory whose capability was sent along: there is no other way to name one.
  *   F2  A capability is made with no right that the one it is made from has not.
- *   F3  A client is told at its next sync when something it changed was lost; until then each change is on the disk, or before it.
+ *   F3  A client, and who holds what it lent, is told at its next sync when something it changed was lost; until then each change is on the disk, or before it.
  */
 #include <bailiwick.h>
 #include <bailiwick/block.h>
@@ -43,18 +43,19 @@ static const uint32_t refusals[] = {
 /* Whose request it is and on what: set for each. */
 static struct handle *node;
 static struct client *client;
+static struct debt *debt;
 
 /* 0, or a refusal. */
 static uint32_t find(const struct bw_request *r, uint32_t rights) {
     if (!find_handle(r->badge, &node, &client)) return FILE_E_BAD_REQUEST;
+    debt = debt_of(client, node);
     return (node->rights & rights) == rights ? 0 : FILE_E_NOT_ALLOWED;
 }
 
 /* Before a change of the client's. */
 static void changing(void) {
-    if (client->changed) return;
-    client->changed = true;
-    client->losses = store_losses();
+    if (debt->changed) return;
+    *debt = (struct debt){.changed = true, .losses = store_losses()};
     if (alarm_set) return;
     const struct bw_msg now = bw_call(bw_use_timer.cap, bw_info(TIMER_NOW, 0, 0), 0, 0, 0, 0);
     bw_ipc()->caps[0] = SLOT_BELL;
@@ -63,13 +64,10 @@ static void changing(void) {
 }
 
 /* What was not lost is on the disk now, whosever it was. */
-static void synced(void) {
-    for (uint32_t i = 0; i < CLIENTS; i++) if (clients[i].losses == store_losses()) clients[i].changed = false;
-}
+static void synced(void) { settle_debts(store_losses()); }
 
-/* A capability as the answer's, for a new handle. */
-static uint32_t answer_with(struct bw_request *r, uint64_t id, uint32_t rights) {
-    const uint64_t badge = make_handle(client, id, rights);
+/* A capability as the answer's, for a new handle; 0: there is none. */
+static uint32_t answer_with(struct bw_request *r, uint64_t badge) {
     if (badge == 0) return FILE_E_FULL;
     (void)bw_cnode_delete(BW_SLOT_CNODE, SLOT_MINTED);
     if (bw_cnode_mint(BW_SLOT_CNODE, SLOT_MINTED, BW_SLOT_CNODE, BW_SLOT_SERVICE, BW_RIGHT_WRITE | BW_RIGHT_GRANT | BW_RIGHT_GRANT_REPLY, badge) != 0) {
@@ -104,7 +102,17 @@ static uint32_t do_restrict(struct bw_request *r) {
     const uint32_t rights = (uint32_t)r->w[0] & node->rights;
     r->w[0] = rights;
     r->answer_length = 1;
-    return answer_with(r, node->node, rights);
+    return answer_with(r, make_handle(client, node, node->node, rights));
+}
+
+static uint32_t do_lend(struct bw_request *r) {
+    const uint32_t refusal = find(r, 0);
+    if (refusal != 0) return refusal;
+    if (r->w[1] >= HANDLES_EACH) return FILE_E_BAD_REQUEST;
+    const uint32_t rights = (uint32_t)r->w[0] & node->rights;
+    r->w[0] = rights;
+    r->answer_length = 1;
+    return answer_with(r, lend_handle(client, node, rights, (uint32_t)r->w[1]));
 }
 
 static uint32_t do_close(struct bw_request *r) { return close_handle(r->badge) ? 0 : FILE_E_BAD_REQUEST; }
@@ -113,9 +121,9 @@ static uint32_t do_sync(struct bw_request *r) {
     const uint32_t refusal = find(r, 0);
     if (refusal != 0) return refusal;
     const enum store_error error = store_sync();
-    const bool lost = client->changed && client->losses != store_losses();
+    const bool lost = debt->changed && debt->losses != store_losses();
     if (error == STORE_OK) synced();
-    if (lost) client->changed = false;
+    if (lost) debt->changed = false;
     return lost ? FILE_E_LOST : refusals[error];
 }
 
@@ -144,7 +152,7 @@ static uint32_t do_open(struct bw_request *r) {
     if (error != STORE_OK) return refusals[error];
     const uint32_t rights = (uint32_t)r->w[0] & node->rights;
     r->w[0] = status.kind, r->w[1] = status.size, r->w[2] = rights;
-    refusal = answer_with(r, status.id, rights);
+    refusal = answer_with(r, make_handle(client, node, status.id, rights));
     r->answer_length = refusal == 0 ? 3 : 0;
     return refusal;
 }
@@ -288,6 +296,8 @@ static uint8_t *window_of(const struct client *c) { return (uint8_t *)(WINDOWS_A
 static uint32_t do_window(struct bw_request *r) {
     const uint32_t refusal = find(r, 0);
     if (refusal != 0) return refusal;
+    /* It would be memory that all share to whom this client lends. */
+    if (is_lent(client, node)) return FILE_E_NOT_ALLOWED;
     const bw_cptr slot = SLOT_WINDOWS + (bw_cptr)(client - clients);
     if (!client->has_window) {
         if (bw_untyped_retype(BW_SLOT_UNTYPED, BW_KIND_FRAME, 21, 1, BW_SLOT_CNODE, slot) != 0) return FILE_E_FULL;
@@ -305,7 +315,7 @@ static uint32_t do_window(struct bw_request *r) {
 
 /* A piece of the client's window; NULL: it is not all in it. */
 static uint8_t *in_window(uint64_t at, uint64_t count) {
-    if (!client->has_window || count > STORE_PIECE || at > WINDOW_BYTES || count > WINDOW_BYTES - at) return NULL;
+    if (!client->has_window || is_lent(client, node) || count > STORE_PIECE || at > WINDOW_BYTES || count > WINDOW_BYTES - at) return NULL;
     return window_of(client) + at;
 }
 
@@ -465,6 +475,7 @@ int main(void) {
         {.label = FILE_WRITE_WINDOW, .words = 3, .handle = do_write_window},
         {.label = FILE_APPEND_WINDOW, .words = 2, .handle = do_append_window},
         {.label = FILE_SPACE, .words = 0, .handle = do_space},
+        {.label = FILE_LEND, .words = 2, .handle = do_lend},
     };
     struct bw_service service = {
         .methods = methods, .count = sizeof methods / sizeof *methods, .bad_request = FILE_E_BAD_REQUEST, .notified = notified, .turn = turn, .receive_first = SLOT_RECEIVED, .receive_count = 1,

@@ -10,7 +10,7 @@ export const File = protocol({
   methods: {
     info: { label: 1, doc: "What this capability is of: kind 1 file, 2 directory; a file's bytes; its rights.", words: [], returns: ["kind", "bytes", "rights"] },
     restrict: { label: 2, doc: "The answer brings a capability to the same node with those of these rights that this one has.", words: ["rights"], returns: ["rights"] },
-    close: { label: 3, doc: "This capability and its copies end, if it came from open or restrict. What was made from it stays.", words: [], returns: [] },
+    close: { label: 3, doc: "This capability and its copies end, if it came from open, restrict or lend. What was made from it stays, unless it was lent.", words: [], returns: [] },
     sync: { label: 4, doc: "Answers when all that this client has changed is on the disk to stay.", words: [], returns: [] },
     open: {
       label: 5,
@@ -46,6 +46,12 @@ export const File = protocol({
     writeWindow: { label: 17, doc: "As write, up to 65536 bytes from the window at `at`.", words: ["offset", "count", "at"], returns: [] },
     appendWindow: { label: 18, doc: "As append, up to 65536 bytes from the window at `at`.", words: ["count", "at"], returns: ["offset"] },
     space: { label: 19, doc: "Bytes of the whole store, and those that are free.", words: [], returns: ["total", "free"] },
+    lend: {
+      label: 20,
+      doc: "As restrict, for another program: at most `most` (0..63) capabilities are made from it and from those, none of them has a window, and all of them end when it is closed.",
+      words: ["rights", "most"],
+      returns: ["rights"],
+    },
   },
   refusals: {
     badRequest: 1,

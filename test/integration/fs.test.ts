@@ -119,6 +119,46 @@ test("rights: a view to look, a view to add, restricted further and never widene
     too many: 3`));
 });
 
+test("lent: no window, as many as were said, and all of it ends with it, whoever closes it", { timeout: LIMIT }, async () => {
+  const { output, status } = await client("lending");
+  expect(lines(output)).toEqual(lines(`
+    more than there are: 1
+    lend: 0
+    its window: 12
+    the client's own: 0
+    by what is lent: 1
+    read by it: 1
+    one: 0
+    its window: 12
+    of that one another: 0
+    one too many: 3
+    or lent: 3
+    close the one in between: 0
+    room for one: 0
+    and no more: 3
+    the client's own: 0
+    taken back: 0
+    made of it: 1
+    made of that: 1
+    not of it: 0
+    lend a directory: 0
+    make in it: 0
+    lend that: 0
+    made of it: 0
+    as many as the first: 3
+    that taken back: 0
+    made of it: 1
+    room for two: 0
+    and: 0
+    no more: 3
+    the holder gives it back: 0
+    made of it: 1
+    made of that: 1
+    the lender's: 0
+    61 left`));
+  expect(status).toBe(0);
+});
+
 test("a quota holds, and more is given by who may", { timeout: LIMIT }, async () => {
   const { output } = await client("quotas");
   expect(lines(output)).toEqual(["full: 11", "within of 65536", "more: 0", "append: 0", "remove: 0"]);

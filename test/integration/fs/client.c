@@ -122,6 +122,60 @@ static void rights(void) {
     }
 }
 
+/* What is lent: A is the client's file, B what it lends, L a directory lent, and so on. */
+static void lending(void) {
+    const bw_cptr home = bw_use_home.cap, L = SLOT + 6, M = SLOT + 7, own = SLOT + 8;
+    struct bw_file_info info = {0};
+    size_t done = 0;
+    (void)bw_file_open(home, "f", BW_FILE_ALL, BW_MAKE_FILE, A, NULL);
+    SAY("more than there are", bw_file_lend(A, BW_FILE_READ, 64, B));
+    SAY("lend", bw_file_lend(A, BW_FILE_READ | BW_FILE_WRITE, 2, B));
+    SAY("its window", bw_file_window(B, SLOT + 61, BW_ADDRESS_OWN));
+    SAY("the client's own", bw_file_window(A, SLOT + 61, BW_ADDRESS_OWN));
+    SAY("by what is lent", bw_file_write_window(B, 0, 10, 0));
+    SAY("read by it", bw_file_read_window(B, 0, 10, 0, &done));
+    SAY("one", bw_file_restrict(B, BW_FILE_READ, C));
+    SAY("its window", bw_file_window(C, SLOT + 62, BW_ADDRESS_OWN));
+    SAY("of that one another", bw_file_restrict(C, BW_FILE_READ, D));
+    SAY("one too many", bw_file_restrict(D, BW_FILE_READ, own));
+    SAY("or lent", bw_file_lend(B, BW_FILE_READ, 0, own));
+    SAY("close the one in between", bw_file_close(C));
+    SAY("room for one", bw_file_restrict(D, BW_FILE_READ, C));
+    SAY("and no more", bw_file_restrict(D, BW_FILE_READ, own));
+    SAY("the client's own", bw_file_restrict(A, BW_FILE_READ, own));
+    SAY("taken back", bw_file_close(B));
+    SAY("made of it", bw_file_read(C, 0, back, 1, &done));
+    SAY("made of that", bw_file_info(D, &info));
+    SAY("not of it", bw_file_info(own, &info));
+    empty(C);
+    empty(D);
+    /* A directory, what is opened in it, and what is lent of that. */
+    (void)bw_file_open(home, "d", BW_FILE_ALL, BW_MAKE_DIRECTORY, D, NULL);
+    SAY("lend a directory", bw_file_lend(D, BW_FILE_READ | BW_FILE_WRITE, 3, L));
+    SAY("make in it", bw_file_open(L, "in", BW_FILE_ALL, BW_MAKE_FILE, M, NULL));
+    SAY("lend that", bw_file_lend(M, BW_FILE_ALL, 9, B));
+    SAY("made of it", bw_file_restrict(B, BW_FILE_ALL, C));
+    SAY("as many as the first", bw_file_restrict(B, BW_FILE_ALL, SLOT + 9));
+    SAY("that taken back", bw_file_close(B));
+    SAY("made of it", bw_file_info(C, &info));
+    empty(C);
+    SAY("room for two", bw_file_restrict(M, BW_FILE_ALL, B));
+    SAY("and", bw_file_restrict(B, BW_FILE_ALL, C));
+    SAY("no more", bw_file_restrict(C, BW_FILE_ALL, SLOT + 9));
+    SAY("the holder gives it back", bw_file_close(L));
+    SAY("made of it", bw_file_write(M, 0, "x", 1));
+    SAY("made of that", bw_file_write(C, 0, "x", 1));
+    SAY("the lender's", bw_file_info(D, &info));
+    /* Nothing of all that is left in the client's 64. */
+    uint32_t made = 0;
+    for (; made < 100; made++) {
+        const uint32_t result = bw_file_restrict(A, BW_FILE_READ, SLOT + 10);
+        empty(SLOT + 10);
+        if (result != 0) break;
+    }
+    bw_printf("%u left\n", made);
+}
+
 static void quotas(void) {
     uint32_t result = bw_file_open(bw_use_small.cap, "big", BW_FILE_ALL, BW_MAKE_FILE, A, NULL), pieces = 0;
     for (; result == 0 && pieces < 1000; pieces++) result = bw_file_append(A, bytes, 936, NULL);
@@ -188,6 +242,7 @@ int main(void) {
     if (strcmp(does, "files") == 0) files();
     if (strcmp(does, "directories") == 0) files(), bw_printf("--\n"), directories();
     if (strcmp(does, "rights") == 0) rights();
+    if (strcmp(does, "lending") == 0) lending();
     if (strcmp(does, "quotas") == 0) quotas();
     if (strcmp(does, "full") == 0) full();
     if (strcmp(does, "records") == 0) records();

@@ -35,6 +35,13 @@ uint32_t bw_file_restrict(bw_cptr file, uint32_t rights, bw_cptr slot) {
     return result_with_cap(&m);
 }
 
+uint32_t bw_file_lend(bw_cptr file, uint32_t rights, uint32_t most, bw_cptr slot) {
+    const struct slots before = receive_into(slot);
+    const struct bw_msg m = bw_call(file, bw_info(FILE_LEND, 2, 0), rights, most, 0, 0);
+    receive_as(before);
+    return result_with_cap(&m);
+}
+
 uint32_t bw_file_close(bw_cptr file) {
     const struct bw_msg m = bw_call(file, bw_info(FILE_CLOSE, 0, 0), 0, 0, 0, 0);
     if (result_of(&m) == 0) (void)bw_cnode_delete(BW_SLOT_CNODE, file);

@@ -31,6 +31,8 @@ struct bw_file_entry {
 /* The node of this name, its capability into the empty `slot`. info: may be NULL. */
 uint32_t bw_file_open(bw_cptr directory, const char *name, uint32_t rights, uint32_t make, bw_cptr slot, struct bw_file_info *info);
 uint32_t bw_file_restrict(bw_cptr file, uint32_t rights, bw_cptr slot);
+/* As restrict, to be handed on: at most `most` (0..63) are made from it, and all of them end when a copy of it is closed. */
+uint32_t bw_file_lend(bw_cptr file, uint32_t rights, uint32_t most, bw_cptr slot);
 /* The capability ends, wherever its copies are; the slot is emptied. */
 uint32_t bw_file_close(bw_cptr file);
 uint32_t bw_file_info(bw_cptr file, struct bw_file_info *info);
