@@ -10,6 +10,7 @@ import { Entropy } from "../entropy/protocol.ts";
 import { File } from "../fs/protocol.ts";
 import { Log } from "../log/protocol.ts";
 import { Names } from "../names/protocol.ts";
+import { Powerbox } from "../powerbox/protocol.ts";
 import { Parent } from "../root/protocol.ts";
 import { Timer } from "../timer/protocol.ts";
 import { Vault } from "../vault/protocol.ts";
@@ -25,6 +26,7 @@ export const KIT_PROTOCOLS: Readonly<Record<string, Protocol>> = {
   "file-protocol": File,
   log: Log,
   names: Names,
+  "powerbox-protocol": Powerbox,
   root: Parent,
   timer: Timer,
   "vault-protocol": Vault,
