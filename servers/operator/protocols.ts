@@ -1,5 +1,6 @@
 // The protocols of the kit, by the name of their C header, <bailiwick/NAME.h>. A server whose client library has its own name has `-protocol` behind it.
 import { Channel } from "../../caps/protocol/channel.ts";
+import { Patterns } from "../../caps/protocol/patterns.ts";
 import type { Protocol } from "../../caps/protocol/protocol.ts";
 import { Bank } from "../bank/protocol.ts";
 import { BlockDriver } from "../blk/protocol.ts";
@@ -26,6 +27,7 @@ export const KIT_PROTOCOLS: Readonly<Record<string, Protocol>> = {
   "file-protocol": File,
   log: Log,
   names: Names,
+  "patterns-protocol": Patterns,
   "powerbox-protocol": Powerbox,
   root: Parent,
   timer: Timer,

@@ -11,6 +11,7 @@ export * from "../lib/ts/serve.ts";
 export * from "../../caps/abi/numbers.ts";
 export { AddressMap } from "../../caps/image/system.ts";
 export { Channel } from "../../caps/protocol/channel.ts";
+export { Patterns } from "../../caps/protocol/patterns.ts";
 export { protocol, protocolHeader } from "../../caps/protocol/protocol.ts";
 export type { Method, Protocol } from "../../caps/protocol/protocol.ts";
 export { Console } from "../console/protocol.ts";

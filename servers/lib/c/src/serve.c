@@ -2,6 +2,10 @@
 #include <bailiwick.h>
 
 static uint32_t handle(struct bw_service *service, struct bw_request *request) {
+    if (service->first != NULL) {
+        const uint32_t label = service->first(request);
+        if (label != BW_NOT_MINE) return label;
+    }
     for (size_t i = 0; i < service->count; i++) {
         const struct bw_method *method = &service->methods[i];
         if (method->label != request->label) continue;
@@ -10,8 +14,8 @@ static uint32_t handle(struct bw_service *service, struct bw_request *request) {
     return service->bad_request;
 }
 
-static struct bw_request to_request(const struct bw_msg *m, bw_cptr reply) {
-    struct bw_request request = {.badge = m->badge, .label = bw_label(m), .length = bw_length(m), .caps = bw_caps(m), .unwrapped = bw_unwrapped(m), .reply = reply};
+static struct bw_request to_request(const struct bw_msg *m, const struct bw_service *service) {
+    struct bw_request request = {.service = service, .badge = m->badge, .label = bw_label(m), .length = bw_length(m), .caps = bw_caps(m), .unwrapped = bw_unwrapped(m), .reply = service->reply};
     for (uint32_t i = 0; i < BW_REGISTER_WORDS && i < request.length; i++) request.w[i] = m->w[i];
     return request;
 }
@@ -23,10 +27,11 @@ static void empty_receive_slots(const struct bw_service *service) {
 
 /* The next message; with work left over, none is waited for. */
 static struct bw_msg next(const struct bw_service *service, bool more) {
-    return more ? bw_nb_recv(BW_SLOT_SERVICE, service->reply) : bw_recv(BW_SLOT_SERVICE, service->reply);
+    return more ? bw_nb_recv(service->endpoint, service->reply) : bw_recv(service->endpoint, service->reply);
 }
 
 _Noreturn void bw_serve(struct bw_service *service) {
+    if (service->endpoint == 0) service->endpoint = BW_SLOT_SERVICE;
     if (service->reply == 0) service->reply = BW_SLOT_REPLY;
     bw_receive_slots(service->receive_first, service->receive_count);
     /* There is a turn to do. */
@@ -47,12 +52,12 @@ _Noreturn void bw_serve(struct bw_service *service) {
             m = next(service, more);
             continue;
         }
-        struct bw_request request = to_request(&m, service->reply);
+        struct bw_request request = to_request(&m, service);
         const uint32_t label = handle(service, &request);
         if (request.caps > 0) empty_receive_slots(service);
         const uint64_t info = bw_info(label, request.answer_length, request.answer_caps);
         if (label != BW_LATER && !more) {
-            m = bw_reply_recv(BW_SLOT_SERVICE, service->reply, info, request.w[0], request.w[1], request.w[2], request.w[3]);
+            m = bw_reply_recv(service->endpoint, service->reply, info, request.w[0], request.w[1], request.w[2], request.w[3]);
             continue;
         }
         if (label != BW_LATER) (void)bw_send(service->reply, info, request.w[0], request.w[1], request.w[2], request.w[3]);

@@ -10,8 +10,12 @@
 
 #include <bailiwick/syscall.h>
 
+struct bw_service;
+
 /* A request; the handler makes it the answer: it writes w[] (or the IPC buffer's words) and answer_length; CPtrs into the IPC buffer's caps and answer_caps. */
 struct bw_request {
+    /* Where it arrived. */
+    const struct bw_service *service;
     /* Which offer and which client: offer << 16 | client. The kernel vouches for it. */
     uint64_t badge;
     uint32_t label;
@@ -32,6 +36,8 @@ struct bw_request {
 
 /* A handler's result: the label of the answer, 0 for success, or BW_LATER: the caller waits in `reply` until the server answers it with bw_send. */
 #define BW_LATER UINT32_MAX
+/* Of a `first` handler only: the request is not its own, and goes to the methods. */
+#define BW_NOT_MINE (UINT32_MAX - 1)
 typedef uint32_t bw_handler(struct bw_request *request);
 
 struct bw_method {
@@ -46,6 +52,8 @@ struct bw_service {
     size_t count;
     /* The label that answers what is in no method's shape. */
     uint32_t bad_request;
+    /* Sees each request before the methods do, whatever its label: for capabilities that lead to something else than this protocol, by the badge. NULL: none. */
+    bw_handler *first;
     /* Called with the word of the bound notification; NULL when the server has none. */
     void (*notified)(uint64_t bits);
     /*
@@ -53,14 +61,18 @@ struct bw_service {
      * it is called again after the next message, or at once when none waits, so that neither keeps the other waiting. NULL when there is none.
      */
     bool (*turn)(void);
+    /* Where requests arrive, 0: BW_SLOT_SERVICE. */
+    bw_cptr endpoint;
     /* The reply object to receive with, 0: BW_SLOT_REPLY. A handler that returns BW_LATER has put another, free one here. */
     bw_cptr reply;
     /* Slots for capabilities that come with requests; the loop empties those the handler did not move away. */
     bw_cptr receive_first;
     uint32_t receive_count;
+    /* The server's own: what its handlers work on, where several threads have a service each. */
+    void *context;
 };
 
-/* Serves for ever on BW_SLOT_SERVICE. */
+/* Serves for ever. */
 _Noreturn void bw_serve(struct bw_service *service);
 
 /*

@@ -1,0 +1,114 @@
+// The capability patterns of the library on the real machine: what each gives, and a stranger that tries to get round it. The same script for each language.
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
+import { applianceFolder, manifestWith, runAppliance, type Run } from "../support/appliance-run.ts";
+
+const LIMIT_MS = 15_000;
+const LIMIT = { timeout: 90_000 };
+const FOLDER = join(import.meta.dirname, "patterns");
+
+/** One folder for all runs, so that each program is compiled once. */
+const folder = applianceFolder(Object.fromEntries(readdirSync(FOLDER).map((name) => [name, readFileSync(join(FOLDER, name))])));
+afterAll(() => folder[Symbol.dispose]());
+
+interface Setting {
+  /** What the stranger has beside its friend, as S: a component's door. */
+  readonly direct?: string;
+  readonly threads?: number;
+  /** Another that runs a script, before the stranger does. */
+  readonly first?: readonly string[];
+}
+
+/** A stranger, its friend, the inner service, and between them a host: what the stranger said of its script, a line each. */
+async function run(host: string, script: readonly string[], { direct = "friend", threads = 3, first }: Setting = {}): Promise<{ readonly lines: readonly string[]; readonly run: Run }> {
+  const party = (magic: number): string => `{ image: { c: party.c }, offer: { door: Party }, args: { magic: ${magic} } }`;
+  const to = (name: string): string => `{ from: ${name}.door, rights: [call, grant] }`;
+  const stranger = (lines: readonly string[], more: string): string =>
+    `{ image: { c: stranger.c }, memory: 1MiB, ${more} offer: { door: Party }, use: { console: console.console, host: ${to("host")}, friend: ${to("friend")}, direct: ${to(direct)} }, args: { do: ${JSON.stringify(lines)} } }`;
+  writeFileSync(
+    join(folder.path, "appliance.yaml"),
+    manifestWith({
+      secret: party(777),
+      friend: party(5),
+      host: `{ image: { ${host.endsWith(".c") ? "c" : "ts"}: ${host} }, memory: 2MiB, offer: { door: Host }, use: { inner: ${to("secret")}${host === "threads.c" ? ", time: platform.cpu.time" : ""} }, args: { threads: ${threads} } }`,
+      ...(first === undefined ? {} : { first: stranger(first, "cpu: { priority: 120 },") }),
+      stranger: stranger(script, "essential: true,"),
+    }),
+  );
+  const result = await runAppliance(folder.path, { limitMs: LIMIT_MS });
+  return { lines: result.output.trimEnd().split("\n"), run: result };
+}
+
+/** Runs the lines that are the keys; each must say what is its value. */
+async function expectSaid(host: string, said: readonly (readonly [line: string, answer: string])[], setting: Setting = {}): Promise<void> {
+  const { lines, run: { status, events } } = await run(host, said.map(([line]) => line), setting);
+  expect(lines).toEqual(said.map(([line, answer]) => `${line}: ${answer}`.trimEnd()));
+  expect(events).not.toContainEqual(expect.objectContaining({ event: "fault" }));
+  expect(status).toBe(0);
+}
+
+const ENDPOINT = "4", NOTIFICATION = "5";
+const FROM = 2 ** 31;
+
+describe.each(["host.c", "threads.c"])("a membrane in %s", (host) => {
+  test("wraps what passes, in a request, an answer, a chain; keeps its identity; takes all of it back from whoever has it", LIMIT, () =>
+    expectSaid(host, [
+      ["get H 0 >a", `done, brings ${ENDPOINT}`], ["add a 5", "done 6 1 777"], ["echo a", "done 120"], ["odd a", "bad request"],
+      ["give a 3 >b", `done ${FROM + 3}, brings ${ENDPOINT}`], ["add b 1", `done 2 ${FROM + 3} 777`], ["give b 4 >c", `done ${FROM + 4}, brings ${ENDPOINT}`], ["add c 1", `done 2 ${FROM + 4} 777`],
+      // Back home it is what it was.
+      ["take a b", `done 1 0 ${FROM + 3}`],
+      // To a third party, and on from there.
+      ["take F b", "done 1 4 0"], ["call F 1", `done (done) 0 2 ${FROM + 3}`], ["back F >d", `done, brings ${ENDPOINT}`], ["same b d", "3"], ["give a 3 >e", `done ${FROM + 3}, brings ${ENDPOINT}`], ["same b e", "3"],
+      ["counts H 0", "done 10 0 3 1"],
+      ["revoke H 0", "done"], ["add a 5", "InvalidCapability"], ["add b 5", "InvalidCapability"], ["add c 5", "InvalidCapability"], ["add d 5", "InvalidCapability"], ["add e 5", "InvalidCapability"],
+      ["call F 1", "done (InvalidCapability)"], ["probe", "0 answer"],
+      // What is lent anew has nothing to do with what was.
+      ["get H 0 >f", `done, brings ${ENDPOINT}`], ["add f 1", "done 2 1 777"], ["add a 1", "InvalidCapability"],
+    ]));
+
+  test("wraps what the stranger passes too, and gives it back as what it was", LIMIT, () =>
+    expectSaid(host, [
+      ["get H 0 >a", `done, brings ${ENDPOINT}`], ["take a F", "done 1 4 0"], ["call S 7", "done (done) 0 8 1"], ["back a >f", `done, brings ${ENDPOINT}`], ["same f F", "3"],
+      ["part p 2147483700", "none"], ["take a p", "done 1 4 0"], ["back a >q", `done, brings ${ENDPOINT}`], ["same p q", "3"], ["take a Fp", "done 2 4 0"], ["take a ppF", "done 3 4 0"],
+      // The host's own is nobody's to pass; nothing is nothing.
+      ["take a HH", "cannotPass"], ["take a N", "done 0 4 0"], ["take a F", "done 1 4 0"],
+      ["revoke H 0", "done"], ["call S 1", "done (InvalidCapability)"], ["add F 1", "done 2 1 5"],
+    ].map(([line, answer]): [string, string] => [line!, host === "threads.c" && line === "take a HH" ? "done 2 4 0" : answer!]), { direct: "secret" }));
+
+  test("passes nothing else: not a table with the original in it, not memory, no thread", LIMIT, () =>
+    expectSaid(host, [
+      ["get H 0 >a", `done, brings ${ENDPOINT}`],
+      ...["C", "U", "T", "V", "M", "D"].flatMap((letter): [string, string][] => [[`take a ${letter}`, "cannotPass"], [`take a F${letter}`, "cannotPass"]]),
+      ...([[2, "cannotPass"], [3, "cannotPass"], [7, "cannotPass"], [8, "cannotPass"], [10, "cannotPass"], [17, "cannotPass"], [6, "done"], [0, "done"]] as const).map(([kind, answer]): [string, string] => [`givekind a ${kind} >k`, `${answer}, brings 0`]),
+      // Only by what it was given.
+      ["probe", "1 answer"], ["counts H 0", "done 9 18 2 0"],
+    ]));
+
+  test("notifications: signals pass, each to its own, and no longer after the revocation", LIMIT, () =>
+    expectSaid(host, [
+      ["get H 0 >a", `done, brings ${ENDPOINT}`], ["take a B", "done 1 5 0"], ["ring a", "done 0"], ["yield", ""], ["bell", "none 8"],
+      [`givekind a ${NOTIFICATION} >n`, `done, brings ${NOTIFICATION}`], ["signal n", "none"], ["yield", ""], ["rung a", `done ${2 ** 40}`], ["same n B", "0"],
+      ["revoke H 0", "done"], ["signal n", "InvalidCapability"], ["get H 0 >a", `done, brings ${ENDPOINT}`], ["rung a", "done 0"], ["ring a", "done 2"], ["yield", ""], ["bell", "WouldBlock 0"],
+    ]));
+});
+
+test("a membrane's table: each side has its share, and what is gone leaves its place", LIMIT, () =>
+  expectSaid("host.c", [
+    ["get H 0 >a", `done, brings ${ENDPOINT}`], ["take a F", "done 1 4 0"], ["many a", "4, then full"],
+    ...[9, 10, 11, 12].map((n): [string, string] => [`give a ${n} >b`, `done ${FROM + n}, brings ${ENDPOINT}`]), ["give a 13 >c", "full, brings 0"], ["add a 1", "done 2 1 777"], ["add b 1", `done 2 ${FROM + 12} 777`],
+    ["end F", "done"], ["yield", ""], ["many a", "5, then full"],
+    ["revoke H 0", "done"], ["get H 0 >a", `done, brings ${ENDPOINT}`], ["many a", "5, then full"],
+  ]));
+
+test("a target that calls back through a membrane with threads is answered; one that would wait for itself is refused", LIMIT, async () => {
+  const calls: [string, string][] = [["get H 0 >a", `done, brings ${ENDPOINT}`], ["take a F", "done 1 4 0"]];
+  await expectSaid("threads.c", [...calls, ["call a 7", "done (done) 0 8 1"], ["counts H 0", "done 3 0 2 0"]], { threads: 3 });
+  await expectSaid("threads.c", [...calls, ["call a 7", "done (busy)"], ["add a 7", "done 8 1 777"], ["counts H 0", "done 3 1 2 0"]], { threads: 2 });
+});
+
+test("revoking ends a call that is inside a target which does not answer", LIMIT, async () => {
+  const { lines } = await run("threads.c", ["yield", "add S 1", "revoke H 0", "yield", "get H 0 >a", "add F 1"], { first: ["get H 0 >a", "hang a"] });
+  expect(lines).toContain("hang a: revoked");
+  expect(lines.at(-1)).toBe("add F 1: done 2 2 5");
+});
