@@ -36,9 +36,9 @@ uint32_t bw_file_restrict(bw_cptr file, uint32_t rights, bw_cptr slot) {
 }
 
 uint32_t bw_file_lend(bw_cptr file, uint32_t rights, uint32_t most, bw_cptr slot) {
-    const struct slots before = receive_into(slot);
+    const struct bw_receive before = bw_receive_into(slot, 1);
     const struct bw_msg m = bw_call(file, bw_info(FILE_LEND, 2, 0), rights, most, 0, 0);
-    receive_as(before);
+    bw_receive_as(before);
     return result_with_cap(&m);
 }
 
