@@ -6,7 +6,7 @@ export const FRAME: ObjectPage<"Frame"> = {
   is: `4 KiB or 2 MiB of memory, aligned to that. It is mapped into a VSpace (FrameMap), as a guest's memory (VCPUMapFrame), for a device (IOSpaceMap), or is an IPC buffer. No frame is mapped writable in
 one place and executable in another, whoever maps it (W^X); a guest's memory is outside that rule.`,
   source: "seL4 manual, \"Address Spaces\"; W^X is ours",
-  rights: { Read: "Mappings that read or execute", Write: "Mappings that write", Weak: "Nothing can be mapped writable through it or its copies" },
+  rights: { Read: "Mappings that read or execute", Write: "Mappings that write", Weak: "Nothing can be mapped writable or executable through it or its copies" },
   capabilities: "A capability holds at most one mapping; a copy starts with none and can hold another. Moving one keeps its mapping, deleting it takes the mapping out.",
   end: "Its mapping is taken out, wherever it was: VSpace, guest, or device.",
   endTests: ["FRAME-UNMAP-001", "IO-UNMAP-001", "VCPU-MEMORY-006", "TCB-BUFFER-003"],
@@ -26,7 +26,7 @@ one place and executable in another, whoever maps it (W^X); a guest's memory is 
         refusal("RangeError", 0, "it would reach beyond the top of a program's addresses", "FRAME-MAP-009"),
         refusal("AlignmentError", 0, "not a multiple of the frame's size", "FRAME-MAP-009", "FRAME-MAP-002"),
         ...cptr(1, "a VSpace", ["FRAME-MAP-010"], ["ARG-FRAME-001"]),
-        refusal("InvalidArgument", 2, "another bit than those three; neither Read nor Execute; or Execute of device memory", "FRAME-MAP-008", "FRAME-MAP-011"),
+        refusal("InvalidArgument", 2, "another bit than those three; neither Read nor Execute; or Execute of device memory or through a weak capability", "FRAME-MAP-008", "FRAME-MAP-011", "FRAME-MAP-013"),
         refusal("MissingRight", null, "the frame's capability lacks a right that is asked for", "FRAME-MAP-007"),
         refusal("DeleteFirst", null, "this capability is mapped elsewhere", "FRAME-MAP-003"),
         refusal("FailedLookup", 0, "a table is missing on the way, or a large frame is in the way: bits left 30 for the 1 GiB table, 21 for the 2 MiB one", "PT-MAP-001", "PT-MAP-005"),

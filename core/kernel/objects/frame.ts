@@ -57,7 +57,8 @@ function mapFrame(k: Kernel, t: Tcb, slot: number): Outcome {
   // What may be executed can be read by that.
   const needed = ((rights & (Right.Read | Right.Write)) | ((rights & MAP_EXECUTE) === 0 ? 0 : Right.Read)) & ~s.rights[slot]!;
   if (needed !== 0) return missingRight(needed);
-  if ((rights & MAP_EXECUTE) !== 0 && k.objects.device[id] === 1) return invalidArgument(2);
+  // Who may write elsewhere would be refused while it is executable here (WX-1), and so be told of it: a weak capability tells nobody anything.
+  if ((rights & MAP_EXECUTE) !== 0 && (k.objects.device[id] === 1 || (s.rights[slot]! & Right.Weak) !== 0)) return invalidArgument(2);
   const v = k.vspaces[s.object[arg]!]!, page = address / PAGE;
   const again = s.mapSpace[slot] !== 0;
   if (again && (s.mapSpace[slot] !== v.serial || s.mapPage[slot] !== page)) return DELETE_FIRST;

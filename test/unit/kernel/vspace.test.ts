@@ -221,6 +221,14 @@ describe("FRAME-MAP", () => {
     map(22, ADDRESS, RX);
     expect(bed.machine.log).toContain(`invalidate(${base(22).toString(16)},4096)`);
   });
+  test("013 through a weak capability nothing is executed: whoever may write elsewhere could tell", () => {
+    const { bed, a, map } = setup();
+    expect(bed.call(a, Slot.CNODE, CNodeCopy, slotWord(40), pair(22, 32 | ((15 | Right.Weak) << 8)), Slot.CNODE)).toEqual(DONE);
+    refuses(bed, a, [40, FrameMap, ADDRESS, Slot.VSPACE, RX], ErrorCode.InvalidArgument, 2);
+    expect(map(22, ADDRESS, RW)).toEqual(DONE);
+    refuses(bed, a, [40, FrameMap, ADDRESS + 0x1000, Slot.VSPACE, RX], ErrorCode.InvalidArgument, 2);
+    expect(bed.call(a, 40, FrameMap, ADDRESS + 0x1000, Slot.VSPACE, Right.Read)).toEqual(DONE);
+  });
 });
 
 describe("FRAME-UNMAP", () => {
