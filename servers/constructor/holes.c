@@ -32,7 +32,7 @@ bool find_hole(const struct constructor *c, uint64_t place, struct hole *hole, c
             append(path, room, &hole->length, "/");
             inner = constructor_at(k->requestor - 1);
             /* It has ended: what it was is not known any more. */
-            if (inner->state != SEALED || inner->generation != k->generation) return true;
+            if (inner->state != SEALED || inner->life != k->life) return true;
         }
         if (inner == NULL) break;
         c = inner;

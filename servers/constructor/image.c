@@ -42,7 +42,10 @@ static const char *read_segment(struct image *image, const struct program_header
     if ((s.flags & (SEGMENT_READ | SEGMENT_EXECUTE)) == 0) return "a segment can be neither read nor executed";
     for (uint32_t i = 0; i < image->segments_used; i++) {
         const struct segment *o = &image->segments[i];
-        if (s.address / PAGE < (o->address + o->bytes + PAGE - 1) / PAGE && o->address / PAGE < (s.address + s.bytes + PAGE - 1) / PAGE) return "two segments share a page";
+        const uint64_t first = s.address / PAGE, end = (s.address + s.bytes + PAGE - 1) / PAGE, other = o->address / PAGE, other_end = (o->address + o->bytes + PAGE - 1) / PAGE;
+        if (first < other_end && other < end) return "two segments share a page";
+        /* An instruction could begin in one and end in the other, where find_clock does not see it. */
+        if ((s.flags & o->flags & SEGMENT_EXECUTE) != 0 && (first == other_end || other == end)) return "two executable segments lie on neighbouring pages";
     }
     image->segments[image->segments_used++] = s;
     return NULL;
@@ -71,16 +74,17 @@ static const char *read_segments(struct image *image, const struct elf_header *h
     return data > MOST_DATA_PAGES ? "it has more than 56 KiB of initialised data" : NULL;
 }
 
-/* `bytes` of a string at an offset, as far as its 0; "" if there is none in the file. */
-static const char *string_at(const struct image *image, uint64_t offset) {
-    for (uint64_t at = offset; at < image->bytes; at++) if (image->file[at] == 0) return (const char *)&image->file[offset];
-    return "";
+/* Whether a section's name is that of the uses. */
+static bool is_uses(const struct image *image, const struct section_header *names, uint32_t name) {
+    static const char uses[] = ".bw_uses";
+    return within(names->offset, name, image->bytes) && within(names->offset + name, sizeof uses, image->bytes) && memcmp(&image->file[names->offset + name], uses, sizeof uses) == 0;
 }
 
 /* Each use that the program declares is told the slot of the capability of its name. */
 static const char *patch(struct image *image, uint8_t *file, const struct section_header *s, image_find *find, const void *of) {
     static char wrong[] = "it uses a capability that was not installed: ........................";
     if (s->bytes % sizeof(struct bw_use) != 0 || s->offset % 8 != 0 || !within(s->offset, s->bytes, image->bytes)) return "its section .bw_uses is damaged";
+    if (s->bytes > MOST_USES * sizeof(struct bw_use)) return "it has more than 64 uses";
     for (uint64_t at = s->offset; at < s->offset + s->bytes; at += sizeof(struct bw_use)) {
         struct bw_use *use = (struct bw_use *)&file[at];
         if (use->name[sizeof use->name - 1] != 0) return "its section .bw_uses is damaged";
@@ -101,16 +105,17 @@ static const char *patch_uses(struct image *image, uint8_t *file, const struct e
         || h->names_section >= h->section_header_count) {
         return "its section table is damaged";
     }
-    struct section_header names;
+    struct section_header names, uses = {.type = NO_BITS};
     memcpy(&names, image->file + h->section_headers + h->names_section * sizeof names, sizeof names);
     for (uint32_t i = 0; i < h->section_header_count; i++) {
         struct section_header s;
         memcpy(&s, image->file + h->section_headers + i * sizeof s, sizeof s);
-        if (s.type == NO_BITS || !within(names.offset, s.name, image->bytes) || strcmp(string_at(image, names.offset + s.name), ".bw_uses") != 0) continue;
-        const char *wrong = patch(image, file, &s, find, of);
-        if (wrong != NULL) return wrong;
+        if (s.type == NO_BITS || !is_uses(image, &names, s.name)) continue;
+        if (uses.type != NO_BITS) return "it has more than one section .bw_uses";
+        uses = s;
     }
-    return NULL;
+    /* All headers have been read by now: what is written may be anywhere, on headers too. */
+    return uses.type == NO_BITS ? NULL : patch(image, file, &uses, find, of);
 }
 
 /*

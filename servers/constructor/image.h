@@ -2,14 +2,15 @@
  * image.h: the program of a constructor: an ELF file in memory of this server's, from which each product maps its text and constants, and copies its data.
  *
  * Invariants
- *   I1  Every offset and length that is used comes from inside the file: the file is its builder's, and may say anything.
+ *   I1  Every offset and length that is used comes from inside the file: the file is its builder's, and may say anything. What it says costs no more than some
+ *       passes over it.
  *   I2  Once sealed, the file's frames are mapped read-only here, so they may be mapped executable (WX-1), and nobody can change them.
  *   I3  This server never touches memory that others pay for: that can be taken from under it at any time. What must be copied, the product copies itself (start.S).
  */
 #pragma once
 #include <bailiwick.h>
 
-enum { PAGE = 4096, IMAGE_PAGES = 128, IMAGE_BYTES = IMAGE_PAGES * PAGE, MOST_SEGMENTS = 8, MOST_DATA_PAGES = 14 };
+enum { PAGE = 4096, IMAGE_PAGES = 128, IMAGE_BYTES = IMAGE_PAGES * PAGE, MOST_SEGMENTS = 8, MOST_DATA_PAGES = 14, MOST_USES = 64 };
 
 struct segment {
     uint64_t address, bytes, offset, file_bytes;

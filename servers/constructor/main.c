@@ -13,12 +13,12 @@
 /* Pays for the files of constructors, and tells official banks from others. */
 BW_USE(bank);
 
-/* A badge of this server's making: bit 31, generation, facet, constructor. */
+/* A badge of this server's making: bit 31, as much of the life as there is room for, facet, constructor. A message that waited while its place was used again is told by
+ * its life; capabilities are gone by then (C4). */
 enum facet { MAKER, BUILDER, REQUESTOR };
-enum { NUMBER_BITS = 6, FACET_BITS = 2, GENERATION_BITS = 23 };
+enum { NUMBER_BITS = 6, FACET_BITS = 2, LIFE_BITS = 23, OFFERS = 16 };
 #define MINTED (1ULL << 31)
-_Static_assert(CONSTRUCTORS <= 1 << NUMBER_BITS && NUMBER_BITS + FACET_BITS + GENERATION_BITS == 31, "a badge has 31 bits for them");
-enum { MOST_GENERATIONS = 1 << GENERATION_BITS };
+_Static_assert(CONSTRUCTORS <= 1 << NUMBER_BITS && NUMBER_BITS + FACET_BITS + LIFE_BITS == 31, "a badge has 31 bits for them");
 
 enum { LEAST_BITS = 16, MOST_BITS = 24, MOST_STACK = 64, LARGE = 2 << 20 };
 /* Each constructor's pages: what products are told, then the file. */
@@ -33,12 +33,15 @@ static uint32_t each_client;
 
 struct constructor *constructor_at(uint32_t number) { return &constructors[number]; }
 
-static bw_err mint(bw_cptr slot, enum facet facet, uint32_t number, uint32_t generation) {
-    const uint64_t badge = MINTED | (uint64_t)generation << (NUMBER_BITS + FACET_BITS) | (uint64_t)facet << NUMBER_BITS | number;
-    return bw_cnode_mint(BW_SLOT_CNODE, slot, BW_SLOT_CNODE, BW_SLOT_SERVICE, BW_RIGHT_WRITE | BW_RIGHT_GRANT | BW_RIGHT_GRANT_REPLY, badge);
-}
+static uint64_t badge_life(uint64_t life) { return life & ((1U << LIFE_BITS) - 1); }
 
-bw_err mint_requestor(bw_cptr slot, uint32_t number, uint32_t generation) { return mint(slot, REQUESTOR, number, generation); }
+/* What all capabilities to this facet are copies of, into its slot, and the first of them into SLOT_ANSWER. */
+static bw_err mint(enum facet facet, uint32_t number) {
+    const uint64_t badge = MINTED | badge_life(constructors[number].life) << (NUMBER_BITS + FACET_BITS) | (uint64_t)facet << NUMBER_BITS | number;
+    const bw_cptr slot = facet == BUILDER ? builder_slot(number) : requestor_slot(number);
+    const bw_err error = bw_cnode_mint(BW_SLOT_CNODE, slot, BW_SLOT_CNODE, BW_SLOT_SERVICE, BW_RIGHT_WRITE | BW_RIGHT_GRANT | BW_RIGHT_GRANT_REPLY, badge);
+    return error != 0 ? error : bw_cnode_copy(BW_SLOT_CNODE, SLOT_ANSWER, BW_SLOT_CNODE, slot, BW_ALL_RIGHTS);
+}
 
 struct named {
     enum facet facet;
@@ -51,7 +54,7 @@ static bool resolve(uint64_t badge, struct named *named) {
     if ((badge & MINTED) == 0) return true;
     named->facet = (enum facet)(badge >> NUMBER_BITS & ((1 << FACET_BITS) - 1));
     named->number = badge & ((1 << NUMBER_BITS) - 1);
-    return named->number < CONSTRUCTORS && constructors[named->number].state != UNUSED && constructors[named->number].generation == ((badge & (MINTED - 1)) >> (NUMBER_BITS + FACET_BITS));
+    return named->number < CONSTRUCTORS && constructors[named->number].state != UNUSED && badge_life(constructors[named->number].life) == ((badge & (MINTED - 1)) >> (NUMBER_BITS + FACET_BITS));
 }
 
 /* The constructor that is asked, if this is the facet of it. */
@@ -63,6 +66,9 @@ static uint32_t asked(const struct bw_request *r, enum facet facet, struct const
 }
 
 static uint32_t number_of(const struct constructor *c) { return (uint32_t)(c - constructors); }
+
+/* What the last answer took along is not this server's any more. */
+static void empty_answer(void) { (void)bw_cnode_delete(BW_SLOT_CNODE, SLOT_ANSWER); }
 
 static void answer_cap(struct bw_request *r) { bw_ipc()->caps[r->answer_caps++] = SLOT_ANSWER; }
 
@@ -81,7 +87,11 @@ static void end(struct constructor *c) {
     const uint32_t number = number_of(c);
     (void)bw_bank_free(bw_use_bank.cap, bought[number]);
     for (uint32_t i = 0; i < c->constituents_used; i++) (void)bw_cnode_delete(BW_SLOT_CNODE, constituent_slot(number, i));
-    *c = (struct constructor){.generation = c->generation};
+    for (bw_cptr slot = builder_slot(number); slot <= requestor_slot(number); slot++) {
+        (void)bw_cnode_revoke(BW_SLOT_CNODE, slot);
+        (void)bw_cnode_delete(BW_SLOT_CNODE, slot);
+    }
+    *c = (struct constructor){.life = c->life};
 }
 
 /* Fresh zeroed pages from this server's bank, mapped to be written. */
@@ -108,18 +118,19 @@ static uint32_t do_create(struct bw_request *r) {
     struct constructor *free = NULL;
     for (uint32_t i = 0; i < CONSTRUCTORS; i++) {
         if (constructors[i].state != UNUSED) has += constructors[i].client == client;
-        else if (free == NULL && constructors[i].generation < MOST_GENERATIONS - 1) free = &constructors[i];
+        else if (free == NULL) free = &constructors[i];
     }
     if (has >= each_client || free == NULL) return CONSTRUCTOR_E_FULL;
     *free = (struct constructor){
-        .state = OPEN, .generation = free->generation + 1, .client = client, .bytes = bytes, .pages = (uint32_t)((bytes + PAGE - 1) / PAGE), .bits = (uint32_t)bits, .stack = (uint32_t)stack,
+        .state = OPEN, .life = free->life + 1, .client = client, .bytes = bytes, .pages = (uint32_t)((bytes + PAGE - 1) / PAGE), .bits = (uint32_t)bits, .stack = (uint32_t)stack,
     };
     memcpy(free->name, name, sizeof name);
+    empty_answer();
     if (!take_pages(free)) {
         free->state = UNUSED;
         return CONSTRUCTOR_E_NO_MEMORY;
     }
-    if (mint(SLOT_ANSWER, BUILDER, number_of(free), free->generation) != 0) {
+    if (mint(BUILDER, number_of(free)) != 0) {
         end(free);
         return CONSTRUCTOR_E_NO_MEMORY;
     }
@@ -147,14 +158,15 @@ static uint32_t look_at(struct constituent *k, uint32_t unwrapped) {
         /* Builders and makers do not go into products: with them a product could keep what it learns. */
         if (named.facet != REQUESTOR) return CONSTRUCTOR_E_NOT_ALLOWED;
         const struct constructor *inner = &constructors[named.number];
-        k->kind = BW_KIND_ENDPOINT, k->rights = BW_RIGHT_WRITE, k->requestor = named.number + 1, k->generation = inner->generation;
+        k->kind = BW_KIND_ENDPOINT, k->rights = BW_RIGHT_WRITE, k->requestor = named.number + 1, k->life = inner->life;
         k->holes = inner->holes;
         return 0;
     }
     bool discreet = false;
     if (bw_discrim_classify(BW_SLOT_DISCRIM, SLOT_RECEIVED, &k->kind, &k->rights) != 0 || k->kind == BW_KIND_NULL) return CONSTRUCTOR_E_NO_CAPABILITY;
     if (bw_discrim_is_discreet(BW_SLOT_DISCRIM, SLOT_RECEIVED, &discreet) != 0) return CONSTRUCTOR_E_NO_CAPABILITY;
-    k->holes = discreet ? 0 : 1;
+    /* A CNode's owner can see which of what he put there somebody has fetched and kept: the memory it is made of is not free (Retype). */
+    k->holes = discreet && k->kind != BW_KIND_CNODE ? 0 : 1;
     return 0;
 }
 
@@ -171,7 +183,10 @@ static uint32_t do_install(struct bw_request *r) {
     if (c->constituents_used == CONSTITUENTS) return CONSTRUCTOR_E_FULL;
     refusal = look_at(&k, r->unwrapped);
     if (refusal != 0) return refusal;
-    if (k.requestor == 0 && bw_cnode_move(BW_SLOT_CNODE, constituent_slot(number_of(c), c->constituents_used), BW_SLOT_CNODE, SLOT_RECEIVED) != 0) return CONSTRUCTOR_E_NO_CAPABILITY;
+    /* C3. */
+    const uint32_t weak = k.kind == BW_KIND_FRAME && k.holes == 0 ? BW_RIGHT_WEAK : 0;
+    const bw_cptr slot = constituent_slot(number_of(c), c->constituents_used);
+    if (k.requestor == 0 && bw_cnode_copy(BW_SLOT_CNODE, slot, BW_SLOT_CNODE, SLOT_RECEIVED, BW_ALL_RIGHTS | weak) != 0) return CONSTRUCTOR_E_NO_CAPABILITY;
     c->constituents[c->constituents_used++] = k;
     c->holes = c->holes + k.holes < c->holes ? UINT32_MAX : c->holes + k.holes;
     r->w[0] = k.holes != 0;
@@ -202,7 +217,8 @@ static uint32_t do_seal(struct bw_request *r) {
         return CONSTRUCTOR_E_BAD_IMAGE;
     }
     /* From here on it cannot be written to, so there is no way back. */
-    if (!product_prepare(number, TOLD(number), PAGES_AT(number) + PAGE) || mint(SLOT_ANSWER, REQUESTOR, number, c->generation) != 0) {
+    empty_answer();
+    if (!product_prepare(number, TOLD(number), PAGES_AT(number) + PAGE) || mint(REQUESTOR, number) != 0) {
         end(c);
         return CONSTRUCTOR_E_NO_MEMORY;
     }
@@ -266,7 +282,12 @@ static uint32_t do_yield(struct bw_request *r) {
     if (bw_bank_verify(bw_use_bank.cap, SLOT_RECEIVED, &check) != 0 || !check.official || (check.rights & BW_BANK_BUY) == 0) return CONSTRUCTOR_E_BAD_BANK;
     if (strict && c->holes != 0) return CONSTRUCTOR_E_HOLES;
     if (strict && !check.alone) return CONSTRUCTOR_E_SHARED;
-    refusal = product_yield(number_of(c), &number);
+    /* A reserve that comes back can be seen by who shares the bank above: when that is, is not for the product to say. */
+    const bool less = strict && (check.rights & BW_BANK_DESTROY) != 0;
+    if (less && bw_bank_restrict(SLOT_RECEIVED, check.rights & ~(uint32_t)BW_BANK_DESTROY, SLOT_LESS_BANK) != 0) return CONSTRUCTOR_E_BAD_BANK;
+    empty_answer();
+    refusal = product_yield(number_of(c), less ? SLOT_LESS_BANK : SLOT_RECEIVED, &number);
+    if (less) (void)bw_cnode_delete(BW_SLOT_CNODE, SLOT_LESS_BANK);
     if (refusal != 0) return refusal;
     r->w[0] = number;
     r->answer_length = 1;
@@ -274,14 +295,11 @@ static uint32_t do_yield(struct bw_request *r) {
     return 0;
 }
 
-/* What the last answer took along is not this server's any more. */
-static uint32_t fresh(struct bw_request *r, bw_handler *handler) {
-    (void)bw_cnode_delete(BW_SLOT_CNODE, SLOT_ANSWER);
-    return handler(r);
+/* A client of the manifest, whichever offers it uses. */
+static bool is_client(uint32_t number) {
+    for (uint32_t offer = 0; offer < OFFERS && bw_offer(offer) != NULL; offer++) if (bw_client((uint64_t)offer << 16 | number) != NULL) return true;
+    return false;
 }
-static uint32_t create(struct bw_request *r) { return fresh(r, do_create); }
-static uint32_t seal(struct bw_request *r) { return fresh(r, do_seal); }
-static uint32_t yield(struct bw_request *r) { return fresh(r, do_yield); }
 
 static const char *init(void) {
     if (bw_slots() < SLOTS_NEEDED) return "the constructor needs `slots: 8192` in the manifest";
@@ -290,7 +308,7 @@ static const char *init(void) {
         if (bw_untyped_retype(BW_SLOT_UNTYPED, BW_KIND_PAGE_TABLE, 0, 1, BW_SLOT_CNODE, slot) != 0 || bw_page_table_map(slot, at, BW_SLOT_VSPACE) != 0) return "the server's memory does not suffice for its page tables";
     }
     uint32_t clients = 0;
-    while (bw_client(clients + 1) != NULL) clients++;
+    while (clients <= CONSTRUCTORS && is_client(clients + 1)) clients++;
     each_client = CONSTRUCTORS / (clients == 0 ? 1 : clients);
     if (each_client == 0) return "too many clients: up to 48";
     return product_init();
@@ -303,9 +321,9 @@ int main(void) {
         return 1;
     }
     static const struct bw_method methods[] = {
-        {.label = CONSTRUCTOR_CREATE, .words = 4, .handle = create}, {.label = CONSTRUCTOR_WRITE, .words = 2, .handle = do_write}, {.label = CONSTRUCTOR_INSTALL, .words = 1, .handle = do_install},
-        {.label = CONSTRUCTOR_SEAL, .handle = seal}, {.label = CONSTRUCTOR_DESTROY, .handle = do_destroy}, {.label = CONSTRUCTOR_IS_DISCREET, .handle = do_is_discreet},
-        {.label = CONSTRUCTOR_HOLE, .words = 1, .handle = do_hole}, {.label = CONSTRUCTOR_YIELD, .words = 1, .handle = yield}, {.label = CONSTRUCTOR_VERIFY, .handle = do_verify},
+        {.label = CONSTRUCTOR_CREATE, .words = 4, .handle = do_create}, {.label = CONSTRUCTOR_WRITE, .words = 2, .handle = do_write}, {.label = CONSTRUCTOR_INSTALL, .words = 1, .handle = do_install},
+        {.label = CONSTRUCTOR_SEAL, .handle = do_seal}, {.label = CONSTRUCTOR_DESTROY, .handle = do_destroy}, {.label = CONSTRUCTOR_IS_DISCREET, .handle = do_is_discreet},
+        {.label = CONSTRUCTOR_HOLE, .words = 1, .handle = do_hole}, {.label = CONSTRUCTOR_YIELD, .words = 1, .handle = do_yield}, {.label = CONSTRUCTOR_VERIFY, .handle = do_verify},
     };
     struct bw_service service = {.methods = methods, .count = sizeof methods / sizeof *methods, .bad_request = CONSTRUCTOR_E_BAD_REQUEST, .receive_first = SLOT_RECEIVED, .receive_count = 3};
     bw_serve(&service);

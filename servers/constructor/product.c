@@ -2,6 +2,9 @@
  * product.c: the building of a product. All that it has is made of one block of its client's memory, but for the pages it shares with other products of its
  * constructor and cannot change. Freeing the block takes it away. When something fails half-way that is done here.
  *
+ * Everything but this server's own can be taken away between any two steps: the block with all that was made of it, bank, schedule, keeper, constituents. Then
+ * a step fails, or names an empty slot and does nothing. However it ends, the slots from SLOT_BUILD on are empty but for SLOT_START (P1).
+ *
  * Addresses of a product are those of every program; below its text is the page of start.S, behind its arguments the file's pages with initialised data.
  */
 #include <bailiwick/bank-protocol.h>
@@ -12,10 +15,10 @@
 
 BW_USED(bank);
 
-enum { CSPACE_BITS = 8, PIECE = 64, MOST_TABLES = 24, MOST_AREAS = MOST_SEGMENTS + 2, MANY = 1 << 12 };
+enum { CSPACE_BITS = 8, LEAST_KEPT_BITS = 7, PIECE = 64, MOST_TABLES = 24, MOST_AREAS = MOST_SEGMENTS + 2, MANY = 1 << 12 };
 /* What is made, in this server's slots, until it is the product's. */
-enum { SLOT_BLOCK = SLOT_BUILD, SLOT_HEAP, SLOT_CNODE, SLOT_CSPACE, SLOT_KEPT, SLOT_KEPT_SPACE, SLOT_VSPACE, SLOT_TCB, SLOT_ENDPOINT, SLOT_NOTIFICATION, SLOT_REPLY, SLOT_START, SLOT_PIECE };
-_Static_assert(SLOT_PIECE + PIECE <= 256, "all slots are there");
+enum { SLOT_BLOCK = SLOT_BUILD, SLOT_HEAP, SLOT_CNODE, SLOT_CSPACE, SLOT_KEPT, SLOT_KEPT_SPACE, SLOT_VSPACE, SLOT_TCB, SLOT_ENDPOINT, SLOT_NOTIFICATION, SLOT_REPLY, SLOT_PIECE, SLOT_START = SLOT_PIECE + PIECE };
+_Static_assert(SLOT_START < 256, "all slots are there");
 _Static_assert(MOST_TABLES <= PIECE, "the tables are a piece");
 #define LARGE (2UL << 20)
 #define GIGA (1UL << 30)
@@ -79,8 +82,9 @@ static bool make_plan(const struct constructor *c, struct plan *p) {
     }
     fits = fits && add_area(p, BW_ADDRESS_STACK_TOP - c->stack * PAGE, c->stack) && add_area(p, BW_ADDRESS_IPC_BUFFER, 1);
     /* Start, arguments, the tables above. */
-    p->kept += p->frames + p->tables_used + 4;
-    for (p->kept_bits = 5; 1UL << p->kept_bits < p->kept;) p->kept_bits++;
+    p->kept += p->frames + p->tables_used + 4 + c->constituents_used;
+    /* A page at least, so that what comes behind it is aligned. */
+    for (p->kept_bits = LEAST_KEPT_BITS; 1UL << p->kept_bits < p->kept;) p->kept_bits++;
     const uint64_t bytes = (p->frames + p->tables_used + 2 + 1) * PAGE + (1UL << (CSPACE_BITS + 5)) + (1UL << (p->kept_bits + 5)) + 4096;
     if (bytes <= 1UL << (c->bits - 1)) p->heap_bits = c->bits - 1;
     return fits && bytes <= 1UL << c->bits;
@@ -119,6 +123,9 @@ bool product_prepare(uint32_t number, uint8_t *told, uint64_t file_address) {
 /* Building. Each step that the kernel refuses ends it: what was made is taken back with the block. */
 
 static uint64_t kept;
+/* The schedule was not to be had. */
+static bool not_bound;
+static uint32_t priority;
 
 static bw_err keep(bw_cptr slot) { return bw_cnode_move(SLOT_KEPT_SPACE, kept++, BW_SLOT_CNODE, slot); }
 
@@ -198,87 +205,126 @@ static bw_err map_file(uint32_t number, const struct constructor *c) {
 }
 
 static bw_err give(bw_cptr to, bw_cptr from) { return bw_cnode_copy(SLOT_CSPACE, to, BW_SLOT_CNODE, from, BW_ALL_RIGHTS); }
+static bw_err hand_over(bw_cptr to, bw_cptr from) { return bw_cnode_move(SLOT_CSPACE, to, BW_SLOT_CNODE, from); }
+
+static bw_cptr constituent_of(uint32_t number, const struct constituent *k, uint32_t place) {
+    if (k->requestor == 0) return constituent_slot(number, place);
+    const struct constructor *inner = constructor_at(k->requestor - 1);
+    return inner->state == SEALED && inner->life == k->life ? requestor_slot(k->requestor - 1) : 0;
+}
+
+/*
+ * One that its owner has taken back, or that cannot be copied now (an Untyped of which something was made), is not there for this product. No error of the kernel's
+ * at this point means that the product itself is not whole: if its slots were taken away, the next step says so.
+ */
+static void give_constituents(uint32_t number, const struct constructor *c) {
+    for (uint32_t i = 0; i < c->constituents_used; i++) {
+        const struct constituent *k = &c->constituents[i];
+        const bw_cptr from = constituent_of(number, k, i);
+        if (from == 0) continue;
+        (void)give(PRODUCT_CONSTITUENTS + i, from);
+        /* C3. */
+        if (k->requestor == 0 && k->holes == 0) (void)bw_cnode_copy(SLOT_KEPT_SPACE, kept++, BW_SLOT_CNODE, from, BW_ALL_RIGHTS);
+    }
+}
 
 /* What a program finds in its slots; there is no parent. */
-static bw_err fill_cspace(uint32_t number, const struct constructor *c, const struct plan *p) {
-    static const struct { bw_cptr to, from; } own[] = {
-        {BW_SLOT_CNODE, SLOT_CSPACE}, {BW_SLOT_TCB, SLOT_TCB}, {BW_SLOT_VSPACE, SLOT_VSPACE}, {BW_SLOT_SERVICE, SLOT_ENDPOINT}, {BW_SLOT_NOTIFICATION, SLOT_NOTIFICATION},
-        {BW_SLOT_SCHED_CONTEXT, SLOT_RECEIVED + 1}, {BW_SLOT_DISCRIM, BW_SLOT_DISCRIM}, {PRODUCT_BANK, SLOT_RECEIVED},
+static bw_err fill_cspace(uint32_t number, const struct constructor *c, const struct plan *p, bw_cptr bank) {
+    static const struct { bw_cptr to, from; } copied[] = {
+        {BW_SLOT_CNODE, SLOT_CSPACE}, {BW_SLOT_TCB, SLOT_TCB}, {BW_SLOT_SCHED_CONTEXT, SLOT_RECEIVED + 1}, {BW_SLOT_DISCRIM, BW_SLOT_DISCRIM}, {BW_SLOT_IPC_BUFFER, SLOT_PIECE},
     };
-    bw_err error = bw_cnode_move(SLOT_CSPACE, BW_SLOT_REPLY, BW_SLOT_CNODE, SLOT_REPLY);
-    for (size_t i = 0; i < sizeof own / sizeof *own && error == 0; i++) error = give(own[i].to, own[i].from);
-    if (error == 0 && p->heap_bits != 0) error = bw_cnode_move(SLOT_CSPACE, BW_SLOT_UNTYPED, BW_SLOT_CNODE, SLOT_HEAP);
-    if (error == 0) error = give(BW_SLOT_IPC_BUFFER, SLOT_PIECE);
-    for (uint32_t i = 0; i < c->constituents_used && error == 0; i++) {
-        const struct constituent *k = &c->constituents[i];
-        bw_cptr from = constituent_slot(number, i);
-        if (k->requestor != 0) {
-            from = SLOT_PIECE + 1;
-            (void)bw_cnode_delete(BW_SLOT_CNODE, from);
-            error = mint_requestor(from, k->requestor - 1, k->generation);
-        }
-        /* One that its owner has taken back is taken back from products, too. */
-        if (error == 0) error = give(PRODUCT_CONSTITUENTS + i, from);
-        if (error == BW_ERR_INVALID_CAPABILITY) error = 0;
-    }
+    static const struct { bw_cptr to, from; } moved[] = {
+        {BW_SLOT_VSPACE, SLOT_VSPACE}, {BW_SLOT_SERVICE, SLOT_ENDPOINT}, {BW_SLOT_NOTIFICATION, SLOT_NOTIFICATION}, {BW_SLOT_REPLY, SLOT_REPLY},
+    };
+    give_constituents(number, c);
+    bw_err error = give(PRODUCT_BANK, bank);
+    for (size_t i = 0; i < sizeof copied / sizeof *copied && error == 0; i++) error = give(copied[i].to, copied[i].from);
+    /* This capability holds the mapping. */
+    if (error == 0) error = keep(SLOT_PIECE);
+    for (size_t i = 0; i < sizeof moved / sizeof *moved && error == 0; i++) error = hand_over(moved[i].to, moved[i].from);
+    if (error == 0 && p->heap_bits != 0) error = hand_over(BW_SLOT_UNTYPED, SLOT_HEAP);
     return error;
 }
 
 static bw_err start(const struct constructor *c) {
     const uint64_t registers[] = {START_ADDRESS, 0, BW_ADDRESS_STACK_TOP, 0, 0, 0, 0, 0, 0, 0, BW_ADDRESS_IPC_BUFFER, BW_ADDRESS_ARGUMENTS, BW_ADDRESS_ARGUMENTS + TABLE_OFFSET};
-    const uint32_t priority = (uint32_t)bw_arg_number("priority", 50);
     bw_err error = bw_tcb_set_label(SLOT_TCB, c->name);
     if (error == 0) error = bw_tcb_set_space(SLOT_TCB, SLOT_RECEIVED + 2, SLOT_CSPACE, SLOT_VSPACE);
     if (error == 0) error = bw_tcb_set_ipc_buffer(SLOT_TCB, BW_ADDRESS_IPC_BUFFER, SLOT_PIECE);
-    /* This capability holds the mapping. */
-    if (error == 0) error = keep(SLOT_PIECE);
     if (error == 0) error = bw_tcb_set_priority(SLOT_TCB, priority, priority, BW_SLOT_TCB);
     if (error == 0) error = bw_tcb_bind_notification(SLOT_TCB, SLOT_NOTIFICATION);
     if (error == 0) error = bw_tcb_write_registers(SLOT_TCB, 0, registers, sizeof registers / sizeof *registers, false);
     return error;
 }
 
-static bw_err build(uint32_t number, const struct constructor *c, const struct plan *p) {
+static bw_err build(uint32_t number, const struct constructor *c, const struct plan *p, bw_cptr bank) {
     bw_err error = make_objects(p);
     if (error == 0) error = map_tables(p);
     if (error == 0) error = map_file(number, c);
     /* The last area is the IPC buffer's page, which stays in SLOT_PIECE. */
     for (uint32_t i = 0; i < p->areas_used && error == 0; i++) error = map_fresh(&p->areas[i]);
     if (error == 0) error = make_small_objects();
-    if (error == 0) error = fill_cspace(number, c, p);
     if (error == 0) error = start(c);
     if (error == 0) error = bw_cnode_copy(BW_SLOT_CNODE, SLOT_ANSWER, BW_SLOT_CNODE, SLOT_ENDPOINT, BW_RIGHT_WRITE | BW_RIGHT_GRANT | BW_RIGHT_GRANT_REPLY);
-    return error;
+    if (error == 0) error = fill_cspace(number, c, p, bank);
+    if (error == 0) {
+        error = bw_sched_context_bind(SLOT_RECEIVED + 1, SLOT_TCB);
+        not_bound = error != 0;
+    }
+    return error != 0 ? error : bw_tcb_resume(SLOT_TCB);
 }
 
-static void empty_slots(void) {
+/* P1, when all went well: the rest was moved away. */
+static void let_go(void) {
+    static const bw_cptr slots[] = {SLOT_BLOCK, SLOT_CNODE, SLOT_CSPACE, SLOT_KEPT_SPACE, SLOT_TCB};
+    for (size_t i = 0; i < sizeof slots / sizeof *slots; i++) (void)bw_cnode_delete(BW_SLOT_CNODE, slots[i]);
+}
+
+/* Whether there is such a capability, and its rights. */
+static bool is_a(bw_cptr slot, uint32_t kind, uint32_t *rights) {
+    uint32_t is = 0;
+    return bw_discrim_classify(BW_SLOT_DISCRIM, slot, &is, rights) == 0 && is == kind;
+}
+
+/* P1 when it did not: whoever else has a hand in it, what was begun ends here. The number is the bank's for another block if ours was freed meanwhile. */
+static void take_back(uint64_t bought) {
+    uint32_t rights = 0;
+    const bool ours = is_a(SLOT_BLOCK, BW_KIND_UNTYPED, &rights);
+    (void)bw_cnode_revoke(BW_SLOT_CNODE, SLOT_BLOCK);
     for (bw_cptr slot = SLOT_BLOCK; slot < SLOT_START; slot++) (void)bw_cnode_delete(BW_SLOT_CNODE, slot);
-    for (uint32_t i = 0; i < 2; i++) (void)bw_cnode_delete(BW_SLOT_CNODE, SLOT_PIECE + i);
-}
-
-/* The rights of a capability of this kind; 0: it is of another. */
-static uint32_t rights_of(bw_cptr slot, uint32_t kind) {
-    uint32_t is = 0, has = 0;
-    return bw_discrim_classify(BW_SLOT_DISCRIM, slot, &is, &has) == 0 && is == kind ? has : 0;
+    (void)bw_cnode_delete(BW_SLOT_CNODE, SLOT_ANSWER);
+    if (ours) (void)bw_bank_free(SLOT_RECEIVED, bought);
 }
 
 /* An endpoint that faults can be sent to, and answered from. */
 static bool can_keep(uint32_t rights) { return (rights & BW_RIGHT_WRITE) != 0 && (rights & (BW_RIGHT_GRANT | BW_RIGHT_GRANT_REPLY)) != 0; }
 
-uint32_t product_yield(uint32_t number, uint64_t *bought) {
+/* What is wrong with what the client sent along; 0: nothing that can be seen. */
+static uint32_t refusal_of_given(void) {
+    uint32_t rights = 0;
+    if (!is_a(SLOT_RECEIVED, BW_KIND_ENDPOINT, &rights)) return CONSTRUCTOR_E_BAD_BANK;
+    if (!is_a(SLOT_RECEIVED + 1, BW_KIND_SCHED_CONTEXT, &rights)) return CONSTRUCTOR_E_BAD_SCHEDULE;
+    return is_a(SLOT_RECEIVED + 2, BW_KIND_ENDPOINT, &rights) && can_keep(rights) ? 0 : CONSTRUCTOR_E_BAD_KEEPER;
+}
+
+uint32_t product_yield(uint32_t number, bw_cptr bank, uint64_t *bought) {
     const struct constructor *c = constructor_at(number);
     struct plan plan;
     if (!make_plan(c, &plan)) return CONSTRUCTOR_E_NO_MEMORY;
-    if (rights_of(SLOT_RECEIVED + 1, BW_KIND_SCHED_CONTEXT) == 0) return CONSTRUCTOR_E_BAD_SCHEDULE;
-    if (!can_keep(rights_of(SLOT_RECEIVED + 2, BW_KIND_ENDPOINT))) return CONSTRUCTOR_E_BAD_KEEPER;
+    uint32_t refusal = refusal_of_given();
+    if (refusal != 0) return refusal;
     const uint32_t sold = bw_bank_buy(SLOT_RECEIVED, c->bits, SLOT_BLOCK, bought);
     if (sold != 0) return sold == BANK_E_LIMIT || sold == BANK_E_NO_MEMORY ? CONSTRUCTOR_E_NO_MEMORY : CONSTRUCTOR_E_BAD_BANK;
-    uint32_t refusal = build(number, c, &plan) == 0 ? 0 : CONSTRUCTOR_E_NO_MEMORY;
-    if (refusal == 0 && bw_sched_context_bind(SLOT_RECEIVED + 1, SLOT_TCB) != 0) refusal = CONSTRUCTOR_E_BAD_SCHEDULE;
-    if (refusal == 0 && bw_tcb_resume(SLOT_TCB) != 0) refusal = CONSTRUCTOR_E_NO_MEMORY;
-    if (refusal != 0) (void)bw_bank_free(SLOT_RECEIVED, *bought);
-    empty_slots();
-    return refusal;
+    not_bound = false;
+    if (build(number, c, &plan, bank) == 0) {
+        let_go();
+        return 0;
+    }
+    uint32_t rights = 0;
+    refusal = refusal_of_given();
+    if (refusal == 0 && not_bound && is_a(SLOT_TCB, BW_KIND_TCB, &rights)) refusal = CONSTRUCTOR_E_BAD_SCHEDULE;
+    take_back(*bought);
+    return refusal != 0 ? refusal : CONSTRUCTOR_E_NO_MEMORY;
 }
 
 const char *product_init(void) {
@@ -286,5 +332,12 @@ const char *product_init(void) {
     if (error == 0) error = bw_frame_map(SLOT_START, WINDOW, BW_SLOT_VSPACE, READ_WRITE);
     if (error != 0) return "the server's memory does not suffice for the first page of products";
     memcpy((void *)WINDOW, product_start, (size_t)(product_start_end - product_start));
-    return bw_frame_unmap(SLOT_START) == 0 ? NULL : "the first page of products cannot be made";
+    if (bw_frame_unmap(SLOT_START) != 0) return "the first page of products cannot be made";
+    /* Tried out: only the kernel knows what this component may give. */
+    const uint64_t wanted = bw_arg_number("priority", 50);
+    priority = (uint32_t)wanted;
+    error = bw_untyped_retype(BW_SLOT_UNTYPED, BW_KIND_TCB, 0, 1, BW_SLOT_CNODE, SLOT_TCB);
+    if (error == 0) error = bw_tcb_set_priority(SLOT_TCB, priority, priority, BW_SLOT_TCB);
+    (void)bw_cnode_delete(BW_SLOT_CNODE, SLOT_TCB);
+    return error == 0 && wanted <= 255 ? NULL : "args.priority, that of products: a number that is not above this component's cpu.priority";
 }
