@@ -12,7 +12,7 @@ struct bank *bank_at(uint16_t number) { return &banks[number]; }
 
 void banks_init(void) { banks[0] = (struct bank){.alive = true, .permanent = true, .arena = 1, .banks_most = BANKS - 1, .name = "all"}; }
 
-bool bank_is_alone(uint16_t bank) { return banks[bank].reserve != 0 && banks[bank].limit <= banks[bank].reserve; }
+bool bank_is_alone(uint16_t bank) { return banks[bank].reserve != 0 && banks[bank].limit == banks[bank].reserve; }
 
 /* S1: `bytes` more (or, as a negative number, less) from the bank up to the one out of whose arena they are. */
 static void account(uint16_t from, uint16_t provider, uint64_t bytes) {
@@ -29,24 +29,26 @@ static bool exceeds(struct bank *b, uint64_t bytes) {
     return true;
 }
 
-/* S3. The block's number, and in *provider the bank whose arena it is from. */
-static uint32_t take(uint16_t bank, uint32_t bits, uint32_t *block, uint16_t *provider) {
+/* S3. The block's number, and in *provider the bank whose arena it is from. to_keep: it will be an arena, so that all of another's is none for it: it would have to be both banks' at once. */
+static uint32_t take(uint16_t bank, uint32_t bits, bool to_keep, uint32_t *block, uint16_t *provider) {
     for (uint16_t b = bank;; b = banks[b].parent) {
         if (exceeds(&banks[b], 1ULL << bits)) return BANK_E_LIMIT;
-        *block = banks[b].arena == 0 ? 0 : memory_take(b, bits);
+        *block = banks[b].arena == 0 || (to_keep && block_bits(banks[b].arena) == bits) ? 0 : memory_take(b, bits);
         if (*block != 0) {
             *provider = b;
             account(bank, b, 1ULL << bits);
             return 0;
         }
-        if (b == 0) return BANK_E_NO_MEMORY;
+        if (b == 0) banks[0].refused++;
+        /* S4: its arena may be in pieces, so that one of this size is not there though the limit would allow it. */
+        if (b == 0 || bank_is_alone(b)) return BANK_E_NO_MEMORY;
     }
 }
 
 uint32_t bank_buy(uint16_t bank, uint32_t bits, uint32_t *block, uint64_t *number) {
     if (bits < LEAST_BITS || bits > MOST_BITS) return BANK_E_BAD_REQUEST;
     uint16_t provider = 0;
-    const uint32_t refusal = take(bank, bits, block, &provider);
+    const uint32_t refusal = take(bank, bits, false, block, &provider);
     if (refusal != 0) return refusal;
     block_of(*block)->bank = bank;
     memory_link(&banks[bank].sold, *block);
@@ -84,6 +86,8 @@ uint32_t bank_free(uint16_t bank, uint64_t number) {
     if (depth > block_bits(arena) - LEAST_BITS) return BANK_E_NOT_FOUND;
     const uint32_t block = arena << depth | (place & ((1U << depth) - 1));
     if (block_of(block)->state != SOLD || block_of(block)->bank != bank) return BANK_E_NOT_FOUND;
+    /* S4: a block has one number. Tried as one of an arena further up, it would tell where in that its own arena is. */
+    if (memory_arena(block) != arena) return BANK_E_NOT_FOUND;
     sell_back(bank, block);
     return 0;
 }
@@ -102,16 +106,11 @@ uint32_t bank_make(uint16_t parent, uint64_t limit, uint64_t reserve, uint32_t m
     uint32_t arena = 0;
     uint16_t provider = 0;
     if (reserve != 0) {
-        const uint32_t refusal = take(parent, (uint32_t)__builtin_ctzll(reserve), &arena, &provider);
+        const uint32_t refusal = take(parent, (uint32_t)__builtin_ctzll(reserve), true, &arena, &provider);
         if (refusal != 0) return refusal;
-        /* All of another's arena: it would have to be both banks' at once. */
-        if (block_of(arena)->arena != 0) {
-            give_back(parent, arena);
-            return BANK_E_NO_MEMORY;
-        }
     }
     const uint16_t number = free_place();
-    const uint32_t generation = banks[number].generation + 1;
+    const uint64_t generation = banks[number].generation + 1;
     banks[number] = (struct bank){.parent = parent, .sibling = p->child, .alive = true, .generation = generation, .arena = arena, .banks_most = most, .limit = limit, .reserve = reserve};
     memcpy(banks[number].name, name, strlen(name) + 1);
     p->child = number;
@@ -119,10 +118,6 @@ uint32_t bank_make(uint16_t parent, uint64_t limit, uint64_t reserve, uint32_t m
     if (arena != 0) memory_begin_arena(arena, number);
     *made = number;
     return 0;
-}
-
-static void empty(uint16_t bank) {
-    while (banks[bank].sold != 0) sell_back(bank, banks[bank].sold);
 }
 
 /* One that has sold nothing and has none under it. */
@@ -139,15 +134,40 @@ static void end(uint16_t bank) {
     b->alive = false;
 }
 
-void bank_destroy(uint16_t bank) {
-    for (;;) {
-        uint16_t b = bank;
-        while (banks[b].child != 0) b = banks[b].child;
-        empty(b);
-        if (b == bank) break;
-        end(b);
+/* S5. The walk goes back up by the parents, so it needs no memory. */
+static void close(uint16_t bank) {
+    for (uint16_t b = bank;;) {
+        banks[b].closing = true;
+        if (banks[b].child != 0) {
+            b = banks[b].child;
+            continue;
+        }
+        while (b != bank && banks[b].sibling == 0) b = banks[b].parent;
+        if (b == bank) return;
+        b = banks[b].sibling;
     }
-    if (!banks[bank].permanent) end(bank);
+}
+
+bool bank_destroy(uint16_t bank, uint32_t most) {
+    if (!banks[bank].closing) close(bank);
+    uint16_t b = bank;
+    for (uint32_t done = 0; done < most;) {
+        while (banks[b].child != 0) b = banks[b].child;
+        if (banks[b].sold != 0) {
+            sell_back(b, banks[b].sold);
+            done++;
+        } else if (b != bank) {
+            const uint16_t above = banks[b].parent;
+            end(b);
+            b = above;
+            done++;
+        } else {
+            if (banks[b].permanent) banks[b].closing = false;
+            else end(b);
+            return true;
+        }
+    }
+    return false;
 }
 
 int bank_under(uint16_t bank, uint64_t place, uint32_t *depth) {

@@ -4,20 +4,17 @@
  * A capability names a bank, how often its place in the table has been used, and rights: one of a bank that is no more is dead wherever its copies are.
  */
 #include "banks.h"
+#include "offers.h"
 
 #include "protocol.h"
 
 enum { SLOT_RECEIVED = 128, SLOT_MINTED };
-enum { OFFERS = 16 };
+/* Blocks freed and banks ended in one call: it keeps others waiting for so long. */
+enum { DESTROYED_AT_ONCE = 32 };
 
-/* A badge of this server's making: bit 31, generation, rights, bank. */
-enum { NUMBER_BITS = 10, RIGHTS_BITS = 4, GENERATION_BITS = 17 };
-#define MINTED (1ULL << 31)
-_Static_assert(BANKS == 1 << NUMBER_BITS && NUMBER_BITS + RIGHTS_BITS + GENERATION_BITS == 31, "a badge has 31 bits for them");
-
-/* Banks of the manifest's offers. */
-static uint16_t offered[OFFERS];
-static uint32_t offers;
+/* A badge of this server's making: generation, rights, bank. A place in the table cannot be used 2^49 times. */
+enum { NUMBER_BITS = 10, RIGHTS_BITS = 4 };
+_Static_assert(BANKS == 1 << NUMBER_BITS && MAY_ALL < 1 << RIGHTS_BITS, "a badge has room for them");
 
 struct named {
     uint16_t bank;
@@ -25,17 +22,19 @@ struct named {
 };
 
 /* What a badge is of; false: a bank that is no more. */
-static bool resolve(uint64_t badge, struct named *named) {
-    if ((badge & MINTED) == 0) {
-        const uint64_t offer = badge >> 16;
-        if (offer >= offers) return false;
-        *named = (struct named){.bank = offered[offer], .rights = MAY_ALL};
-        return true;
+static bool name_of(uint64_t badge, struct named *named) {
+    if ((badge & BW_BADGE_MINTED) == 0) {
+        const struct offer *offer = offer_at(badge >> 16);
+        if (offer != NULL) *named = (struct named){.bank = offer->bank, .rights = offer->rights};
+        return offer != NULL;
     }
     *named = (struct named){.bank = badge & (BANKS - 1), .rights = (uint32_t)(badge >> NUMBER_BITS) & MAY_ALL};
     const struct bank *b = bank_at(named->bank);
-    return b->alive && b->generation == ((badge & (MINTED - 1)) >> (NUMBER_BITS + RIGHTS_BITS));
+    return b->alive && b->generation == (badge & ~BW_BADGE_MINTED) >> (NUMBER_BITS + RIGHTS_BITS);
 }
+
+/* The same for one that can be used. */
+static bool resolve(uint64_t badge, struct named *named) { return name_of(badge, named) && !bank_at(named->bank)->closing; }
 
 /* The bank that is asked, if this capability of it has the right. A refusal, or 0. */
 static uint32_t asked(const struct bw_request *r, uint32_t right, uint16_t *bank) {
@@ -47,7 +46,7 @@ static uint32_t asked(const struct bw_request *r, uint32_t right, uint16_t *bank
 
 /* A capability to the bank goes along with the answer. */
 static uint32_t answer_with(struct bw_request *r, uint16_t bank, uint32_t rights) {
-    const uint64_t badge = MINTED | (uint64_t)bank_at(bank)->generation << (NUMBER_BITS + RIGHTS_BITS) | rights << NUMBER_BITS | bank;
+    const uint64_t badge = BW_BADGE_MINTED | bank_at(bank)->generation << (NUMBER_BITS + RIGHTS_BITS) | rights << NUMBER_BITS | bank;
     (void)bw_cnode_delete(BW_SLOT_CNODE, SLOT_MINTED);
     const uint32_t with = BW_RIGHT_WRITE | BW_RIGHT_GRANT | BW_RIGHT_GRANT_REPLY;
     if (bw_cnode_mint(BW_SLOT_CNODE, SLOT_MINTED, BW_SLOT_CNODE, BW_SLOT_SERVICE, with, badge) != 0) return BANK_E_FULL;
@@ -57,16 +56,28 @@ static uint32_t answer_with(struct bw_request *r, uint16_t bank, uint32_t rights
     return 0;
 }
 
-/* The operator is told that a bank of the manifest's is used up: the 1st, 2nd, 4th, 8th... time, so that nobody fills the log. */
-static void tell_of_limit(uint16_t bank) {
-    for (uint16_t b = bank;; b = bank_at(b)->parent) {
-        const struct bank *of = bank_at(b);
-        if (of->permanent) {
-            if (of->limit != 0 && (of->refused & (of->refused - 1)) == 0 && of->refused != 0) {
-                bw_logf("bank %s is used up: %lu of %lu KiB sold, refusal number %lu", of->name, of->used >> 10, of->limit >> 10, of->refused);
-            }
-            return;
-        }
+/* The operator is told when it is the 1st, 2nd, 4th, 8th... time, so that nobody fills the log. `before`: how many times it was before this request. */
+static bool to_be_told(uint64_t refused, uint64_t before) { return refused != before && (refused & (refused - 1)) == 0; }
+
+/* What a request can be refused for that the operator can do something about: a bank of the manifest's has reached its limit, or nothing is left. */
+struct fullness {
+    uint16_t bank;
+    uint64_t refused, all_refused;
+};
+
+static struct fullness fullness_of(uint16_t bank) {
+    while (!bank_at(bank)->permanent) bank = bank_at(bank)->parent;
+    return (struct fullness){.bank = bank, .refused = bank_at(bank)->refused, .all_refused = bank_at(0)->refused};
+}
+
+/* After a request for a block of so many bytes. */
+static void tell_of(const struct fullness *before, uint64_t bytes) {
+    const struct bank *b = bank_at(before->bank), *all = bank_at(0);
+    if (to_be_told(b->refused, before->refused)) {
+        bw_logf("bank %s has reached its limit: %lu of %lu KiB sold, requests refused so far: %lu", b->name, b->used >> 10, b->limit >> 10, b->refused);
+    }
+    if (to_be_told(all->refused, before->all_refused)) {
+        bw_logf("no block of %lu KiB is left for bank %s: %lu of %lu KiB are sold; requests refused so far: %lu", bytes >> 10, b->name, all->used >> 10, memory_bytes() >> 10, all->refused);
     }
 }
 
@@ -74,11 +85,13 @@ static uint32_t do_buy(struct bw_request *r) {
     uint16_t bank = 0;
     uint32_t refusal = asked(r, MAY_BUY, &bank), block = 0;
     uint64_t number = 0;
-    if (refusal == 0) refusal = r->w[0] > MOST_BITS ? (uint32_t)BANK_E_BAD_REQUEST : bank_buy(bank, (uint32_t)r->w[0], &block, &number);
-    if (refusal != 0) {
-        if (refusal == BANK_E_LIMIT) tell_of_limit(bank);
-        return refusal;
-    }
+    if (refusal != 0) return refusal;
+    const struct fullness before = fullness_of(bank);
+    const uint64_t bits = r->w[0];
+    if (bits > MOST_BITS) return BANK_E_BAD_REQUEST;
+    refusal = bank_buy(bank, (uint32_t)bits, &block, &number);
+    tell_of(&before, 1ULL << bits);
+    if (refusal != 0) return refusal;
     bw_ipc()->caps[r->answer_caps++] = memory_slot(block);
     r->w[0] = number;
     r->answer_length = 1;
@@ -109,12 +122,14 @@ static uint32_t do_make(struct bw_request *r) {
     const uint64_t limit = r->w[0], reserve = r->w[1], banks = r->w[2];
     uint32_t refusal = asked(r, MAY_MAKE, &bank);
     if (refusal != 0) return refusal;
-    if (banks > BANKS || !read_name(r, 4, r->w[3], name)) return BANK_E_BAD_REQUEST;
+    if (banks >= BANKS || !read_name(r, 4, r->w[3], name)) return BANK_E_BAD_REQUEST;
+    const struct fullness before = fullness_of(bank);
     refusal = bank_make(bank, limit, reserve, (uint32_t)banks, name, &made);
-    if (refusal == BANK_E_LIMIT) tell_of_limit(bank);
+    tell_of(&before, reserve);
     if (refusal != 0) return refusal;
     refusal = answer_with(r, made, MAY_ALL);
-    if (refusal != 0) bank_destroy(made);
+    /* It has sold nothing and has none under it: that is one piece of work. */
+    if (refusal != 0) (void)bank_destroy(made, 1);
     return refusal;
 }
 
@@ -124,10 +139,12 @@ static uint32_t do_restrict(struct bw_request *r) {
 }
 
 static uint32_t do_destroy(struct bw_request *r) {
-    uint16_t bank = 0;
-    const uint32_t refusal = asked(r, MAY_DESTROY, &bank);
-    if (refusal == 0) bank_destroy(bank);
-    return refusal;
+    struct named named;
+    if (!name_of(r->badge, &named)) return BANK_E_GONE;
+    if ((named.rights & MAY_DESTROY) == 0) return BANK_E_NOT_ALLOWED;
+    r->w[0] = !bank_destroy(named.bank, DESTROYED_AT_ONCE);
+    r->answer_length = 1;
+    return 0;
 }
 
 /* The kernel vouches for it: only a capability to this server's endpoint arrives as its badge. */
@@ -169,38 +186,6 @@ static uint32_t do_list(struct bw_request *r) {
     return 0;
 }
 
-/* A number of the manifest's args: OFFER.WHAT. */
-static uint64_t argument(const char *offer, const char *what, uint64_t otherwise) {
-    char key[64];
-    const size_t length = strlen(offer);
-    memcpy(key, offer, length);
-    key[length] = '.';
-    memcpy(&key[length + 1], what, strlen(what) + 1);
-    return bw_arg_number(key, otherwise);
-}
-
-/* A bank for each offer, whose name it has. The whole of it is offered where args say `all`: for who is to see all figures. */
-static bool make_offered(void) {
-    while (offers < OFFERS && bw_offer(offers) != NULL) offers++;
-    for (uint32_t i = 0; i < offers; i++) {
-        const char *name = bw_offer(i);
-        if (argument(name, "all", 0) == 1) continue;
-        const uint64_t limit = argument(name, "limit", 0), reserve = argument(name, "reserve", 0), share = (BANKS - 1 - offers) / offers;
-        const uint64_t banks = argument(name, "banks", share);
-        const uint32_t refusal = banks > BANKS ? (uint32_t)BANK_E_FULL : bank_make(0, limit, reserve, (uint32_t)banks, name, &offered[i]);
-        if (refusal != 0) {
-            bw_logf(
-                refusal == BANK_E_BAD_REQUEST ? "args of offer %s: `reserve` is a power of two from 4096 on, `limit` is 0 or no less than that"
-                : refusal == BANK_E_FULL      ? "args of offer %s: `banks` of all offers, and one more for each, are 1023 at most"
-                                              : "args of offer %s: there is not so much memory that `reserve` could be set aside; give the bank more",
-                name);
-            return false;
-        }
-        bank_at(offered[i])->permanent = true;
-    }
-    return true;
-}
-
 int main(void) {
     const char *wrong = memory_init();
     if (wrong != NULL) {
@@ -208,7 +193,7 @@ int main(void) {
         return 1;
     }
     banks_init();
-    if (!make_offered()) return 1;
+    if (!offers_make()) return 1;
     static const struct bw_method methods[] = {
         {.label = BANK_BUY, .words = 1, .handle = do_buy}, {.label = BANK_FREE, .words = 1, .handle = do_free}, {.label = BANK_MAKE, .words = 4, .handle = do_make},
         {.label = BANK_RESTRICT, .words = 1, .handle = do_restrict}, {.label = BANK_DESTROY, .handle = do_destroy}, {.label = BANK_VERIFY, .handle = do_verify},

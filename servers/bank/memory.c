@@ -48,6 +48,19 @@ uint32_t memory_arena(uint32_t number) {
     return number;
 }
 
+/* B3: a block that nothing is made of is FREE, joined with its other half as long as that is. */
+static void release(uint32_t number) {
+    const uint32_t arena = memory_arena(number);
+    while (number != arena && BLOCK_AT(number ^ 1)->state == FREE && BLOCK_AT(number ^ 1)->arena == 0) {
+        memory_unlink(free_list(number ^ 1), number ^ 1);
+        clear(number), clear(number ^ 1);
+        (void)bw_cnode_delete(BW_SLOT_CNODE, memory_slot(number));
+        (void)bw_cnode_delete(BW_SLOT_CNODE, memory_slot(number ^ 1));
+        number /= 2;
+    }
+    set_free(number, BLOCK_AT(arena)->arena);
+}
+
 uint32_t memory_take(uint16_t bank, uint32_t bits) {
     uint32_t size = bits;
     while (size <= all_bits && lists[bank][size - LEAST_BITS] == 0) size++;
@@ -56,7 +69,8 @@ uint32_t memory_take(uint16_t bank, uint32_t bits) {
     memory_unlink(free_list(number), number);
     for (; size > bits; size--) {
         if (bw_untyped_retype(memory_slot(number), BW_KIND_UNTYPED, size - 1, 2, BW_SLOT_CNODE, memory_slot(2 * number)) != 0) {
-            set_free(number, bank);
+            /* The kernel's table of objects is full. */
+            release(number);
             return 0;
         }
         BLOCK_AT(number)->state = SPLIT;
@@ -69,15 +83,7 @@ uint32_t memory_take(uint16_t bank, uint32_t bits) {
 
 void memory_give_back(uint32_t number) {
     (void)bw_cnode_revoke(BW_SLOT_CNODE, memory_slot(number));
-    const uint32_t arena = memory_arena(number);
-    while (number != arena && BLOCK_AT(number ^ 1)->state == FREE && BLOCK_AT(number ^ 1)->arena == 0) {
-        memory_unlink(free_list(number ^ 1), number ^ 1);
-        clear(number), clear(number ^ 1);
-        (void)bw_cnode_delete(BW_SLOT_CNODE, memory_slot(number));
-        (void)bw_cnode_delete(BW_SLOT_CNODE, memory_slot(number ^ 1));
-        number /= 2;
-    }
-    set_free(number, BLOCK_AT(arena)->arena);
+    release(number);
 }
 
 void memory_begin_arena(uint32_t number, uint16_t bank) {

@@ -22,10 +22,15 @@ export const Bank = protocol({
       bytes: "in",
     },
     restrict: { label: 4, doc: "The answer brings a capability to this bank with those of these rights that this one has.", words: ["rights"], returns: ["rights"] },
-    destroy: { label: 5, doc: "Frees all that this bank and those under it have sold, and ends them; a bank that the manifest gave stays, empty. Needs DESTROY.", words: [], returns: [] },
+    destroy: {
+      label: 5,
+      doc: "Frees all that this bank and those under it have sold, and ends them; a bank that the manifest gave stays, empty. A call does a piece of it: ask again while `left` is 1. From the first one on they do nothing but this. Needs DESTROY.",
+      words: [],
+      returns: ["left"],
+    },
     verify: {
       label: 6,
-      doc: "Whether the capability that is sent along is a bank's of this very server, and alive: official 1; then also its rights, and alone 1 if it sells nothing but its reserve, so that nobody but its holders can tell how much it has sold.",
+      doc: "Whether the capability that is sent along is a bank's of this very server, and alive: official 1; then also its rights, and alone 1 if it sells nothing but its reserve, so that nobody can tell how much it has sold but its holders and those of a bank above it with LOOK.",
       words: [],
       returns: ["official", "rights", "alone"],
       caps: ["bank"],

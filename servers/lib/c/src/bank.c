@@ -16,7 +16,11 @@ static struct bw_msg ask(bw_cptr bank, uint32_t label, uint32_t words, uint64_t 
 uint32_t bw_bank_buy(bw_cptr bank, uint32_t bits, bw_cptr slot, uint64_t *number) {
     const struct bw_msg m = ask(bank, BANK_BUY, 1, bits, slot);
     *number = m.w[0];
-    return result_of(&m);
+    const uint32_t result = result_of(&m);
+    if (result != 0 || bw_caps(&m) == 1) return result;
+    /* Bought, but the slot took nothing. */
+    (void)bw_bank_free(bank, m.w[0]);
+    return BW_BANK_NO_SLOT;
 }
 
 uint32_t bw_bank_free(bw_cptr bank, uint64_t number) {
@@ -24,9 +28,16 @@ uint32_t bw_bank_free(bw_cptr bank, uint64_t number) {
     return result_of(&m);
 }
 
+static bool is_empty(bw_cptr slot) {
+    uint32_t kind = BW_KIND_NULL, rights = 0;
+    return bw_discrim_classify(BW_SLOT_DISCRIM, slot, &kind, &rights) == 0 && kind == BW_KIND_NULL;
+}
+
 uint32_t bw_bank_make(bw_cptr bank, uint64_t limit, uint64_t reserve, uint64_t banks, const char *name, bw_cptr slot) {
     const size_t count = strlen(name);
     if (count >= BW_BANK_NAME_BYTES) return BANK_E_BAD_REQUEST;
+    /* Asked before: a bank whose capability is lost could be destroyed with those above it only. */
+    if (!is_empty(slot)) return BW_BANK_NO_SLOT;
     uint64_t *words = bw_ipc()->words;
     words[0] = limit, words[1] = reserve, words[2] = banks, words[3] = count;
     memcpy(&words[4], name, count);
@@ -38,11 +49,17 @@ uint32_t bw_bank_make(bw_cptr bank, uint64_t limit, uint64_t reserve, uint64_t b
 
 uint32_t bw_bank_restrict(bw_cptr bank, uint32_t rights, bw_cptr slot) {
     const struct bw_msg m = ask(bank, BANK_RESTRICT, 1, rights, slot);
-    return result_of(&m);
+    const uint32_t result = result_of(&m);
+    return result != 0 || bw_caps(&m) == 1 ? result : BW_BANK_NO_SLOT;
 }
 
 uint32_t bw_bank_destroy(bw_cptr bank) {
-    const struct bw_msg m = ask(bank, BANK_DESTROY, 0, 0, 0);
+    struct bw_msg m = ask(bank, BANK_DESTROY, 0, 0, 0);
+    while (result_of(&m) == 0 && m.w[0] == 1) {
+        m = ask(bank, BANK_DESTROY, 0, 0, 0);
+        /* Somebody else has done the rest. */
+        if (result_of(&m) == BANK_E_GONE) return 0;
+    }
     return result_of(&m);
 }
 

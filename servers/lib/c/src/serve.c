@@ -45,8 +45,8 @@ _Noreturn void bw_serve(struct bw_service *service) {
             m = next(service, more);
             continue;
         }
-        /* Signals of interrupts and notifications have badge bits from 2^32 up, clients never (caps/image/system.ts). */
-        if (m.badge > UINT32_MAX) {
+        /* Signals of interrupts and notifications have badge bits from 2^32 to 2^52, clients never (caps/image/system.ts). */
+        if (m.badge > UINT32_MAX && (m.badge & BW_BADGE_MINTED) == 0) {
             if (service->notified != NULL) service->notified(m.badge);
             more = service->turn != NULL && service->turn();
             m = next(service, more);

@@ -1,6 +1,6 @@
 /*
  * bank.h: a client of the space bank. Results are 0, the protocol's BANK_E_... (<bailiwick/bank-protocol.h>), or BW_BANK_GONE: the server has ended, or the
- * capability is none of its. Capabilities that come go into the empty slot that is said; no call takes one without being asked.
+ * capability is no endpoint. Capabilities that come go into the empty slot that is said; no call takes one without being asked.
  */
 #pragma once
 #include <stdbool.h>
@@ -10,6 +10,8 @@
 
 enum { BW_BANK_BUY = 1, BW_BANK_MAKE = 2, BW_BANK_DESTROY = 4, BW_BANK_LOOK = 8, BW_BANK_ALL = 15 };
 #define BW_BANK_GONE UINT32_MAX
+/* The slot was not empty. */
+#define BW_BANK_NO_SLOT (UINT32_MAX - 1U)
 #define BW_BANK_NAME_BYTES 24U
 
 struct bw_bank_figures {

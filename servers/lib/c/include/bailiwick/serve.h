@@ -12,11 +12,14 @@
 
 struct bw_service;
 
+/* The top bit of a badge that a server mints itself, with whatever it likes below: clients of the manifest have badges under 2^32, signals from there to 2^52. */
+#define BW_BADGE_MINTED (1ULL << 63)
+
 /* A request; the handler makes it the answer: it writes w[] (or the IPC buffer's words) and answer_length; CPtrs into the IPC buffer's caps and answer_caps. */
 struct bw_request {
     /* Where it arrived. */
     const struct bw_service *service;
-    /* Which offer and which client: offer << 16 | client. The kernel vouches for it. */
+    /* Which offer and which client: offer << 16 | client; or what the server minted. The kernel vouches for it. */
     uint64_t badge;
     uint32_t label;
     /* Words and capabilities that came. */
