@@ -38,17 +38,17 @@ static const char *reason(uint32_t result) {
     }
 }
 
-static void say_waiting(void) {
-    const uint32_t count = requests_waiting();
+static void say_waiting(uint32_t count) {
     dialog.told = count > 0;
     if (count > 0) bw_printf(count == 1 ? "%u request waits. An empty line shows it.\n" : "%u requests wait. An empty line shows the first.\n", count);
 }
 
 bool dialog_tell(void) {
+    /* Once, until he has typed a line: who asks and goes away again and again brings no second one. */
     if (dialog.request != NULL || dialog.told) return false;
     bw_putchar('\n');
-    say_waiting();
-    return dialog.told;
+    say_waiting(requests_waiting());
+    return true;
 }
 
 void dialog_prompt(void) {
@@ -70,7 +70,8 @@ static void end_without_it(void) {
 
 static void refuse(uint32_t label) {
     const char *name = who();
-    if (request_answer(dialog.request, label, 0, false, 0)) bw_printf("Nothing was given to %s.\n", name);
+    (void)request_answer(dialog.request, label, 0, false, 0);
+    bw_printf("Nothing was given to %s.\n", name);
     end();
 }
 
@@ -300,5 +301,5 @@ void dialog_line(const char *line, bool too_long) {
     else if (too_long) bw_puts("Not done: the line is too long. A name has up to 255 bytes.");
     else if (dialog.request != NULL) answer(line);
     else idle(line);
-    if (dialog.request == NULL) say_waiting();
+    if (dialog.request == NULL) say_waiting(requests_waiting());
 }

@@ -18,7 +18,6 @@ BW_USE(console);
 /* A name of 255 bytes, and a sign before it. */
 enum { LINE_MOST = 256, PIECE = 64, BACKSPACE = 8, CLEAR = 0x15, DELETE = 0x7f };
 
-static struct bw_service service;
 static char typed[LINE_MOST + 1];
 static size_t length;
 /* More was typed than there is room for. */
@@ -42,7 +41,7 @@ static uint32_t do_ask(struct bw_request *r) {
     if (label != 0) return label;
     /* Without it nobody can answer. */
     if (read_keys(0) != 0) return POWERBOX_E_GONE;
-    label = request_keep(r, &service);
+    label = request_keep(r);
     if (label == BW_LATER && dialog_tell()) prompt();
     return label;
 }
@@ -107,6 +106,6 @@ int main(void) {
     bw_puts("This is the powerbox: what a program gets here is yours to say. ? says how.");
     prompt();
     static const struct bw_method methods[] = {{.label = POWERBOX_ASK, .words = 4, .handle = do_ask}};
-    service = (struct bw_service){.methods = methods, .count = sizeof methods / sizeof *methods, .bad_request = POWERBOX_E_BAD_REQUEST, .turn = turn, .reply = BW_SLOT_REPLY};
+    struct bw_service service = {.methods = methods, .count = sizeof methods / sizeof *methods, .bad_request = POWERBOX_E_BAD_REQUEST, .turn = turn};
     bw_serve(&service);
 }

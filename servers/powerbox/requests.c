@@ -81,12 +81,13 @@ uint32_t request_check(struct bw_request *r) {
     return waits(r->badge) ? POWERBOX_E_BUSY : 0;
 }
 
-uint32_t request_keep(const struct bw_request *r, struct bw_service *service) {
+uint32_t request_keep(const struct bw_request *r) {
     struct request *free = find_free();
     if (free == NULL) return POWERBOX_E_FULL;
-    /* The caller stays in the reply object it came with; the free one receives from now on. */
-    service->reply = free->reply;
-    checked.reply = r->reply;
+    /* A Send has no caller. */
+    if (bw_reply_save(r->reply, spare) != 0) return POWERBOX_E_BAD_REQUEST;
+    checked.reply = spare;
+    spare = free->reply;
     checked.number = ++arrivals;
     *free = checked;
     return BW_LATER;

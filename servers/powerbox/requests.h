@@ -27,8 +27,8 @@ struct request {
 bool requests_begin(void);
 /* The handler's part of an ask: 0, and what was asked is copied, or a refusal. */
 uint32_t request_check(struct bw_request *r);
-/* What was checked last waits from now on, or there is no room for it: BW_LATER, or a refusal. */
-uint32_t request_keep(const struct bw_request *r, struct bw_service *service);
+/* What was checked last waits from now on, its caller out of the loop's reply object: BW_LATER. A refusal: nobody waits for an answer, or there is no room. */
+uint32_t request_keep(const struct bw_request *r);
 /* The one that has waited longest; NULL: nobody waits. It is kept until it is answered. */
 struct request *request_take(void);
 /* How many wait beside the one that was taken. */

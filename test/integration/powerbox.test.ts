@@ -156,7 +156,7 @@ test("a powerbox gives no more than it has", LIMIT, async () => {
 
 test("a client in TypeScript", LIMIT, async () => {
   const program = readFileSync("test/integration/powerbox/client.ts", "utf8");
-  await withPowerbox({ programs: { "client.ts": program }, clients: { tess: { does: [], more: "image: { ts: client.ts }" } } }, async (operator) => {
+  await withPowerbox({ programs: { "client.ts": program }, clients: { tess: { image: "{ ts: client.ts }" } } }, async (operator) => {
     await operator.sees("waits");
     // What is not ASCII is shown as its bytes.
     await operator.types("", "  | gr\\xc3\\xbcne Tinte", "It suggests the name \"letter\"");

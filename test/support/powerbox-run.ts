@@ -8,11 +8,13 @@ const CLIENT = readFileSync(join(FOLDER, "client.c"));
 const FILLER = readFileSync(join(FOLDER, "filler.c"));
 
 export interface Party {
-  readonly does: readonly string[];
+  readonly does?: readonly string[];
   readonly purpose?: string;
   readonly name?: string;
-  /** The component's other entries; `image` among them is another program. */
-  readonly more?: string;
+  /** Another program than test/integration/powerbox/client.c, what else it uses, and its own args. */
+  readonly image?: string;
+  readonly use?: string;
+  readonly mode?: string;
 }
 
 export interface Box {
@@ -23,6 +25,9 @@ export interface Box {
   readonly args?: string;
   /** What the powerbox may do with its directory. */
   readonly rights?: string;
+  /** Where it has its directory from, if not from the file server; and other components. */
+  readonly from?: string;
+  readonly more?: Readonly<Record<string, string>>;
 }
 
 /** The operator: types, and waits for what is shown behind what he has typed last. */
@@ -65,11 +70,10 @@ export class Operator {
 const plain = (output: string): string => output.replaceAll("\u001b[7mpowerbox\u001b[0m ", "").split("\u001b").map((part, i) => (i === 0 ? part : part.replace(/^(\[[0-9;]*[a-zA-Z]|.)/, ""))).join("");
 
 /** Runs it to the end of `during`, which begins when the files are there. */
-export async function withPowerbox({ files = ["notes=tea", "list=milk", "docs/plan=secret", "docs/deep/well=water"], clients, programs = {}, args = "{ show: lines, focus: powerbox }", rights = "rwa" }: Box, during: (operator: Operator, ended: () => Promise<void>) => Promise<void>, options: RunOptions = {}): Promise<Run> {
-  const parties = Object.entries(clients).map(([name, { does, purpose, name: suggested, more }]) => {
-    const told = JSON.stringify({ do: does, ...(purpose === undefined ? {} : { purpose }), ...(suggested === undefined ? {} : { name: suggested }) });
-    const image = more?.includes("image:") === true ? "" : "image: { c: client.c }, ";
-    return `  ${name}: { ${image}use: { console: console.console, powerbox: powerbox.ask }, args: ${told}${more === undefined ? "" : `, ${more}`} }\n`;
+export async function withPowerbox({ files = ["notes=tea", "list=milk", "docs/plan=secret", "docs/deep/well=water"], clients, programs = {}, args = "{ show: lines, focus: powerbox }", rights = "rwa", from = "fs.box", more: others = {} }: Box, during: (operator: Operator, ended: () => Promise<void>) => Promise<void>, options: RunOptions = {}): Promise<Run> {
+  const parties = Object.entries(clients).map(([name, { does = [], purpose, name: suggested, image = "{ c: client.c }", use = "", mode }]) => {
+    const args = JSON.stringify({ ...(does.length === 0 ? {} : { do: does }), ...(purpose === undefined ? {} : { purpose }), ...(suggested === undefined ? {} : { name: suggested }), ...(mode === undefined ? {} : { mode }) });
+    return `  ${name}: { image: ${image}, use: { console: console.console, powerbox: powerbox.ask${use} }, args: ${args} }\n`;
   });
   using folder = applianceFolder({
     "appliance.yaml": `apiVersion: bailiwick/1
@@ -84,8 +88,8 @@ components:
   block: { image: { server: block }, memory: 32MiB, cpu: { priority: 180 }, use: { disk: blk.disk }, offer: { store: Block } }
   fs: { image: { server: fs }, memory: 24MiB, cpu: { priority: 150 }, use: { disk: block.store, timer: timer.timer }, offer: { home: File, box: File }, args: { format: 1, home: { directory: home }, box: { directory: home, rights: ${rights} } } }
   filler: { image: { c: filler.c }, use: { console: console.console, home: fs.home }, args: ${JSON.stringify({ files })} }
-  powerbox: { image: { server: powerbox }, cpu: { priority: 140 }, use: { console: console.console, files: fs.box }, offer: { ask: Powerbox } }
-${parties.join("")}`,
+  powerbox: { image: { server: powerbox }, cpu: { priority: 140 }, use: { console: console.console, files: ${from} }, offer: { ask: Powerbox } }
+${parties.join("")}${Object.entries(others).map(([name, body]) => `  ${name}: ${body}\n`).join("")}`,
     "client.c": CLIENT,
     "filler.c": FILLER,
     ...programs,

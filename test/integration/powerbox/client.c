@@ -8,7 +8,7 @@ BW_USE(console);
 BW_USE(powerbox);
 
 /* What it was given last, what it opened in it, a copy, and what was made less of. */
-enum { GIVEN = 128, OPENED, COPY, LESS };
+enum { GIVEN = 128, OPENED, COPY, LESS, AGAIN };
 
 static const char *step;
 
@@ -79,11 +79,37 @@ static void list(void) {
 static void hoard(void) {
     uint32_t count = 0, result = 0;
     for (; count < 100; count++) {
-        (void)bw_cnode_delete(BW_SLOT_CNODE, LESS + 1);
-        result = bw_file_restrict(GIVEN, BW_FILE_ALL, LESS + 1);
+        (void)bw_cnode_delete(BW_SLOT_CNODE, AGAIN + 1);
+        result = bw_file_restrict(GIVEN, BW_FILE_ALL, AGAIN + 1);
         if (result != 0) break;
     }
     bw_printf("%s: %s: %u, then %s\n", bw_name(), step, count, file_result(result));
+}
+
+/* Once more, beside what it has kept: the old capability is none again, whatever place the new one takes. */
+static void again(void) {
+    const struct bw_powerbox_wish wish = {.rights = BW_FILE_READ, .kind = BW_KIND_OF_FILE};
+    struct bw_file_info info;
+    bw_printf("%s: again: %s", bw_name(), ask_result(bw_powerbox_ask(bw_use_powerbox.cap, &wish, AGAIN, NULL)));
+    bw_printf(", the new one: %s", file_result(bw_file_info(AGAIN, &info)));
+    bw_printf(", the old one: %s", file_result(bw_file_info(COPY, &info)));
+    bw_printf(", made of it: %s\n", file_result(bw_file_info(LESS, &info)));
+}
+
+/* More than it was given, through every call that makes a capability. */
+static void widen(void) {
+    struct bw_file_info info = {0};
+    (void)bw_cnode_delete(BW_SLOT_CNODE, LESS);
+    (void)bw_file_restrict(GIVEN, BW_FILE_ALL, LESS);
+    (void)bw_file_info(LESS, &info);
+    bw_printf("%s: widen: restrict %u", bw_name(), info.rights);
+    (void)bw_file_close(LESS);
+    (void)bw_file_lend(GIVEN, BW_FILE_ALL, 0, LESS);
+    (void)bw_file_info(LESS, &info);
+    bw_printf(", lend %u, %s", info.rights, file_result(bw_file_append(LESS, "x", 1, NULL)));
+    bw_printf(", %s", file_result(bw_file_truncate(LESS, 0)));
+    bw_printf(", %s\n", file_result(bw_file_rename(GIVEN, "notes", LESS, "x", true)));
+    (void)bw_file_close(LESS);
 }
 
 static void say(uint32_t result) { bw_printf("%s: %s: %s\n", bw_name(), step, file_result(result)); }
@@ -118,9 +144,11 @@ static void act(void) {
     else if (is("write-opened", &rest)) say(write(OPENED, rest));
     else if (is("remove", &rest)) say(bw_file_remove(GIVEN, rest));
     else if (is("hoard", &rest)) hoard();
+    else if (is("again", &rest)) again();
+    else if (is("widen", &rest)) widen();
     else if (is("keep", &rest)) keep();
     else if (is("close", &rest)) say(bw_file_close(GIVEN));
-    else if (is("window", &rest)) say(bw_file_window(GIVEN, LESS + 2, BW_ADDRESS_OWN));
+    else if (is("window", &rest)) say(bw_file_window(GIVEN, AGAIN + 2, BW_ADDRESS_OWN));
     else if (is("stay", &rest)) (void)bw_wait(BW_SLOT_NOTIFICATION);
     else if (is("fault", &rest)) __builtin_trap();
     else bw_printf("%s: %s: what?\n", bw_name(), step);
