@@ -51,7 +51,7 @@ async function expectSaid(host: string, said: readonly (readonly [line: string, 
 const ENDPOINT = "4", NOTIFICATION = "5";
 const FROM = 2 ** 31;
 
-describe.each(["host.c", "threads.c"])("a membrane in %s", (host) => {
+describe.each(["host.c", "threads.c", "host.ts"])("a membrane in %s", (host) => {
   test("wraps what passes, in a request, an answer, a chain; keeps its identity; takes all of it back from whoever has it", LIMIT, () =>
     expectSaid(host, [
       ["get H 0 >a", `done, brings ${ENDPOINT}`], ["add a 5", "done 6 1 777"], ["echo a", "done 120"], ["odd a", "bad request"],
@@ -111,4 +111,72 @@ test("revoking ends a call that is inside a target which does not answer", LIMIT
   const { lines } = await run("threads.c", ["yield", "add S 1", "revoke H 0", "yield", "get H 0 >a", "add F 1"], { first: ["get H 0 >a", "hang a"] });
   expect(lines).toContain("hang a: revoked");
   expect(lines.at(-1)).toBe("add F 1: done 2 2 5");
+});
+
+describe.each(["host.c", "host.ts"])("gates, loans and boxes in %s", (host) => {
+  test("a facet has the methods it was given, and no way to the others", LIMIT, () =>
+    expectSaid(host, [
+      ["get H 1 >f", `done, brings ${ENDPOINT}`], ["add f 1", "done 2 1 777"], ["echo f", "done 120"], ["give f 1 >x", "notAllowed, brings 0"], ["hang f", "notAllowed"], ["end f", "notAllowed"], ["odd f", "notAllowed"],
+      ["get f 0 >x", "notAllowed, brings 0"], ["back f >x", "notAllowed, brings 0"],
+      // Not by a capability beside a method that is there, nor by one that leads back.
+      ["add f 1 F", "cannotPass"], ["add f 1 f", "cannotPass"], ["add f 1 C", "cannotPass"], ["add f 1", "done 2 1 777"], ["counts H 1", "done 3 9 0 0"], ["probe", "1 answer"],
+    ]));
+
+  test("a caretaker is closed and opened by its owner, and counts", LIMIT, () =>
+    expectSaid(host, [
+      ["get H 2 >c", `done, brings ${ENDPOINT}`], ["add c 1", "done 2 1 777"], ["take c F", "done 1 4 0"], ["call c 1", "done (done) 0 2 1"], ["back c >x", `done, brings ${ENDPOINT}`], ["same x F", "3"], ["echo c", "done 120"],
+      ["take c c", "cannotPass"], ["take c H", "cannotPass"], ["counts H 2", "done 5 2 0 0"],
+      ["pause H 1", "done"], ["add c 1", "paused"], ["take c F", "paused"], ["back c >x", "paused, brings 0"], ["counts H 2", "done 5 5 0 0"], ["pause H 0", "done"], ["add c 1", "done 2 1 777"],
+      // It carries what the target gives as it is: that is what a membrane is for.
+      ["give c 3 >d", `done ${FROM + 3}, brings ${ENDPOINT}`], ["revoke H 2", "done"], ["add c 1", "InvalidCapability"], ["add d 1", `done 2 ${FROM + 3} 777`],
+    ]));
+
+  test("a target that is gone is named by the one who stands before it", LIMIT, () =>
+    expectSaid(host, [
+      ["get H 2 >c", `done, brings ${ENDPOINT}`], ["get H 0 >a", `done, brings ${ENDPOINT}`], ["get H 1 >f", `done, brings ${ENDPOINT}`], ["give a 1 >b", `done ${FROM + 1}, brings ${ENDPOINT}`],
+      ["end c", "done"], ["yield", ""], ["add c 1", "gone"], ["add f 1", "gone"], ["add a 1", "gone"], ["add b 1", "gone"],
+    ]));
+
+  test("what the kernel lends it takes back, at no cost for a call, from whoever has it", LIMIT, () =>
+    expectSaid(host, [
+      ["get H 3 >l", `done, brings ${ENDPOINT}`], ["add l 1", `done 2 ${FROM + 2 ** 24 + 3} 42`], ["copy l m", "none"], ["take F m", "done 1 4 0"], ["back F >n", `done, brings ${ENDPOINT}`],
+      ["forge l", "0 made"], ["add n 1", `done 2 ${FROM + 2 ** 24 + 3} 42`],
+      ["revoke H 3", "done"], ...["l", "m", "n"].map((letter): [string, string] => [`add ${letter} 1`, "InvalidCapability"]), ["back F >o", "done, brings 0"], ["get H 3 >p", `done, brings ${ENDPOINT}`], ["add p 1", `done 2 ${FROM + 2 ** 24 + 3} 42`],
+    ]));
+
+  test("what is sealed comes out by the unsealer of its brand and by nothing else", LIMIT, () =>
+    expectSaid(host, [
+      ["get H 4 >s", `done, brings ${ENDPOINT}`], ["get H 5 >u", `done, brings ${ENDPOINT}`], ["get H 6 >t", `done, brings ${ENDPOINT}`], ["get H 7 >v", `done, brings ${ENDPOINT}`],
+      ["seal s 0 F >b", `done, brings ${ENDPOINT}`], ["unseal u 0 b >x", `done, brings ${ENDPOINT}`], ["same x F", "3"], ["unseal u 0 b >x", `done, brings ${ENDPOINT}`],
+      // By the wrong hands.
+      ["unseal v 0 b >x", "otherBrand, brings 0"], ["unseal s 0 b >x", "badRequest, brings 0"], ["unseal b 0 b >x", "badRequest, brings 0"], ["add b 1", "badRequest"], ["seal u 0 F >x", "badRequest, brings 0"], ["discard v 0 b", "otherBrand"], ["discard s 0 b", "badRequest"],
+      // What is no box.
+      ["unseal u 0 F >x", "noBox, brings 0"], ["unseal u 0 s >x", "noBox, brings 0"], ["unseal u 0 H >x", "noBox, brings 0"], ["unseal u >x", "noBox, brings 0"], ["unseal u 0 bb >x", "noBox, brings 0"], ["unseal u 0 C >x", "noBox, brings 0"], ["seal s >x", "badRequest, brings 0"],
+      ["seal s 0 FF >x", "badRequest, brings 0"], ["seal s 0 b >x", "cannotPass, brings 0"], ["forge b", "0 made"],
+      // A box goes from hand to hand, and is still that box.
+      ["take F b", "done 1 4 0"], ["call F 1", "done (badRequest)"], ["back F >c", `done, brings ${ENDPOINT}`], ["unseal u 0 c >x", `done, brings ${ENDPOINT}`], ["same x F", "3"],
+      // A brand has its share of the boxes.
+      ["seal s 0 B >y", `done, brings ${ENDPOINT}`], ["seal s 0 M >z", `done, brings ${ENDPOINT}`], ["seal s 0 F >w", "full, brings 0"], ["seal t 0 F >w", `done, brings ${ENDPOINT}`], ["seal t 0 F >x", "full, brings 0"], ["unseal v 0 w >x", `done, brings ${ENDPOINT}`], ["unseal u 0 w >x", "otherBrand, brings 0"],
+      ["unseal u 0 z >x", "done, brings 10"], ["discard u 0 b", "done"], ["unseal u 0 c >x", "gone, brings 0"], ["seal s 0 F >d", `done, brings ${ENDPOINT}`], ["unseal u 0 b >x", "gone, brings 0"],
+      // What is sealed is gone with its maker.
+      ["end F", "done"], ["yield", ""], ["unseal u 0 d >x", "gone, brings 0"],
+    ]));
+});
+
+test.each(["c", "ts"])("petnames in %s: one to one, and none that looks like another", LIMIT, async (language) => {
+  const said: readonly (readonly [string, string])[] = [
+    ["add a Bank of Evil|My bank", "done"], ["find My bank", "My bank, who says Bank of Evil"], ["find my bank", "nobody"], ["of a", "My bank, who says Bank of Evil"],
+    // The same capability has that name, by whatever slot; another badge or object does not.
+    ["of c", "My bank, who says Bank of Evil"], ["of b", "nobody"], ["of d", "nobody"], ["of f", "nobody"], ["of 0", "nobody"], ["add c |Other", "hasOne (My bank)"], ["add f |Other", "nothing"], ["add 0 |Other", "nothing"],
+    ["add b |My bank", "taken (My bank)"], ["add b |my-bank", "lookAlike (My bank)"], ["add b |MYBANK", "lookAlike (My bank)"], ["add b |rny bank", "lookAlike (My bank)"], ["add b |My  bank", "badName"], ["add b | My bank", "badName"], ["add b |", "badName"], ["add b |--", "badName"],
+    ["add b |My b\u00e4nk", "badName"], ["add b |tab\there", "badName"], [`add b |${"n".repeat(33)}`, "badName"], [`add b |${"n".repeat(32)}`, "done"],
+    // What a capability says of itself is nobody's name here.
+    ["add d My bank|Clerk 10", "done"], ["find Clerk 10", "Clerk 10, who says My bank"], ["of e", "Clerk 10, who says My bank"], ["like My b4nk", "nobody"], ["like my_bank.", "My bank, who says Bank of Evil"], ["like derk lO", "Clerk 10, who says My bank"], ["like ", "nobody"],
+    ["add g |C1erk IO", "lookAlike (Clerk 10)"], ["rename Clerk 10|my bank", "lookAlike (My bank)"], ["rename Clerk 10|My bank", "taken (My bank)"], ["rename Clerk 10|C1erk IO", "done"], ["rename Clerk 10|Clark", "nothing"],
+    ["add g |Garden", "done"], ["add h |House", "full"], ["remove Garden", "1"], ["remove Garden", "0"], ["add h |House", "done"],
+  ];
+  writeFileSync(join(folder.path, "appliance.yaml"), manifestWith({ main: `{ image: { ${language}: petnames.${language} }, essential: true, use: { console: console.console }, args: { do: ${JSON.stringify(said.map(([line]) => line))} } }` }));
+  const { output, status } = await runAppliance(folder.path, { limitMs: LIMIT_MS });
+  expect(output.trimEnd().split("\n")).toEqual(said.map(([line, answer]) => `${language === "c" ? Buffer.from(line).toString("latin1") : line}: ${answer}`));
+  expect(status).toBe(0);
 });

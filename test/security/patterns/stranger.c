@@ -93,8 +93,7 @@ static void forge(bw_cptr cap) {
         if (bw_cnode_mutate(BW_SLOT_CNODE, SLOT_TRIES, BW_SLOT_CNODE, SLOT_TRIES + 1, 0x80000000 + badge) == 0) made++;
         (void)bw_cnode_delete(BW_SLOT_CNODE, SLOT_TRIES + 1);
     }
-    const struct bw_msg m = bw_nb_recv(cap, 0);
-    bw_printf(" %u made, receives: %s", made, bw_error_name(bw_error(&m)));
+    bw_printf(" %u made", made);
 }
 
 /* Passes capabilities, each another than all before, until it is refused. */
