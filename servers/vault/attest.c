@@ -144,6 +144,7 @@ uint32_t do_attest(struct bw_request *r) {
     written_for = client;
     if (cut) return VAULT_E_FULL;
     (void)crypto_sign_ed25519_detached(signature, NULL, (const uint8_t *)statement, length, attestation_key);
+    wipe_stack();
     r->w[0] = length;
     answer_bytes(r, 1, signature, SIGNATURE);
     return 0;

@@ -21,15 +21,8 @@ static uint8_t given[MESSAGE_BYTES], made[MESSAGE_BYTES];
 static uint32_t done(uint32_t label) {
     sodium_memzero(given, sizeof given);
     sodium_memzero(made, sizeof made);
+    wipe_stack();
     return label;
-}
-
-/* 0 and the key, or a refusal. */
-static uint32_t key_for(const struct bw_request *r, uint32_t right, const struct key **key) {
-    const struct handle *handle = find_handle(r->badge);
-    if (handle == NULL) return find_client(r->badge, 0) != 0 ? VAULT_E_BAD_REQUEST : VAULT_E_GONE;
-    *key = handle->key;
-    return (handle->rights & right) != 0 ? 0 : VAULT_E_NOT_ALLOWED;
 }
 
 uint32_t do_random(struct bw_request *r) {
@@ -47,52 +40,52 @@ static bool take_both(struct bw_request *r, size_t most) {
 }
 
 uint32_t do_seal(struct bw_request *r) {
-    const struct key *key;
+    struct handle *handle;
     unsigned long long count = 0;
-    const uint32_t refusal = key_for(r, KEY_SEAL, &key);
+    const uint32_t refusal = handle_for(r, KEY_SEAL, &handle);
     if (refusal != 0) return refusal;
     if (!take_both(r, MOST_SEALED)) return VAULT_E_BAD_REQUEST;
     random_bytes(made, NONCE);
-    (void)crypto_aead_xchacha20poly1305_ietf_encrypt(made + NONCE, &count, given + r->w[0], r->w[1], given, r->w[0], NULL, made, key->bytes);
+    (void)crypto_aead_xchacha20poly1305_ietf_encrypt(made + NONCE, &count, given + r->w[0], r->w[1], given, r->w[0], NULL, made, handle->key->bytes);
     answer_bytes(r, 0, made, NONCE + count);
     return done(0);
 }
 
 uint32_t do_unseal(struct bw_request *r) {
-    const struct key *key;
+    struct handle *handle;
     unsigned long long count = 0;
-    const uint32_t refusal = key_for(r, KEY_UNSEAL, &key);
+    const uint32_t refusal = handle_for(r, KEY_UNSEAL, &handle);
     if (refusal != 0) return refusal;
     if (!take_both(r, MOST_SEALED + NONCE + TAG)) return VAULT_E_BAD_REQUEST;
     const uint8_t *sealed = given + r->w[0];
     if (r->w[1] < NONCE + TAG) return done(VAULT_E_NOT_AUTHENTIC);
-    if (crypto_aead_xchacha20poly1305_ietf_decrypt(made, &count, NULL, sealed + NONCE, r->w[1] - NONCE, given, r->w[0], sealed, key->bytes) != 0) return done(VAULT_E_NOT_AUTHENTIC);
+    if (crypto_aead_xchacha20poly1305_ietf_decrypt(made, &count, NULL, sealed + NONCE, r->w[1] - NONCE, given, r->w[0], sealed, handle->key->bytes) != 0) return done(VAULT_E_NOT_AUTHENTIC);
     answer_bytes(r, 0, made, count);
     return done(0);
 }
 
 uint32_t do_sign(struct bw_request *r) {
-    const struct key *key;
-    const uint32_t refusal = key_for(r, KEY_SIGN, &key);
+    struct handle *handle;
+    const uint32_t refusal = handle_for(r, KEY_SIGN, &handle);
     if (refusal != 0) return refusal;
     if (!take_bytes(r, 1, r->w[0], given, MOST_SIGNED)) return VAULT_E_BAD_REQUEST;
-    (void)crypto_sign_ed25519_detached(made, NULL, given, r->w[0], key->bytes);
+    (void)crypto_sign_ed25519_detached(made, NULL, given, r->w[0], handle->key->bytes);
     answer_bytes(r, 0, made, SIGNATURE);
     return done(0);
 }
 
 uint32_t do_verify(struct bw_request *r) {
-    const struct key *key;
-    const uint32_t refusal = key_for(r, KEY_VERIFY, &key);
+    struct handle *handle;
+    const uint32_t refusal = handle_for(r, KEY_VERIFY, &handle);
     if (refusal != 0) return refusal;
     if (!take_bytes(r, 1, r->w[0], given, sizeof given)) return VAULT_E_BAD_REQUEST;
     if (r->w[0] < SIGNATURE) return done(VAULT_E_NOT_AUTHENTIC);
-    return done(crypto_sign_ed25519_verify_detached(given, given + SIGNATURE, r->w[0] - SIGNATURE, key->bytes + SECRET_BYTES) == 0 ? 0 : VAULT_E_NOT_AUTHENTIC);
+    return done(crypto_sign_ed25519_verify_detached(given, given + SIGNATURE, r->w[0] - SIGNATURE, handle->key->bytes + SECRET_BYTES) == 0 ? 0 : VAULT_E_NOT_AUTHENTIC);
 }
 
 uint32_t do_public_key(struct bw_request *r) {
-    const struct key *key;
-    const uint32_t refusal = key_for(r, KEY_VERIFY, &key);
-    if (refusal == 0) answer_bytes(r, 0, key->bytes + SECRET_BYTES, PUBLIC_BYTES);
+    struct handle *handle;
+    const uint32_t refusal = handle_for(r, KEY_VERIFY, &handle);
+    if (refusal == 0) answer_bytes(r, 0, handle->key->bytes + SECRET_BYTES, PUBLIC_BYTES);
     return refusal;
 }

@@ -3,7 +3,7 @@
  * used before, so that a capability that was closed never names another key. A handle is a key and what may be done with it.
  *
  * Invariants
- *   K1  A key's bytes are in its entry and nowhere else when a request is answered; they are wiped when its last handle goes.
+ *   K1  A key's bytes are in its entry and nowhere else when a request is answered, not even on the stack; they are wiped when its last handle goes.
  *   K2  A handle has no right that the one it was made from has not, and none that a key of its kind has no use for.
  *   K3  Keys and handles are charged to the client of the manifest that they come from, whatever capability it used. The share of each is its own: so nobody uses
  *       up, or can tell, what others have.

@@ -11,6 +11,13 @@
 #include <sodium/crypto_kdf_blake2b.h>
 #include <sodium/utils.h>
 
+uint32_t handle_for(const struct bw_request *r, uint32_t right, struct handle **handle) {
+    *handle = find_handle(r->badge);
+    /* A capability of an offer is no key, and never was. */
+    if (*handle == NULL) return find_client(r->badge, 0) != 0 ? VAULT_E_BAD_REQUEST : VAULT_E_GONE;
+    return ((*handle)->rights & right) == right ? 0 : VAULT_E_NOT_ALLOWED;
+}
+
 bool answer_capability(struct bw_request *r, uint64_t badge) {
     (void)bw_cnode_delete(BW_SLOT_CNODE, SLOT_MINTED);
     if (bw_cnode_mint(BW_SLOT_CNODE, SLOT_MINTED, BW_SLOT_CNODE, BW_SLOT_SERVICE, BW_RIGHT_WRITE | BW_RIGHT_GRANT_REPLY, badge) != 0) return false;
@@ -39,6 +46,7 @@ static uint32_t do_generate(struct bw_request *r) {
     random_bytes(secret, sizeof secret);
     const uint64_t badge = make_key(&clients[client - 1], (uint32_t)r->w[0], (uint32_t)r->w[1], secret);
     sodium_memzero(secret, sizeof secret);
+    wipe_stack();
     return answer_handle(r, badge);
 }
 
@@ -52,13 +60,14 @@ static uint32_t derive(struct bw_request *r, struct client *client, const uint8_
     (void)crypto_kdf_blake2b_derive_from_key(secret, sizeof secret, r->w[2], context, from);
     const uint64_t badge = make_key(client, (uint32_t)r->w[0], (uint32_t)r->w[1], secret);
     sodium_memzero(secret, sizeof secret);
+    wipe_stack();
     return answer_handle(r, badge);
 }
 
 static uint32_t do_derive(struct bw_request *r) {
-    const struct handle *handle = find_handle(r->badge);
-    if (handle == NULL) return VAULT_E_GONE;
-    if ((handle->rights & KEY_DERIVE) == 0) return VAULT_E_NOT_ALLOWED;
+    struct handle *handle;
+    const uint32_t refusal = handle_for(r, KEY_DERIVE, &handle);
+    if (refusal != 0) return refusal;
     return derive(r, client_of_handle(handle), handle->key->bytes);
 }
 
@@ -76,30 +85,33 @@ static uint32_t do_storage_key(struct bw_request *r) {
 }
 
 static uint32_t do_info(struct bw_request *r) {
-    const struct handle *handle = find_handle(r->badge);
-    if (handle == NULL) return VAULT_E_GONE;
+    struct handle *handle;
+    const uint32_t refusal = handle_for(r, 0, &handle);
+    if (refusal != 0) return refusal;
     r->w[0] = handle->key->kind, r->w[1] = handle->rights;
     r->answer_length = 2;
     return 0;
 }
 
 static uint32_t do_restrict(struct bw_request *r) {
-    const struct handle *handle = find_handle(r->badge);
-    if (handle == NULL) return VAULT_E_GONE;
+    struct handle *handle;
+    const uint32_t refusal = handle_for(r, 0, &handle);
+    if (refusal != 0) return refusal;
     return answer_handle(r, make_handle(client_of_handle(handle), handle->key, handle->rights & (uint32_t)r->w[0]));
 }
 
 static uint32_t do_close(struct bw_request *r) {
-    struct handle *handle = find_handle(r->badge);
-    if (handle == NULL) return VAULT_E_GONE;
+    struct handle *handle;
+    const uint32_t refusal = handle_for(r, 0, &handle);
+    if (refusal != 0) return refusal;
     close_handle(handle);
     return 0;
 }
 
 static uint32_t do_destroy(struct bw_request *r) {
-    const struct handle *handle = find_handle(r->badge);
-    if (handle == NULL) return VAULT_E_GONE;
-    if ((handle->rights & KEY_DESTROY) == 0) return VAULT_E_NOT_ALLOWED;
+    struct handle *handle;
+    const uint32_t refusal = handle_for(r, KEY_DESTROY, &handle);
+    if (refusal != 0) return refusal;
     destroy_key(client_of_handle(handle), handle->key);
     return 0;
 }
@@ -146,6 +158,7 @@ int main(void) {
     }
     if (!platform_begin()) return 1;
     sealed_begin(count);
+    wipe_stack();
     static const struct bw_method methods[] = {
         {.label = VAULT_GENERATE, .words = 2, .handle = do_generate},
         {.label = VAULT_STORAGE_KEY, .words = 4, .handle = do_storage_key},

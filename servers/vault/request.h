@@ -3,6 +3,10 @@
 #include <bailiwick.h>
 #include <bailiwick/vault-protocol.h>
 
+#include "keys.h"
+
+#include <sodium/utils.h>
+
 enum { SLOT_RECEIVED = 128, SLOT_MINTED, SLOT_SEALED };
 /* Bytes that go with one request, whatever words it has. */
 enum { MESSAGE_BYTES = (BW_MAX_WORDS - 1) * 8 };
@@ -23,6 +27,11 @@ static inline void answer_bytes(struct bw_request *r, uint32_t words, const void
     bw_answer_bytes(r, words + 1, count);
 }
 
+/* K1: libsodium leaves what it hashed on the stack. It takes less than this of it. */
+static inline void wipe_stack(void) { sodium_stackzero(16384); }
+
+/* The key's handle that a request came through, if it has this right (0: any); or a refusal. */
+uint32_t handle_for(const struct bw_request *r, uint32_t right, struct handle **handle);
 /* The answer brings a capability to what this badge names. False: there is no more room for one. */
 bool answer_capability(struct bw_request *r, uint64_t badge);
 

@@ -8,6 +8,8 @@
 #define NATIVE_LITTLE_ENDIAN 1
 #define HAVE_TI_MODE 1
 #define HAVE_INLINE_ASM 1
+#define HAVE_WEAK_SYMBOLS 1
+#define HAVE_C_VARARRAYS 1
 /* It is not written to our warnings. */
 #pragma GCC diagnostic ignored "-Wconversion"
 #pragma GCC diagnostic ignored "-Wsign-conversion"

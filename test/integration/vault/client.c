@@ -3,6 +3,7 @@
  * leading '#', in hexadecimal. The words are those of the functions below.
  */
 #include <bailiwick.h>
+#include <bailiwick/console.h>
 #include <bailiwick/timer.h>
 #include <bailiwick/vault-protocol.h>
 #include <bailiwick/vault.h>
@@ -12,7 +13,7 @@ BW_USE(vault);
 BW_USE_OPTIONAL(mail);
 BW_USE_OPTIONAL(timer);
 
-enum { SLOT_KEYS = 140, SLOT_GOT = 160, SLOT_MINE, SLOT_SCRATCH, ROOM = 1024 };
+enum { SLOT_KEYS = 140, SLOT_GOT = 160, SLOT_MINE, SLOT_SCRATCH, SLOT_BELL, ROOM = 1024 };
 
 static const char *const said[] = {"done", "badRequest", "noCapability", "full", "notAllowed", "notAuthentic", "notForYou", "expired", "gone", "noClock", "noPlatform", "unknownClient"};
 static const char *name_of(uint32_t result) { return result == BW_VAULT_GONE ? "GONE" : result < sizeof said / sizeof *said ? said[result] : "?"; }
@@ -91,6 +92,25 @@ static void put_token(uint64_t place, const uint8_t token[BW_VAULT_TOKEN]) {
 static uint64_t now(void) {
     const struct bw_msg m = bw_call(bw_use_timer.cap, bw_info(TIMER_NOW, 0, 0), 0, 0, 0, 0);
     return m.w[0];
+}
+
+/* What is typed until the end of the line, as hexadecimal. */
+static size_t read_typed(uint8_t *bytes) {
+    size_t digits = 0;
+    (void)bw_cnode_mint(BW_SLOT_CNODE, SLOT_BELL, BW_SLOT_CNODE, BW_SLOT_NOTIFICATION, BW_RIGHT_WRITE, 2);
+    bw_ipc()->caps[0] = SLOT_BELL;
+    (void)bw_call(bw_use_console.cap, bw_info(CONSOLE_ATTACH, 0, 1), 0, 0, 0, 0);
+    bw_printf("%s: type\n", bw_name());
+    for (;;) {
+        const struct bw_msg m = bw_call(bw_use_console.cap, bw_info(CONSOLE_READ, 1, 0), 1, 0, 0, 0);
+        const char c = (char)m.w[1];
+        if (m.w[0] == 0) (void)bw_wait(BW_SLOT_NOTIFICATION);
+        else if (c == '\n' || digits / 2 == ROOM) return digits / 2;
+        else {
+            bytes[digits / 2] = (uint8_t)(digits % 2 == 0 ? nibble(c) << 4 : bytes[digits / 2] | nibble(c));
+            digits++;
+        }
+    }
 }
 
 /* How often each result came. */
@@ -255,6 +275,11 @@ static void carry_out(const char *line) {
         say_bytes(result, out, done);
     } else if (is("unseal")) {
         result = bw_vault_unseal(key(1), bytes_of(2, one), bytes_of(3, two), out, &done);
+        say_bytes(result, out, done);
+    } else if (is("opentyped")) {
+        const size_t count = read_typed(two);
+        result = bw_vault_unseal(key(1), bytes_of(2, one), (struct bw_bytes){two, count}, out, &done);
+        bw_printf("opened: ");
         say_bytes(result, out, done);
     } else if (is("sealmuch")) {
         memset(one, 'x', sizeof one);
