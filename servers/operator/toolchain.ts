@@ -1,13 +1,13 @@
 // The C toolchain: sources → ELF file, by riscv64-unknown-elf-gcc with our library, start code and linker script. It decides nothing about a system.
 //
 // Outputs are cached by the hash of what the compiler sees (the preprocessed text of every source, the linker script, the flags, the compiler's
-// version), so a changed header far away counts too. An output appears whole or not at all: written beside, then renamed.
+// version), so a changed header far away counts too. So is the library, as object files, apart. An output appears whole or not at all: written beside, then renamed.
 //
 // A C program may include <bailiwick.h> and <bailiwick/NAME.h> for each server NAME of the kit; a `protocol.ts` in the folder of its sources becomes
 // "protocol.h". That file is evaluated in a bare context: it is data, and building a system must not run its author's code with the builder's rights.
 import { spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
-import { access, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { access, mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, relative, resolve } from "node:path";
 import { build } from "esbuild";
 import { constants, createContext, runInContext } from "node:vm";
@@ -62,26 +62,65 @@ interface Recipe {
   readonly script: string;
   readonly sources: readonly string[];
   readonly includes: readonly string[];
+  /** Linked before the sources' own; their folder is named after what they were made of. */
+  readonly library?: Library;
   /** The bytes of memory alone, without ELF's headers. */
   readonly flat: boolean;
 }
 
+/** The kit's C library as object files. */
+interface Library {
+  readonly folder: string;
+  readonly objects: readonly string[];
+}
+
 /** Compiles a machine program. Errors: no compiler, a source that is not there, a protocol.ts that is none, what the compiler says. */
 export async function compileC(program: CProgram): Promise<ToolchainResult<Compiled>> {
-  const library = join(findPlaces(process.env).root, "servers", "lib", "c");
+  const { own, root } = findPlaces(process.env);
+  const place = join(root, "servers", "lib", "c");
   return guarded(async () => {
-    const include = await writeKitHeaders(program.outDir);
+    const include = await writeKitHeaders(join(own, "build"));
     const local = await writeLocalProtocols(program);
     if (!local.ok) return local;
-    const built = await produce({
-      program,
-      script: join(library, "program.ld"),
-      sources: [...(await sourcesIn(join(library, "src"))), ...program.sources.map((file) => resolve(file))],
-      includes: [join(library, "include"), include, ...local.value],
-      flat: false,
-    });
+    const includes = [join(place, "include"), include];
+    const library = await compileLibrary(program.compiler ?? COMPILER, place, includes, join(own, "build"));
+    if (!library.ok) return library;
+    const built = await produce({ program, script: join(place, "program.ld"), sources: program.sources.map((file) => resolve(file)), includes: [...includes, ...local.value], library: library.value, flat: false });
     return built.ok ? { ok: true, value: { elf: built.value.file, cached: built.value.cached } } : built;
   });
+}
+
+const libraries = new Map<string, Promise<ToolchainResult<Library>>>();
+
+/** The library is the same for every program, and most of what there is to compile: it is compiled once, and looked at once in a process. */
+function compileLibrary(compiler: string, place: string, includes: readonly string[], cache: string): Promise<ToolchainResult<Library>> {
+  const key = `${compiler} ${place}`;
+  const known = libraries.get(key) ?? produceLibrary(compiler, place, includes, cache);
+  libraries.set(key, known);
+  // A failure may be mended before the next program.
+  void known.then((library) => library.ok || libraries.delete(key), () => libraries.delete(key));
+  return known;
+}
+
+async function produceLibrary(compiler: string, place: string, includes: readonly string[], cache: string): Promise<ToolchainResult<Library>> {
+  const sources = await sourcesIn(join(place, "src"));
+  const flags = [...LANGUAGE, ...includes.flatMap((folder) => ["-I", folder])];
+  const key = await keyOf(compiler, flags, sources, []);
+  if (!key.ok) return key.error === undefined ? noCompiler(compiler) : compileFailed("library", key.error);
+  const folder = join(cache, `library-${key.value}`);
+  const objects = objectsOf(sources, "library-");
+  if (await exists(folder)) return { ok: true, value: { folder, objects } };
+  await mkdir(cache, { recursive: true });
+  const work = await mkdtemp(`${folder}.`);
+  try {
+    const wrong = (await compileAll(compiler, flags, sources, objects, work)).find((step) => !succeeded(step));
+    if (wrong !== undefined) return compileFailed("library", wrong);
+    // Another process may have been faster: its files are the same.
+    await rename(work, folder).catch(async (error: unknown) => { if (!(await exists(folder))) throw error; });
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+  return { ok: true, value: { folder, objects } };
 }
 
 /** Builds the kit's own supervisor-mode guest, guests/bare: a flat image with Linux's Image header, for the same loader. */
@@ -98,28 +137,42 @@ async function sourcesIn(folder: string): Promise<string[]> {
   return (await readdir(folder)).filter((name) => /\.[cS]$/.test(name)).sort().map((name) => join(folder, name));
 }
 
+/** The linker writes object files' names into the output, so they are ours, not the compiler's random ones. */
+const objectsOf = (sources: readonly string[], prefix = ""): string[] => sources.map((source, i) => `${prefix}${i}-${basename(source)}.o`);
+
+const compileAll = (compiler: string, flags: readonly string[], sources: readonly string[], objects: readonly string[], folder: string) =>
+  Promise.all(sources.map((source, i) => run(compiler, [...flags, "-c", "-o", join(folder, objects[i] ?? ""), source])));
+
+/** A hash of all that the compiler sees: itself, the flags, the text of the sources with what they include, and `more`. */
+async function keyOf(compiler: string, flags: readonly string[], sources: readonly string[], more: readonly string[]): Promise<{ readonly ok: true; readonly value: string } | { readonly ok: false; readonly error: Finished | undefined }> {
+  const version = await run(compiler, ["-dumpfullversion"]);
+  if (version === undefined) return { ok: false, error: undefined };
+  // Without the names of files, which end up in no output.
+  const seen = await run(compiler, [...flags, "-E", "-P", ...sources]);
+  if (seen === undefined || seen.status !== 0) return { ok: false, error: seen };
+  const key = createHash("sha256");
+  for (const part of [version.stdout, ...LANGUAGE, ...LINKING, ...more, seen.stdout]) key.update(part).update("\0");
+  return { ok: true, value: key.digest("hex").slice(0, 32) };
+}
+
 async function produce(recipe: Recipe): Promise<ToolchainResult<{ readonly file: string; readonly cached: boolean }>> {
-  const { program, sources } = recipe;
+  const { program, sources, library } = recipe;
   const compiler = program.compiler ?? COMPILER;
   for (const source of sources) {
     if (!(await exists(source))) return failed("noSource", `${source}: there is no such file`);
   }
   const flags = [...LANGUAGE, ...recipe.includes.flatMap((folder) => ["-I", folder]), ...(program.systemIncludes ?? []).flatMap((folder) => ["-isystem", resolve(folder)])];
-  const version = await run(compiler, ["-dumpfullversion"]);
-  if (version === undefined) return failed("noCompiler", `the C compiler for 64-bit RISC-V (${compiler}) is not on this machine`, COMPILER_FIX);
-  const seen = await run(compiler, [...flags, "-E", ...sources]);
-  if (seen === undefined || seen.status !== 0) return compileFailed(program.name, seen);
-  const key = createHash("sha256");
-  for (const part of [version.stdout, ...LANGUAGE, ...LINKING, await readFile(recipe.script, "utf8"), seen.stdout]) key.update(part).update("\0");
+  const key = await keyOf(compiler, flags, sources, [await readFile(recipe.script, "utf8"), basename(library?.folder ?? "")]);
+  if (!key.ok) return key.error === undefined ? noCompiler(compiler) : compileFailed(program.name, key.error);
   await mkdir(program.outDir, { recursive: true });
-  const file = join(resolve(program.outDir), `${program.name}-${key.digest("hex").slice(0, 32)}${recipe.flat ? ".image" : ".elf"}`);
+  const file = join(resolve(program.outDir), `${program.name}-${key.value}${recipe.flat ? ".image" : ".elf"}`);
   if (await exists(file)) return { ok: true, value: { file, cached: true } };
-  // The linker writes object files' names into the output, so they are ours, not the compiler's random ones.
   const work = await mkdtemp(`${file}.`);
   try {
-    const objects = sources.map((source, i) => `${i}-${basename(source)}.o`);
-    const steps = await Promise.all(sources.map((source, i) => run(compiler, [...flags, "-c", "-o", join(work, objects[i] ?? ""), source])));
-    if (steps.every(succeeded)) steps.push(await run(compiler, [...LANGUAGE, ...LINKING, "-T", recipe.script, "-o", OUTPUT, ...objects, "-lgcc"], work));
+    const objects = objectsOf(sources);
+    const steps = await compileAll(compiler, flags, sources, objects, work);
+    for (const name of library?.objects ?? []) await symlink(join(library?.folder ?? "", name), join(work, name));
+    if (steps.every(succeeded)) steps.push(await run(compiler, [...LANGUAGE, ...LINKING, "-T", recipe.script, "-o", OUTPUT, ...(library?.objects ?? []), ...objects, "-lgcc"], work));
     if (recipe.flat && steps.every(succeeded)) steps.push(await flatten(compiler, work));
     const wrong = steps.find((step) => !succeeded(step));
     if (wrong !== undefined) return compileFailed(program.name, wrong);
@@ -249,6 +302,8 @@ function relativeName(file: string): string {
 function failed(code: ToolchainError["code"], message: string, fix?: string): { readonly ok: false; readonly error: ToolchainError } {
   return { ok: false, error: fix === undefined ? { code, message } : { code, message, fix } };
 }
+
+const noCompiler = (compiler: string) => failed("noCompiler", `the C compiler for 64-bit RISC-V (${compiler}) is not on this machine`, COMPILER_FIX);
 
 function compileFailed(name: string, finished: Finished | undefined): ToolchainResult<never> {
   const text = (finished?.stderr ?? "").trim();
