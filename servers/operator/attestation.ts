@@ -58,7 +58,8 @@ function findStatement(document: Uint8Array): { readonly bytes: Uint8Array; read
   const at = lines.findIndex((line) => line.startsWith(BEGINNING));
   const line = lines[at];
   if (line === undefined) return "there is no statement in the file: a line that begins with " + BEGINNING;
-  const signature = fromHex(lines[at + 1]?.replace(/^signature /, "") ?? "", SIGNATURE_BYTES);
+  const written = /^signature ([0-9a-f]*)$/.exec(lines[at + 1] ?? "")?.[1];
+  const signature = written === undefined ? undefined : fromHex(written, SIGNATURE_BYTES);
   if (signature === undefined) return `the line after the statement is not its signature: 'signature' and ${SIGNATURE_BYTES} bytes in hexadecimal`;
   return { bytes: Buffer.from(line, "latin1"), signature };
 }

@@ -23,12 +23,12 @@ vault("the client that it was sealed for has the capability, whoever carried the
 
 vault("until it expires by the vault's clock", LIMIT, async () => {
   const { said } = await runVault({
-    a: { does: ["give 1 b 300000000", "give 2 b 60000000000", "givetill 3 b 1", "stay"] },
-    b: { does: ["take 1", "take 2", "take 3", "sleep 400000000", "take 1", "take 2", "take 1"] },
-    c: { does: ["sleep 900000000", "take 1"] },
+    a: { does: ["give 1 b 5000000000", "give 2 b 60000000000", "givetill 3 b 1", "stay"] },
+    b: { does: ["take 1", "take 2", "take 3", "sleep 5500000000", "take 1", "take 2", "take 1"] },
+    c: { does: ["sleep 6000000000", "take 1"] },
   });
   expect(said).toEqual([
-    "a: give 1 b 300000000: done", "a: give 2 b 60000000000: done", "a: givetill 3 b 1: done",
+    "a: give 1 b 5000000000: done", "a: give 2 b 60000000000: done", "a: givetill 3 b 1: done",
     "b: take 1: done, rings: none", "b: take 2: done, rings: none", "b: take 3: expired", "b: take 1: expired", "b: take 2: done, rings: none", "b: take 1: expired",
     "c: take 1: notForYou",
   ]);

@@ -209,6 +209,21 @@ describe("uses", () => {
     expect(patchUses(withUses("constructor"), {})).toMatchObject({ ok: false, error: { code: "unwired" } });
   });
 
+  test("that may be left out stay zero when they are, and are told by their name without the mark", () => {
+    const file = withUses("console", "?timer");
+    expect(declaredUses(file)).toEqual({ ok: true, value: ["console", "timer"] });
+    expect(patchUses(file, { console: record })).toMatchObject({ ok: true });
+    const [without, given] = [patchUses(file, { console: record }), patchUses(file, { console: record, timer: record })];
+    if (!without.ok || !given.ok) throw new Error("refused");
+    // 56 bytes of the second entry; its numbers are the last 32.
+    const differing = [...without.value.keys()].filter((at) => without.value[at] !== given.value[at]);
+    expect(differing.length).toBeGreaterThan(0);
+    for (const at of differing) expect(without.value[at]).toBe(0);
+    expect(patchUses(file, { timer: record })).toMatchObject({ ok: false, error: { code: "unwired", message: expect.stringContaining("console") } });
+    expect(declaredUses(withUses("?"))).toMatchObject({ ok: false, error: { code: "badUses" } });
+    expect(declaredUses(withUses("??timer"))).toMatchObject({ ok: false, error: { code: "badUses" } });
+  });
+
   test.each([-1, 1.5, 2 ** 53, NaN])("a record with %d is refused", (cap) => {
     expect(patchUses(withUses("console"), { console: { ...record, cap } })).toMatchObject({ ok: false, error: { code: "badRecord" } });
   });

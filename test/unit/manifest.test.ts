@@ -167,6 +167,17 @@ ${CONSOLE}  clock:
     expect(formatDiagnostics(refusals(scheduler("  b: { image: { c: b.c }, use: { time: platform.cpu.tea } }\n")))).toMatch(/part of platform.cpu/);
   });
 
+  it("gives what the firmware gives: as files, each to one component", () => {
+    const vault = (other: string): string => `${HEAD}components:\n  a: { image: { c: a.c }, use: { list: platform.measurements, secret: platform.secret }, essential: true }\n${other}`;
+    expect(resolveText(vault("")).system.components[0]?.uses).toEqual([
+      { name: "list", kind: "file", file: "platform.measurements", address: 0, bytes: 0 }, { name: "secret", kind: "file", file: "platform.secret", address: 0, bytes: 0 },
+    ]);
+    expect(formatDiagnostics(refusals(vault("  b: { image: { c: b.c }, use: { secret: platform.secret } }\n")))).toMatch(/platform\.secret is used twice[^]*let one component have it/);
+    expect(formatDiagnostics(refusals(vault("  b: { image: { c: b.c }, use: { secret: platform.secrets } }\n")))).toMatch(/did you mean 'secret'/);
+    expect(formatDiagnostics(refusals(vault("  b: { image: { c: b.c }, use: { secret: platform.secret.part } }\n")))).toMatch(/secret/);
+    expect(formatDiagnostics(refusals(`${HEAD}components:\n  a: { image: { c: a.c }, use: { s: { from: platform.secret, rights: [call] } }, essential: true }\n`))).toMatch(/has no rights to choose from/);
+  });
+
   it("is the same for the same text", () => {
     expect(JSON.stringify(resolveText(text))).toBe(JSON.stringify(resolution));
   });

@@ -322,6 +322,13 @@ static void carry_out(const char *line) {
         }
         bw_puts("");
         hex(two, BW_VAULT_SIGNATURE);
+    } else if (is("reread")) {
+        bw_puts("");
+        do {
+            result = bw_vault_statement(bw_use_vault.cap, kind, out, 300, &done);
+            kind += (uint32_t)done;
+            bw_write((const char *)out, result == 0 ? done : 0);
+        } while (result == 0 && done > 0);
     } else if (is("attestationkey")) {
         result = bw_vault_attestation_key(bw_use_vault.cap, out);
         say_bytes(result, out, BW_VAULT_PUBLIC);
