@@ -101,12 +101,13 @@ static uint32_t carry_out(struct bw_membrane *m, struct bw_membrane_port *port, 
     const uint32_t serial = target->serial;
     struct passing there = {0};
     if (m->port_count > 1 && m->calling + 1 >= m->port_count) return refuse(m, r, PATTERNS_E_BUSY);
+    /* First: a target that is gone must not leave its place to what comes with the request. */
+    pin(&there, target);
     const uint32_t refusal = pass_all(m, &there, r->caps, r->unwrapped, port->slots, to);
     if (refusal != 0) {
         unpin(there.pinned.at, there.pinned.count);
         return refuse(m, r, refusal);
     }
-    pin(&there, target);
     for (uint32_t i = 0; i < r->caps; i++) bw_ipc()->caps[i] = there.caps[i];
     m->calling++;
     port->calling = true;

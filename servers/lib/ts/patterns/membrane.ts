@@ -59,6 +59,8 @@ export class Membrane {
   readonly #options: MembraneOptions;
   readonly #endpoint: number;
   readonly #places: Places;
+  /** Places whose slots the message in hand names: so long they are nobody else's. */
+  readonly #pinned = new Set<Taken>();
 
   constructor(env: Own, options: MembraneOptions) {
     this.#env = env;
@@ -91,6 +93,8 @@ export class Membrane {
       yield* this.#drop(came);
       return this.#refuse(refusals.revoked);
     }
+    this.#pinned.clear();
+    this.#pinned.add(target);
     const there = yield* this.#passAll(came, target.side);
     if ("refusal" in there) return this.#refuse(there.refusal);
     receiveAt(sys, receive + MAX_CAPS);
@@ -122,6 +126,7 @@ export class Membrane {
       if (typeof place === "number") refusal = place;
       else {
         const home = place.side === to;
+        this.#pinned.add(place);
         if (home) this.unwrapped++;
         caps.push(home ? this.#original(place) : this.#wrapper(place));
       }
@@ -177,6 +182,7 @@ export class Membrane {
   /** M5: the original was deleted with its object, so nothing is behind the wrapper. */
   *#sweep(): Op<void> {
     for (const place of this.#places.all()) {
+      if (this.#pinned.has(place)) continue;
       const what = yield* discrimClassify(this.#env.sys, InitSlot.Discrim, this.#original(place));
       if (!what.error && what.word(0) === Kind.Null) yield* this.#empty(place);
     }
@@ -208,6 +214,7 @@ export class Membrane {
 
   /** Takes everything back. What is wrapped afterwards is new. */
   *revoke(): Op<void> {
+    this.#pinned.clear();
     for (const place of this.#places.all()) yield* this.#empty(place);
   }
 }
