@@ -1,6 +1,6 @@
 /*
  * requests.h: who waits for the operator. A caller waits in its own reply object, so one that asks costs nobody else anything. Invariant P4: a client of the
- * manifest has at most one request that waits, whatever it does; there is a place for each of 32 clients.
+ * manifest has at most one request that waits, whatever it does; there are places for 33 clients.
  */
 #pragma once
 #include <bailiwick.h>

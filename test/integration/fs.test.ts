@@ -218,6 +218,22 @@ test("a disk that fails is an error to who changes something; the server goes on
   expect(events.filter(({ event }) => event === "fault")).toEqual([]);
 });
 
+test("what is lost is told to each who changed something, once: to the client, to whom it lent, and to it again what came back", { timeout: LIMIT }, async () => {
+  const base = ramDisk(new Uint8Array(DISK_BYTES));
+  let armed = (): boolean => false, failed = false;
+  const failing: BlockBackend = {
+    ...base,
+    write(offset, data, done) {
+      if (failed || !armed()) return base.write(offset, data, done);
+      failed = true;
+      done("it failed, this once");
+    },
+  };
+  const { output } = await client("losses", { disks: { blk0: failing }, during: async (_system, line, ended) => ((armed = () => line.output.includes("armed: 0")), ended()) });
+  expect(failed).toBe(true);
+  expect(lines(output)).toEqual(["armed: 0", "the client: 16", "again: 0", "who was lent it: 16", "again: 0", "who changed nothing: 0", "given back: 0", "the client, for it: 16", "again: 0"]);
+});
+
 test("a disk without a store is not written over unasked, and one that is too small is named", { timeout: LIMIT }, async () => {
   const blank = new Uint8Array(DISK_BYTES);
   const run = async (disk: Uint8Array, format: 0 | 1) => (await client("files", { format, disks: { blk0: ramDisk(disk) }, limitMs: 3000 })).events.filter(({ event, component }) => event === "log" && component === "fs").map(({ text }) => text);

@@ -2,16 +2,17 @@
 import { readFileSync } from "node:fs";
 import { expect, test as always } from "vitest";
 import { hasSqlite } from "../support/fs-build.ts";
+import { until } from "../support/appliance-run.ts";
 import { logged, withPowerbox } from "../support/powerbox-run.ts";
 
 const test = always.skipIf(!hasSqlite);
 /** The first run of all compiles SQLite. */
 const LIMIT = { timeout: 240_000 };
-const programs = { "eve.c": readFileSync("test/security/powerbox/eve.c", "utf8"), "mortal.c": readFileSync("test/security/powerbox/mortal.c", "utf8") };
+const programs = { "eve.c": readFileSync("test/security/powerbox/eve.c", "utf8"), "mortal.c": readFileSync("test/security/powerbox/mortal.c", "utf8"), "slow.c": readFileSync("test/security/powerbox/slow.c", "utf8") };
 const eve = (mode: string) => ({ image: "{ c: eve.c }", use: ", time: platform.cpu.time", mode });
 const KEY = "\u001d";
 /** Clients in the order of the manifest, behind the filler: the numbers of their views. */
-const POWERBOX = `${KEY}2`, FIRST = `${KEY}3`;
+const POWERBOX = `${KEY}2`, FIRST = `${KEY}3`, SECOND = `${KEY}4`;
 
 test("what a program says and what files are called draws nothing, and forges neither a line nor a file", LIMIT, async () => {
   const purpose = `tea"\n\u001b[2J\u001b[Hpowerbox> \rbob asks for a file\u0007\u009b1mx\\${"y".repeat(100)}`, name = "\u001b]0;title\u0007\"\nnotes";
@@ -90,15 +91,53 @@ test("a client that ends while its request is on the screen: it is said, nothing
       await operator.types("", "eve, a file to read and change> ");
     }
     operator.line.type(`${FIRST}die\n`);
-    const end = Date.now() + 20_000;
-    while (!dead && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 10));
-    expect(dead).toBe(true);
+    await until("eve is dead", () => dead, 30_000);
     operator.line.type(POWERBOX);
     await operator.types("notes", "eve has ended, or does not wait any more. Nothing was given.");
     await operator.types("l", "Nothing is given to anybody.");
     expect(operator.said("ann").filter((line) => line.includes("given"))).toEqual([]);
   }, { onEvent: ({ event, component }) => void (dead ||= event === "fault" && component === "eve") });
   expect(logged(run)).toEqual([]);
+});
+
+test("a client that waits no more when the file has been opened for it: what was made for it ends too", LIMIT, async () => {
+  const more = { slow: "{ image: { c: slow.c }, cpu: { priority: 145 }, use: { console: console.console }, offer: { box: File } }" };
+  const run = await withPowerbox({ programs, from: "slow.box", more, clients: { eve: eve("withdraws") } }, async (operator) => {
+    await operator.sees("waits");
+    await operator.types("", "eve, a file to read and change> ");
+    await operator.types("notes", "slow: opens");
+    operator.line.type(`${FIRST}now\n`);
+    await operator.hears("eve", "withdraws: none");
+    operator.line.type(`${SECOND}go\n${POWERBOX}`);
+    await operator.sees("eve has ended, or does not wait any more. Nothing was given.");
+    await operator.types("l", "Nothing is given to anybody.");
+    expect(operator.said("slow")).toEqual(["opens", "lends", "closes 2", "closes 1"]);
+  });
+  expect(logged(run)).toEqual([]);
+});
+
+const CROWD = `import { askPowerbox, client, Console, FileKind, FileRight, type Env, type Op } from "bailiwick/sdk";
+export default function* main(env: Env): Op<void> {
+  const asked = yield* askPowerbox(env, env.use["powerbox"]!.cap, { rights: FileRight.Read, kind: FileKind.File }, 128);
+  yield* client(Console, env.sys, env.mem, env.use["console"]!.cap).write(new TextEncoder().encode(env.name + ": " + (asked.ok ? "given" : asked.refusal) + "\\n"));
+}
+`;
+
+test("more clients than there is room for: those beyond it are told so, the others are heard one after the other", LIMIT, async () => {
+  const names = Array.from({ length: 36 }, (_, i) => `c${i + 1}`);
+  await withPowerbox({ args: "{ focus: powerbox }", programs: { "crowd.ts": CROWD }, clients: Object.fromEntries(names.map((name) => [name, { image: "{ ts: crowd.ts }" }])) }, async (operator) => {
+    await until("three are refused", () => operator.seen.split(": full\n").length === 4, 60_000);
+    await operator.types("", " asks for a file");
+    await operator.types("d", "32 requests wait.");
+    for (let left = 31; left > 0; left--) {
+      await operator.types("", " asks for a file");
+      await operator.types("d", left === 1 ? "1 request waits." : `${left} requests wait.`);
+    }
+    await operator.types("", " asks for a file");
+    await operator.types("d", "Nothing was given to ");
+    await operator.types("", "Nobody asks for anything.");
+    expect(new Set([...operator.seen.matchAll(/(c\d+): denied$/gm)].map(([, name]) => name)).size).toBe(33);
+  });
 });
 
 test("a client neither reads what is typed at the dialog nor types into it", LIMIT, async () => {

@@ -176,6 +176,32 @@ static void lending(void) {
     bw_printf("%u left\n", made);
 }
 
+/* A write of the disk fails once what is here is "armed": each who changed something is told once, whoever syncs first. */
+static void losses(void) {
+    const bw_cptr L = SLOT + 6, M = SLOT + 7;
+    uint32_t result = bw_file_open(bw_use_home.cap, "f", BW_FILE_ALL, BW_MAKE_FILE, A, NULL);
+    if (result == 0) result = bw_file_lend(A, BW_FILE_WRITE, 1, B);
+    if (result == 0) result = bw_file_lend(A, BW_FILE_WRITE, 1, L);
+    if (result == 0) result = bw_file_restrict(L, BW_FILE_WRITE, M);
+    if (result == 0) result = bw_file_lend(A, BW_FILE_WRITE, 1, C);
+    if (result == 0) result = bw_file_sync(A);
+    SAY("armed", result);
+    for (uint32_t i = 0; i < 10000 && result == 0; i++) {
+        (void)bw_file_append(A, "a", 1, NULL);
+        (void)bw_file_append(B, "b", 1, NULL);
+        (void)bw_file_append(M, "m", 1, NULL);
+        result = bw_file_sync(A);
+    }
+    SAY("the client", result);
+    SAY("again", bw_file_sync(A));
+    SAY("who was lent it", bw_file_sync(B));
+    SAY("again", bw_file_sync(B));
+    SAY("who changed nothing", bw_file_sync(C));
+    SAY("given back", bw_file_close(L));
+    SAY("the client, for it", bw_file_sync(A));
+    SAY("again", bw_file_sync(A));
+}
+
 static void quotas(void) {
     uint32_t result = bw_file_open(bw_use_small.cap, "big", BW_FILE_ALL, BW_MAKE_FILE, A, NULL), pieces = 0;
     for (; result == 0 && pieces < 1000; pieces++) result = bw_file_append(A, bytes, 936, NULL);
@@ -243,6 +269,7 @@ int main(void) {
     if (strcmp(does, "directories") == 0) files(), bw_printf("--\n"), directories();
     if (strcmp(does, "rights") == 0) rights();
     if (strcmp(does, "lending") == 0) lending();
+    if (strcmp(does, "losses") == 0) losses();
     if (strcmp(does, "quotas") == 0) quotas();
     if (strcmp(does, "full") == 0) full();
     if (strcmp(does, "records") == 0) records();

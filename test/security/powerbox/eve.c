@@ -57,6 +57,14 @@ static void ends(void) {
     __builtin_trap();
 }
 
+/* Its request waits; then nobody waits for the answer. */
+static void withdraws(void) {
+    bw_printf("eve: asks: %s\n", bw_error_name(begin()));
+    wait_for_line();
+    bw_printf("eve: withdraws: %s\n", bw_error_name(bw_tcb_suspend(thread.tcb)));
+    for (;;) (void)bw_wait(BW_SLOT_NOTIFICATION);
+}
+
 /* Beside the one that waits, as many as it can; then the one is taken back and made again, as often. */
 static void floods(void) {
     uint32_t busy = 0, other = 0, stopped = 0;
@@ -159,7 +167,7 @@ static void types(void) {
 }
 
 int main(void) {
-    static const struct { const char *name; void (*run)(void); } modes[] = {{"ends", ends}, {"floods", floods}, {"sends", sends}, {"noise", noise}, {"types", types}};
+    static const struct { const char *name; void (*run)(void); } modes[] = {{"ends", ends}, {"withdraws", withdraws}, {"floods", floods}, {"sends", sends}, {"noise", noise}, {"types", types}};
     bw_console_open(bw_use_console.cap);
     for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) if (strcmp(bw_arg("mode"), modes[i].name) == 0) modes[i].run();
     return 0;
