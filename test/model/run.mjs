@@ -34,7 +34,7 @@ if (numRuns === null || seed === null) {
   console.error(`--runs takes a number from 1, --seed a whole number.\n\n${HELP}`);
   process.exit(2);
 }
-const files = ["test/model/capabilities", "test/model/ipc", "test/model/lookup", "test/model/transfer", "test/model/confinement.test.ts", "test/security/kernel-hostile"];
+const files = ["test/model/capabilities", "test/model/ipc", "test/model/lookup", "test/model/transfer", "test/model/bank.test.ts", "test/model/confinement.test.ts", "test/security/kernel-hostile"];
 const only = values.only === undefined ? [] : ["-t", values.only];
 const env = { ...process.env, FUZZ_RUNS: numRuns, ...(seed === undefined ? {} : { FUZZ_SEED: seed }), ...(values.path === undefined ? {} : { FUZZ_PATH: values.path }) };
 const root = fileURLToPath(new URL("../..", import.meta.url));
