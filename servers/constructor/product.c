@@ -86,8 +86,12 @@ static bool make_plan(const struct constructor *c, struct plan *p) {
     /* A page at least, so that what comes behind it is aligned. */
     for (p->kept_bits = LEAST_KEPT_BITS; 1UL << p->kept_bits < p->kept;) p->kept_bits++;
     const uint64_t bytes = (p->frames + p->tables_used + 2 + 1) * PAGE + (1UL << (CSPACE_BITS + 5)) + (1UL << (p->kept_bits + 5)) + 4096;
-    if (bytes <= 1UL << (c->bits - 1)) p->heap_bits = c->bits - 1;
-    return fits && bytes <= 1UL << c->bits;
+    if (!fits || bytes > 1UL << c->bits) return false;
+    /* It is made before all else, and must be the largest then. */
+    const uint64_t left = (1UL << c->bits) - bytes;
+    const uint32_t least = p->kept_bits > CSPACE_BITS ? p->kept_bits + 5 : CSPACE_BITS + 5;
+    for (uint32_t bits = least; bits < c->bits && 1UL << bits <= left; bits++) p->heap_bits = bits;
+    return true;
 }
 
 /* What a product is told: its name and slots, and what start.S copies. */

@@ -1,0 +1,3 @@
+/* needs.c: the product that has uses of its builder's. */
+#define NEEDS
+#include "product.c"
