@@ -51,6 +51,17 @@ export const Vault = protocol({
     },
     statement: { label: 18, doc: "The bytes of this client's last statement from `offset` on, up to 944; none at the end.", words: ["offset"], returns: ["count"], bytes: "out" },
     attestationKey: { label: 19, doc: "The public key (32 bytes) that statements are signed with: for showing it, since who trusts the platform has it from elsewhere.", words: [], returns: ["count"], bytes: "out" },
+    window: { label: 20, doc: "The answer brings this client's window, a frame of 2 MiB of the vault's: for much data at once, with the key's capability sent along.", words: [], returns: [] },
+    sealWindow: {
+      label: 21,
+      doc: "As seal, of up to 65536 bytes in the window at `at`, into the window at `to`; the associated bytes, up to 904, are in the message.",
+      words: ["at", "count", "to", "associatedCount"],
+      returns: ["count"],
+      bytes: "in",
+      caps: ["key"],
+    },
+    unsealWindow: { label: 22, doc: "As unseal, in the same way, of up to 65576 bytes.", words: ["at", "count", "to", "associatedCount"], returns: ["count"], bytes: "in", caps: ["key"] },
+    signWindow: { label: 23, doc: "As sign, of up to 65536 bytes in the window at `at`.", words: ["at", "count"], returns: ["count"], caps: ["key"] },
   },
   refusals: { badRequest: 1, noCapability: 2, full: 3, notAllowed: 4, notAuthentic: 5, notForYou: 6, expired: 7, gone: 8, noClock: 9, noPlatform: 10, unknownClient: 11 },
 });

@@ -7,7 +7,8 @@
 
 #include <sodium/utils.h>
 
-enum { SLOT_RECEIVED = 128, SLOT_MINTED, SLOT_SEALED };
+enum { SEALED = 96 };
+enum { SLOT_RECEIVED = 128, SLOT_MINTED, SLOT_SEALED, SLOT_WINDOWS = SLOT_SEALED + SEALED };
 /* Bytes that go with one request, whatever words it has. */
 enum { MESSAGE_BYTES = (BW_MAX_WORDS - 1) * 8 };
 
@@ -37,6 +38,8 @@ bool answer_capability(struct bw_request *r, uint64_t badge);
 
 /* crypt.c: a key at work. */
 bw_handler do_random, do_seal, do_unseal, do_sign, do_verify, do_public_key;
+/* window.c: much data at once. */
+bw_handler do_window, do_seal_window, do_unseal_window, do_sign_window;
 /* sealed.c: capabilities as bytes. */
 void sealed_begin(uint32_t count_of_clients);
 bw_handler do_seal_capability, do_unseal_capability, do_forget_capability;

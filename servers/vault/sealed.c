@@ -16,8 +16,7 @@
 
 BW_USE_OPTIONAL(timer);
 
-enum { NONCE = crypto_aead_xchacha20poly1305_ietf_NPUBBYTES, TAG = crypto_aead_xchacha20poly1305_ietf_ABYTES, SEALED = 96, SEALED_EACH = 16, NAME_MOST = 64 };
-_Static_assert(SLOT_SEALED + SEALED <= 256, "all slots are there");
+enum { NONCE = crypto_aead_xchacha20poly1305_ietf_NPUBBYTES, TAG = crypto_aead_xchacha20poly1305_ietf_ABYTES, SEALED_EACH = 16, NAME_MOST = 64 };
 
 /* Its capability is in slot SLOT_SEALED + its index, or is one to a key of this vault. owner 0: free. */
 static struct entry {

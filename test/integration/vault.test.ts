@@ -82,6 +82,42 @@ describe("what the vault does is libsodium's", () => {
   });
 });
 
+describe("a window", () => {
+  vault("takes 64 KiB at once, for the key that is sent along; what is in it is the host's too", LIMIT, async () => {
+    const parties = { a: { does: ["storage 0 1 1 data", "window", "fill 0 65536", "sealw 0 0 9000 1000000 page", "show 1000000 9040", "sealw 0 0 65536 1000000 -", "unsealw 0 1000000 65576 500000 -", "show 565520 16", "storage 1 2 1 data", "signw 1 0 1000", "show 0 1000"] } };
+    const world = { platform: true, memory: "8MiB" };
+    const key = storageKey(await chainFor(parties, world), "a", 1, "data\0\0\0\0");
+    const { said } = await runVault(parties, world);
+    const plain = Uint8Array.from({ length: 65536 }, (_, i) => (i * 7) & 0xff);
+    expect(said[3]).toBe("a: sealw 0 0 9000 1000000 page: done 9040");
+    const sealed = bytesIn(said[4]);
+    expect(Buffer.from(sodium.crypto_aead_xchacha20poly1305_ietf_decrypt(null, sealed.subarray(24), "page", sealed.subarray(0, 24), key)).equals(plain.subarray(0, 9000))).toBe(true);
+    expect(said.slice(5, 7).map(answerIn)).toEqual(["done 65576", "done 65536"]);
+    expect(Buffer.from(plain.subarray(-16)).equals(bytesIn(said[7]))).toBe(true);
+    expect(sodium.crypto_sign_verify_detached(bytesIn(said[9]), bytesIn(said[10]), sodium.crypto_sign_seed_keypair(key).publicKey)).toBe(true);
+  });
+
+  vault("is a client's own, whoever's key it works with; what is outside it, or not authentic, is not touched", LIMIT, async () => {
+    const { said } = await runVault({
+      a: { does: ["generate 0 1", "sealw 0 0 1 0 -", "window", "window", "fill 0 16", "restrict 1 0 1", "givekey 1 b 1", "signal 9", "wait 10", "show 0 16", "sealw 0 0 65537 0 -", "sealw 0 2097152 1 0 -", "sealw 0 0 16 2097100 -", "sealw 0 0 16 2097096 -", "sealw 0 2097152 0 0 -", "unsealw 0 0 39 0 -", "unsealw 0 0 100 0 -", "show 0 16", "sealw 9 0 1 0 -", "sealw 8 0 1 0 -", "signw 0 0 1"] },
+      b: { does: ["wait 9", "takekey 1 5", "window", "fill 0 16", "sealw 5 0 16 0 -", "unsealw 5 0 56 0 -", "signal 10", "stay"] },
+      c: { does: ["sleep 3000000000"] },
+    }, { memory: "8MiB" });
+    const a = said.filter((line) => line.startsWith("a: ")).map(answerIn), b = said.filter((line) => line.startsWith("b: ")).map(answerIn);
+    const filled = Buffer.from(Array.from({ length: 16 }, (_, i) => i * 7)).toString("hex");
+    expect(b).toEqual(["done", "done", "", "done 56", "notAllowed 0"]);
+    expect(a).toEqual([
+      "done", "badRequest 0", "done", "GONE", "", "done", "done", filled,
+      "badRequest 0", "badRequest 0", "badRequest 0", "done 56", "done 40", "notAuthentic 0", "notAuthentic 0", expect.stringMatching(/^[0-9a-f]{32}$/), "noCapability 0", "noCapability 0", "notAllowed",
+    ]);
+  });
+
+  vault("that the vault has no memory for is refused, and the rest goes on", LIMIT, async () => {
+    const { said } = await runVault({ a: { does: ["window", "generate 0 1", "sealmuch 0 100"] } });
+    expect(said.map(answerIn)).toEqual(["full", "done", "done 100 same"]);
+  });
+});
+
 describe("a key is a capability", () => {
   vault("with the rights that make sense for its kind, and never more by restricting", LIMIT, async () => {
     const { said } = await runVault({

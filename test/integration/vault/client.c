@@ -13,7 +13,7 @@ BW_USE(vault);
 BW_USE_OPTIONAL(mail);
 BW_USE_OPTIONAL(timer);
 
-enum { SLOT_KEYS = 140, SLOT_GOT = 160, SLOT_MINE, SLOT_SCRATCH, SLOT_BELL, ROOM = 1024 };
+enum { SLOT_KEYS = 140, SLOT_GOT = 160, SLOT_MINE, SLOT_SCRATCH, SLOT_BELL, SLOT_WINDOW, ROOM = 1024 };
 
 static const char *const said[] = {"done", "badRequest", "noCapability", "full", "notAllowed", "notAuthentic", "notForYou", "expired", "gone", "noClock", "noPlatform", "unknownClient"};
 static const char *name_of(uint32_t result) { return result == BW_VAULT_GONE ? "GONE" : result < sizeof said / sizeof *said ? said[result] : "?"; }
@@ -182,6 +182,37 @@ static void spoil_token(void) {
     say_tally();
 }
 
+#define WINDOW ((uint8_t *)(BW_ADDRESS_OWN + (8UL << 21)))
+
+/* window; fill AT COUNT; sealw, unsealw KEY AT COUNT TO ASSOCIATED; signw KEY AT COUNT; show AT COUNT; ratew KEY COUNT: how long a hundred take. */
+static bool carry_out_window(void) {
+    static uint8_t room[ROOM];
+    uint8_t signature[BW_VAULT_SIGNATURE];
+    size_t done = 0;
+    uint32_t result = 0;
+    if (is("window")) say(bw_vault_window(bw_use_vault.cap, SLOT_WINDOW, (uint64_t)WINDOW));
+    else if (is("fill")) for (uint64_t i = 0; i < number(2); i++) WINDOW[number(1) + i] = (uint8_t)(i * 7);
+    else if (is("show")) hex(WINDOW + number(1), number(2));
+    else if (is("sealw") || is("unsealw")) {
+        const struct bw_bytes associated = bytes_of(5, room);
+        const bw_cptr with = number(1) == 9 ? (bw_cptr)bw_use_vault.cap : number(1) == 8 ? SLOT_MINE : key(1);
+        result = is("sealw") ? bw_vault_seal_window(bw_use_vault.cap, with, associated, number(2), number(3), number(4), &done) : bw_vault_unseal_window(bw_use_vault.cap, with, associated, number(2), number(3), number(4), &done);
+        bw_printf("%s %lu", name_of(result), done);
+    } else if (is("signw")) {
+        result = bw_vault_sign_window(bw_use_vault.cap, key(1), number(2), number(3), signature);
+        say_bytes(result, signature, sizeof signature);
+    } else if (is("ratew")) {
+        const uint64_t began = now();
+        for (uint32_t i = 0; i < 100; i++) result = bw_vault_seal_window(bw_use_vault.cap, key(1), (struct bw_bytes){room, 0}, 0, number(2), 1UL << 20, &done);
+        bw_printf("%s %lu us", name_of(result), (now() - began) / 1000);
+    } else if (is("rates")) {
+        const uint64_t began = now();
+        for (uint32_t i = 0; i < 100; i++) result = bw_vault_sign(key(1), (struct bw_bytes){room, 64}, signature);
+        bw_printf("%s %lu us", name_of(result), (now() - began) / 1000);
+    } else return false;
+    return true;
+}
+
 /* Every method through a capability, with every number of words from none on, all ones: whatever comes of it. */
 static void nonsense(bw_cptr cap, uint64_t word) {
     for (uint32_t label = 0; label < 24; label++) {
@@ -250,7 +281,7 @@ static void carry_out(const char *line) {
         return;
     }
     bw_printf("%s: %s: ", bw_name(), line);
-    if (carry_out_tokens()) {
+    if (carry_out_tokens() || carry_out_window()) {
         bw_puts("");
         return;
     }

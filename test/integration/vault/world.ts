@@ -35,12 +35,14 @@ export interface World {
   /** The vault has the measurements and the platform's secret. */
   readonly platform?: boolean;
   readonly clock?: boolean;
+  /** Of the vault. */
+  readonly memory?: string;
   readonly more?: Readonly<Record<string, string>>;
   readonly files?: Readonly<Record<string, string>>;
   readonly options?: RunOptions;
 }
 
-export function vaultFolder(parties: Readonly<Record<string, Party>>, { offers = "{ vault: Vault }", args = "{}", platform = false, clock = true, more = {}, files = {} }: World = {}): ReturnType<typeof applianceFolder> {
+export function vaultFolder(parties: Readonly<Record<string, Party>>, { offers = "{ vault: Vault }", args = "{}", platform = false, clock = true, memory = "2MiB", more = {}, files = {} }: World = {}): ReturnType<typeof applianceFolder> {
   const names = Object.keys(parties);
   const components = Object.entries(parties).map(([name, { does, offer = "vault" }], i) => [
     name,
@@ -51,7 +53,7 @@ export function vaultFolder(parties: Readonly<Record<string, Party>>, { offers =
     "appliance.yaml": manifestWith({
       entropy: "{ image: { server: entropy }, cpu: { priority: 210 }, use: { regs: platform.rng0.regs, irq: platform.rng0.irq, iospace: platform.rng0.iospace }, offer: { entropy: Entropy } }",
       timer: "{ image: { server: timer }, cpu: { priority: 211 }, use: { regs: platform.alarm0.regs, irq: platform.alarm0.irq }, offer: { timer: Timer } }",
-      vault: `{ image: { server: vault }, memory: 2MiB, cpu: { priority: 180 }, use: { ${given} }, offer: ${offers}, args: ${args} }`,
+      vault: `{ image: { server: vault }, memory: ${memory}, cpu: { priority: 180 }, use: { ${given} }, offer: ${offers}, args: ${args} }`,
       mailbox: "{ image: { elf: mailbox.elf }, cpu: { priority: 181 }, offer: { mail: Mail } }",
       ...more,
       ...Object.fromEntries(components),

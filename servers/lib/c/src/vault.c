@@ -120,6 +120,35 @@ static uint32_t public_key_by(bw_cptr cap, uint32_t label, uint8_t *public_key) 
 uint32_t bw_vault_public_key(bw_cptr key, uint8_t public_key[BW_VAULT_PUBLIC]) { return public_key_by(key, VAULT_PUBLIC_KEY, public_key); }
 uint32_t bw_vault_attestation_key(bw_cptr vault, uint8_t public_key[BW_VAULT_PUBLIC]) { return public_key_by(vault, VAULT_ATTESTATION_KEY, public_key); }
 
+uint32_t bw_vault_window(bw_cptr vault, bw_cptr slot, uint64_t address) {
+    const uint32_t result = call_for_capability(vault, VAULT_WINDOW, 0, none, slot);
+    if (result != 0) return result;
+    return bw_frame_map(slot, address, BW_SLOT_VSPACE, BW_RIGHT_READ | BW_RIGHT_WRITE) == 0 ? 0 : VAULT_E_NO_CAPABILITY;
+}
+
+static uint32_t in_window(bw_cptr vault, uint32_t label, bw_cptr key, struct bw_bytes associated, const uint64_t place[3], size_t *done) {
+    uint64_t *w = bw_ipc()->words;
+    if (associated.count > BW_VAULT_PIECE) return VAULT_E_BAD_REQUEST;
+    w[0] = place[0], w[1] = place[1], w[2] = place[2], w[3] = associated.count;
+    bw_ipc()->caps[0] = key;
+    const struct bw_msg m = call_bytes(vault, label, 4, associated, none, 1);
+    *done = result_of(&m) == 0 ? m.w[0] : 0;
+    return result_of(&m);
+}
+uint32_t bw_vault_seal_window(bw_cptr vault, bw_cptr key, struct bw_bytes associated, uint64_t at, uint64_t count, uint64_t to, size_t *done) {
+    return in_window(vault, VAULT_SEAL_WINDOW, key, associated, (const uint64_t[]){at, count, to}, done);
+}
+uint32_t bw_vault_unseal_window(bw_cptr vault, bw_cptr key, struct bw_bytes associated, uint64_t at, uint64_t count, uint64_t to, size_t *done) {
+    return in_window(vault, VAULT_UNSEAL_WINDOW, key, associated, (const uint64_t[]){at, count, to}, done);
+}
+
+uint32_t bw_vault_sign_window(bw_cptr vault, bw_cptr key, uint64_t at, uint64_t count, uint8_t signature[BW_VAULT_SIGNATURE]) {
+    bw_ipc()->words[0] = at, bw_ipc()->words[1] = count;
+    bw_ipc()->caps[0] = key;
+    const struct bw_msg m = bw_call_buffer(vault, VAULT_SIGN_WINDOW, 2, 1);
+    return take_exactly(&m, 1, signature, BW_VAULT_SIGNATURE);
+}
+
 uint32_t bw_vault_seal_capability(bw_cptr vault, bw_cptr capability, const char *audience, uint64_t expiry, uint8_t token[BW_VAULT_TOKEN]) {
     const struct bw_bytes name = {audience, strlen(audience)};
     if (name.count > 64) return VAULT_E_UNKNOWN_CLIENT;

@@ -41,6 +41,15 @@ uint32_t bw_vault_sign(bw_cptr key, struct bw_bytes bytes, uint8_t signature[BW_
 uint32_t bw_vault_verify(bw_cptr key, struct bw_bytes bytes, const uint8_t signature[BW_VAULT_SIGNATURE]);
 uint32_t bw_vault_public_key(bw_cptr key, uint8_t public_key[BW_VAULT_PUBLIC]);
 
+/*
+ * Much data at once: the client's window of 2 MiB, its capability into the empty `slot`, mapped at `address`, a multiple of 2 MiB; up to 65536 bytes of it at `at`
+ * are sealed into it at `to`, 40 bytes more, or unsealed, or signed.
+ */
+uint32_t bw_vault_window(bw_cptr vault, bw_cptr slot, uint64_t address);
+uint32_t bw_vault_seal_window(bw_cptr vault, bw_cptr key, struct bw_bytes associated, uint64_t at, uint64_t count, uint64_t to, size_t *done);
+uint32_t bw_vault_unseal_window(bw_cptr vault, bw_cptr key, struct bw_bytes associated, uint64_t at, uint64_t count, uint64_t to, size_t *done);
+uint32_t bw_vault_sign_window(bw_cptr vault, bw_cptr key, uint64_t at, uint64_t count, uint8_t signature[BW_VAULT_SIGNATURE]);
+
 /* expiry: of the vault's clock, 0 for none. audience: a client of the vault, by its name in the manifest. */
 uint32_t bw_vault_seal_capability(bw_cptr vault, bw_cptr capability, const char *audience, uint64_t expiry, uint8_t token[BW_VAULT_TOKEN]);
 uint32_t bw_vault_unseal_capability(bw_cptr vault, const uint8_t token[BW_VAULT_TOKEN], bw_cptr slot);
