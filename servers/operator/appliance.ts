@@ -38,7 +38,7 @@ export interface Appliance {
   readonly system: ResolvedSystem;
   readonly files: readonly BootFile[];
   /** What all of them but their own list come to. */
-  readonly measurements: Measurements;
+  readonly measure: () => Promise<Measurements>;
   /** The platform's secret is to be put beside the files when the machine starts (withSecret). */
   readonly wantsSecret: boolean;
   /** The manifest's folder. */
@@ -137,10 +137,10 @@ export async function prepareAppliance(target: string, { exec, deterministic = f
   files.set(SYSTEM_FILE, Buffer.from(JSON.stringify(system)));
   // The guests' seeds are fresh at each run, and make it no other image.
   const lasting = new Map(files).set(SYSTEM_FILE, Buffer.from(JSON.stringify(unseeded(system))));
-  const measurements = measurementsOf(system, lasting, await loadHash());
-  if (used.has(MEASUREMENTS_FILE)) files.set(MEASUREMENTS_FILE, Buffer.from(formatMeasurements(measurements)));
+  const measure = async (): Promise<Measurements> => measurementsOf(system, lasting, await loadHash());
+  if (used.has(MEASUREMENTS_FILE)) files.set(MEASUREMENTS_FILE, Buffer.from(formatMeasurements(await measure())));
   checkRoom(system, files);
-  return { system, files: [...files].map(([name, bytes]) => ({ name, bytes })), measurements, wantsSecret: used.has(SECRET_FILE), folder, disks: resolution.disks.map((disk) => ({ ...disk, file: resolve(folder, disk.file) })), terminal: resolution.terminal as TerminalDevice, ...(commandGuest === undefined ? {} : { commandGuest }) };
+  return { system, files: [...files].map(([name, bytes]) => ({ name, bytes })), measure, wantsSecret: used.has(SECRET_FILE), folder, disks: resolution.disks.map((disk) => ({ ...disk, file: resolve(folder, disk.file) })), terminal: resolution.terminal as TerminalDevice, ...(commandGuest === undefined ? {} : { commandGuest }) };
 }
 
 function seeded(component: ResolvedComponent, deterministic: boolean): ResolvedComponent {

@@ -11,6 +11,9 @@ export { resolveManifest, type Resolution } from "../../caps/manifest/resolve.ts
 export type { Board, Device, GuestFacts, ProtocolFacts, Resources } from "../../caps/manifest/resources.ts";
 export { manifestJsonSchema, type Manifest } from "../../caps/manifest/schema.ts";
 export { prepareAppliance, type Appliance, type ExecRequest, type PrepareOptions } from "./appliance.ts";
+export { verifyAttestation, type Expectation, type Statement, type Verdict } from "./attestation.ts";
+export { attestationKey, platformSecret } from "./platform-key.ts";
+export type { Measurement, Measurements } from "../../caps/image/measurements.ts";
 export { parseEvent, type SystemEvent } from "./events.ts";
 export { ExitStatus, Failure } from "./failure.ts";
 export { startSession, type Outcome, type Session, type SessionOptions } from "./session.ts";

@@ -1,6 +1,7 @@
 // One run of an appliance: the machine is booted, its events are heard, and it is stopped when an essential part has ended, its time is over, or
 // somebody wants it to. What the run came to is a value; nothing here touches a terminal or the process.
 import type { BootOptions, Ending, System } from "../../core/boot.ts";
+import { SECRET_BYTES } from "../../caps/image/measurements.ts";
 import type { ConsoleBackend } from "../../core/host/backend.ts";
 import type { TraceRecord } from "../../core/kernel/trace.ts";
 import { withSecret, type Appliance } from "./appliance.ts";
@@ -40,6 +41,9 @@ export interface Session {
 /** Boots. Rejects with a Failure when the machine cannot be built. */
 export async function startSession(appliance: Appliance, options: SessionOptions): Promise<Session> {
   checkHostMemory(appliance.system.memory);
+  if (appliance.wantsSecret && options.secret?.length !== SECRET_BYTES) {
+    throw failure(FailureCode.platformKey, "the appliance uses platform.secret, and is given none", { cause: `it takes ${SECRET_BYTES} bytes`, fix: "startSession(appliance, { secret: platformSecret(appliance.folder), ... })" });
+  }
   let decided: Outcome | undefined;
   let system: System | undefined;
   const stop = (status: number, why?: string): void => {

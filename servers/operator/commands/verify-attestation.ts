@@ -35,7 +35,7 @@ file or the image cannot be had; 2 usage.`,
     if (more.length > 0) throw usageError(`'${more[0]}' is one argument too many`);
     const expectation = { nonce: hexOf("nonce", values.nonce), key: hexOf("key", values.key) };
     const document = readUserFile(file, "the statement");
-    const image = values.image === undefined ? undefined : (await prepareAppliance(values.image, { deterministic: true })).measurements;
+    const image = values.image === undefined ? undefined : await (await prepareAppliance(values.image, { deterministic: true })).measure();
     const { statement, wrong } = await verifyAttestation(document, { ...expectation, ...(image === undefined ? {} : { image }) });
     const idle = values["all-running"] === true ? (statement?.components ?? []).filter(({ state }) => state !== "running").map(({ name, state }) => `component '${name}' is not running: it has ${state}`) : [];
     const all = [...wrong, ...idle];

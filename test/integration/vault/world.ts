@@ -66,7 +66,7 @@ export function vaultFolder(parties: Readonly<Record<string, Party>>, { offers =
 /** The chain that its measurements will have. */
 export async function chainFor(...given: Parameters<typeof vaultFolder>): Promise<string> {
   using folder = vaultFolder(...given);
-  return (await prepareAppliance(folder.path)).measurements.chain;
+  return (await (await prepareAppliance(folder.path)).measure()).chain;
 }
 
 /** Each client has done what it does, or waits, before the next one begins; the last one's end is the appliance's. */
