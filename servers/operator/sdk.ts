@@ -1,6 +1,7 @@
 // "bailiwick/sdk": what hosted programs of the user's import: their environment's types, protocols, the receive loop, typed clients and the
 // invocations of kernel objects. Nothing here has authority; all of it works through the `env` a program is given.
 export * from "../lib/ts/sdk.ts";
+export * from "../lib/ts/bank.ts";
 export * from "../lib/ts/bytes.ts";
 export * from "../lib/ts/channel.ts";
 export * from "../lib/ts/client.ts";
@@ -20,6 +21,7 @@ export { Channel } from "../../caps/protocol/channel.ts";
 export { Patterns } from "../../caps/protocol/patterns.ts";
 export { protocol, protocolHeader } from "../../caps/protocol/protocol.ts";
 export type { Method, Protocol } from "../../caps/protocol/protocol.ts";
+export { Bank } from "../bank/protocol.ts";
 export { Console } from "../console/protocol.ts";
 export { File } from "../fs/protocol.ts";
 export { Powerbox } from "../powerbox/protocol.ts";
