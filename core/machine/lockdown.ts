@@ -44,9 +44,30 @@ function freezeSoftly(): void {
     for (const key of Reflect.ownKeys(prototype)) {
       const property = Reflect.getOwnPropertyDescriptor(prototype, key);
       if (property === undefined || (property.configurable === false && property.writable !== true)) continue;
+      if (prototype === Object.prototype && "value" in property && typeof key === "string") {
+        Object.defineProperty(prototype, key, overridable(key, property.value));
+        continue;
+      }
       Object.defineProperty(prototype, key, "value" in property ? { configurable: false, writable: false } : { configurable: false });
     }
   }
+}
+
+/**
+ * A property of Object.prototype that cannot be changed, and of which an assignment to another object makes one of that object's own, as before: a record may have
+ * the key `constructor`. `overrideTaming` would do it too, but finds the property made constant.
+ */
+function overridable(key: string, value: unknown): PropertyDescriptor {
+  return {
+    get: () => value,
+    set(this: unknown, own: unknown) {
+      if (this === Object.prototype || typeof this !== "object" || this === null || !Reflect.defineProperty(this, key, { value: own, writable: true, enumerable: true, configurable: true })) {
+        throw new TypeError(`the property '${key}' cannot be assigned here: the intrinsics are frozen`);
+      }
+    },
+    enumerable: false,
+    configurable: false,
+  };
 }
 
 type Prepare = NonNullable<typeof Error.prepareStackTrace>;

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { IpcBuffer, Reg, infoCaps, infoLabel, infoLength } from "../../caps/abi/message.ts";
 import { Syscall } from "../../caps/abi/numbers.ts";
+import { hardenRealm } from "../../core/machine/lockdown.ts";
 import { DEVICE, FakeMachine, RAM_BASE } from "../support/hosted-machine.ts";
 
 const ECALL = 8;
@@ -387,6 +388,19 @@ describe("confinement", () => {
     expect([machine.register(Reg.a0), machine.register(Reg.a2), new Uint8Array(machine.ram)[offset]]).toEqual([1, 5, 1]);
     expect(machine.step()).toBe(ECALL);
     expect([machine.register(Reg.a2), machine.register(Reg.a2 + 1)]).toEqual([6, 6]);
+  });
+
+  test("a record of the host's may have keys that Object.prototype has, and Object.prototype itself does not change", () => {
+    hardenRealm();
+    const record: Record<string, unknown> = {};
+    for (const key of ["constructor", "toString", "valueOf", "hasOwnProperty"]) record[key] = 7;
+    expect(Object.entries(record)).toEqual([["constructor", 7], ["toString", 7], ["valueOf", 7], ["hasOwnProperty", 7]]);
+    expect(Object.keys({}).length).toBe(0);
+    expect({}.constructor).toBe(Object);
+    const prototype = Object.prototype as unknown as Record<string, unknown>;
+    expect(() => (prototype["constructor"] = 7)).toThrow(TypeError);
+    expect(() => ((Object.freeze({}) as Record<string, unknown>)["constructor"] = 7)).toThrow(TypeError);
+    expect({}.constructor).toBe(Object);
   });
 
   test("typed arrays stay fast in the whole process after the realm is hardened", () => {
