@@ -45,6 +45,8 @@ export async function startSession(appliance: Appliance, options: SessionOptions
     throw failure(FailureCode.platformKey, "the appliance uses platform.secret, and is given none", { cause: `it takes ${SECRET_BYTES} bytes`, fix: "startSession(appliance, { secret: platformSecret(appliance.folder), ... })" });
   }
   let decided: Outcome | undefined;
+  /** What the appliance has said of its end. Without a driver the machine may be idle before that is carried out: it is its end all the same. */
+  let reported: Outcome | undefined;
   let system: System | undefined;
   const stop = (status: number, why?: string): void => {
     decided ??= why === undefined ? { status } : { status, why };
@@ -59,7 +61,9 @@ export async function startSession(appliance: Appliance, options: SessionOptions
     onEvent: (line) => {
       const event = parseEvent(line);
       options.onEvent?.(event, line);
-      if (event?.event === "end") void delivered(options.console).then(() => stop(event.status));
+      if (event?.event !== "end") return;
+      reported ??= { status: event.status };
+      void delivered(options.console).then(() => stop(event.status));
     },
     ...(options.unchecked === undefined ? {} : { unchecked: options.unchecked }),
     ...(options.seed === undefined ? {} : { seed: options.seed }),
@@ -77,7 +81,7 @@ export async function startSession(appliance: Appliance, options: SessionOptions
     .run()
     .then(async (ending) => {
       await turn(); // what the machine wrote last goes out with the host's next turn
-      return decided ?? describeEnding(ending);
+      return decided ?? reported ?? describeEnding(ending);
     })
     .finally(async () => {
       clearTimeout(timer);
