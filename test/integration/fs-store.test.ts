@@ -18,6 +18,7 @@ describe.skipIf(!hasSqlite)("the store", () => {
     ["every call of the disk fails, once, some times, for long", "disk", [1, 2], 80, /runs, [1-9]\d* losses/],
     ["every allocation fails, once, some times, for long", "heap", [1, 2], 25, /runs, [1-9]\d* losses/],
     ["a volume that is filled again and again", "full", [1], 10, /bytes in/],
+    ["what badges name, made, lent and closed at random", "lending", [1, 2, 3], 3000, /[1-9]\d{2,} badges given/],
     ["volumes that somebody has changed", "hostile", [1, 2], 4000, /[1-9]\d* times CORRUPT/],
   ] as const)("%s", async (_, mode, seeds, count, said) => {
     for (const seed of seeds) {

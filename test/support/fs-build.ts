@@ -16,7 +16,7 @@ const WARNINGS = ["-Wall", "-Wextra", "-Werror", "-Wconversion", "-Wshadow", "-W
 const FLAGS = ["-std=c11", "-D_GNU_SOURCE", "-O1", "-g", ...WARNINGS, "-isystem", places.sqlite];
 const SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
 /** The server's part, the C library of the machine program, and what is compiled apart. */
-const LEFT_OUT = new Set(["main.c", "handles.c", "volume-block.c", "libc.c", "sqlite.c"]);
+const LEFT_OUT = new Set(["main.c", "volume-block.c", "libc.c", "sqlite.c"]);
 
 const filesIn = (path: string, ends: RegExp): string[] => readdirSync(path).filter((name) => ends.test(name)).sort().map((name) => join(path, name));
 

@@ -39,7 +39,7 @@ int main(int count, char **arguments) {
         const char *name;
         void (*run)(uint64_t seed, uint64_t count);
     } modes[] = {
-        {"model", run_model}, {"kills", run_kills}, {"disk", run_disk_faults}, {"heap", run_heap_faults}, {"full", run_full}, {"hostile", run_hostile}, {"numbers", run_numbers},
+        {"model", run_model}, {"kills", run_kills}, {"disk", run_disk_faults}, {"heap", run_heap_faults}, {"full", run_full}, {"hostile", run_hostile}, {"lending", run_lending}, {"numbers", run_numbers},
     };
     for (size_t i = 0; count == 4 && i < sizeof modes / sizeof *modes; i++) {
         if (strcmp(arguments[1], modes[i].name) != 0) continue;

@@ -18,6 +18,8 @@ void run_heap_faults(uint64_t seed, uint64_t steps);
 void run_full(uint64_t seed, uint64_t steps);
 /* hostile.c */
 void run_hostile(uint64_t seed, uint64_t rounds);
+/* lending.c: what badges name. */
+void run_lending(uint64_t seed, uint64_t steps);
 /* numbers.c */
 void run_numbers(uint64_t seed, uint64_t rounds);
 
