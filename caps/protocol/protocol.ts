@@ -1,13 +1,13 @@
 // Protocols are declared once, as data, in a server's `protocol.ts`; TypeScript infers its types from the declaration
 // and the C header is generated from it, so the two sides cannot disagree about a label.
 
-/** One request: its label (1..0x7fff), its words in order, and the words of the answer. `bytes` packs a byte string after the words, 8 to a word, little-endian. */
+/** One request: its label (1..0x7fff), its words in order, and the words of the answer. `bytes` packs a byte string after the words of the request, of the answer, or of both, 8 to a word, little-endian. */
 export interface Method {
   readonly label: number;
   readonly doc: string;
   readonly words: readonly string[];
   readonly returns: readonly string[];
-  readonly bytes?: "in" | "out";
+  readonly bytes?: "in" | "out" | "both";
   /** Capabilities sent along, in order. */
   readonly caps?: readonly string[];
 }

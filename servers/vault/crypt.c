@@ -35,31 +35,39 @@ uint32_t do_random(struct bw_request *r) {
 }
 
 /* The associated bytes, and behind them those that are to be worked on. */
-static bool take_both(struct bw_request *r, size_t most) {
-    return r->w[0] <= most && r->w[1] <= most && r->w[0] + r->w[1] <= most && take_bytes(r, 2, r->w[0] + r->w[1], given, sizeof given);
+struct parts {
+    size_t associated, count;
+    const uint8_t *bytes;
+};
+
+static bool take_parts(struct bw_request *r, size_t most, struct parts *parts) {
+    if (r->w[1] > most || r->w[0] > r->w[1] || !take_bytes(r, 2, r->w[1], given, sizeof given)) return false;
+    *parts = (struct parts){.associated = r->w[0], .count = r->w[1] - r->w[0], .bytes = given + r->w[0]};
+    return true;
 }
 
 uint32_t do_seal(struct bw_request *r) {
     struct handle *handle;
+    struct parts parts;
     unsigned long long count = 0;
     const uint32_t refusal = handle_for(r, KEY_SEAL, &handle);
     if (refusal != 0) return refusal;
-    if (!take_both(r, MOST_SEALED)) return VAULT_E_BAD_REQUEST;
+    if (!take_parts(r, MOST_SEALED, &parts)) return VAULT_E_BAD_REQUEST;
     random_bytes(made, NONCE);
-    (void)crypto_aead_xchacha20poly1305_ietf_encrypt(made + NONCE, &count, given + r->w[0], r->w[1], given, r->w[0], NULL, made, handle->key->bytes);
+    (void)crypto_aead_xchacha20poly1305_ietf_encrypt(made + NONCE, &count, parts.bytes, parts.count, given, parts.associated, NULL, made, handle->key->bytes);
     answer_bytes(r, 0, made, NONCE + count);
     return done(0);
 }
 
 uint32_t do_unseal(struct bw_request *r) {
     struct handle *handle;
+    struct parts parts;
     unsigned long long count = 0;
     const uint32_t refusal = handle_for(r, KEY_UNSEAL, &handle);
     if (refusal != 0) return refusal;
-    if (!take_both(r, MOST_SEALED + NONCE + TAG)) return VAULT_E_BAD_REQUEST;
-    const uint8_t *sealed = given + r->w[0];
-    if (r->w[1] < NONCE + TAG) return done(VAULT_E_NOT_AUTHENTIC);
-    if (crypto_aead_xchacha20poly1305_ietf_decrypt(made, &count, NULL, sealed + NONCE, r->w[1] - NONCE, given, r->w[0], sealed, handle->key->bytes) != 0) return done(VAULT_E_NOT_AUTHENTIC);
+    if (!take_parts(r, MOST_SEALED + NONCE + TAG, &parts)) return VAULT_E_BAD_REQUEST;
+    if (parts.count < NONCE + TAG) return done(VAULT_E_NOT_AUTHENTIC);
+    if (crypto_aead_xchacha20poly1305_ietf_decrypt(made, &count, NULL, parts.bytes + NONCE, parts.count - NONCE, given, parts.associated, parts.bytes, handle->key->bytes) != 0) return done(VAULT_E_NOT_AUTHENTIC);
     answer_bytes(r, 0, made, count);
     return done(0);
 }

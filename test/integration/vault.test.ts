@@ -1,4 +1,5 @@
 // The vault on the real machine: what it seals and signs against libsodium on the host, keys as capabilities, and clients that want more than they were given.
+import { join } from "node:path";
 import sodium from "libsodium-wrappers";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { System } from "../../core/boot.ts";
@@ -81,6 +82,43 @@ describe("what the vault does is libsodium's", () => {
     expect(new Set(all).size).toBe(all.length);
   });
 });
+
+vault("a hosted program is a client like any other", LIMIT, async () => {
+  const { said, events } = await runVault({ a: { does: ["sleep 3000000000"] } }, {
+    more: { hosted: "{ image: { ts: hosted.ts }, use: { vault: vault.vault, console: console.console }, cpu: { priority: 155 } }" },
+    files: { "hosted.ts": HOSTED },
+  });
+  expect(events).toContainEqual(expect.objectContaining({ event: "exit", component: "hosted", status: 0 }));
+  const [key, signature, ...rest] = said;
+  expect(sodium.crypto_sign_verify_detached(Buffer.from(signature ?? "", "hex"), "hello", Buffer.from(key ?? "", "hex"))).toBe(true);
+  expect(rest).toEqual(["done hello", "notAuthentic", "notAllowed"]);
+});
+
+const SERVERS = join(import.meta.dirname, "../../servers");
+const HOSTED = `import { client } from ${JSON.stringify(join(SERVERS, "lib/ts/client.ts"))};
+import { Console } from ${JSON.stringify(join(SERVERS, "console/protocol.ts"))};
+import { Vault } from ${JSON.stringify(join(SERVERS, "vault/protocol.ts"))};
+
+export default function* main(env) {
+  const text = new TextEncoder();
+  const console = client(Console, env.sys, env.mem, env.use.console.cap), vault = client(Vault, env.sys, env.mem, env.use.vault.cap);
+  const say = (line) => console.write(text.encode(line + "\\n"));
+  const hex = (bytes) => [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  env.sys.receiveSlots(1, 140, 32, 1);
+  yield* vault.generate(2, 63);
+  env.sys.receiveSlots(1, 141, 32, 1);
+  yield* vault.generate(1, 63);
+  const signing = client(Vault, env.sys, env.mem, 140), symmetric = client(Vault, env.sys, env.mem, 141);
+  yield* say(hex((yield* signing.publicKey()).bytes));
+  yield* say(hex((yield* signing.sign(text.encode("hello"))).bytes));
+  const sealed = yield* symmetric.seal(4, text.encode("pagehello"));
+  const both = (associated) => Uint8Array.from([...text.encode(associated), ...sealed.bytes]);
+  const opened = yield* symmetric.unseal(4, both("page"));
+  yield* say(opened.ok ? "done " + new TextDecoder().decode(opened.bytes) : opened.refusal);
+  yield* say((yield* symmetric.unseal(4, both("pale"))).refusal);
+  yield* say((yield* symmetric.sign(text.encode("x"))).refusal);
+}
+`;
 
 describe("a window", () => {
   vault("takes 64 KiB at once, for the key that is sent along; what is in it is the host's too", LIMIT, async () => {

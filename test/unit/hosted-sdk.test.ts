@@ -29,6 +29,7 @@ const P = protocol({
     get: { label: 2, doc: "", words: ["most"], returns: ["left", "count"], bytes: "out" },
     add: { label: 3, doc: "", words: ["a", "b"], returns: ["sum"] },
     watch: { label: 4, doc: "", words: [], returns: [], caps: ["notification"] },
+    turn: { label: 5, doc: "", words: ["by", "count"], returns: ["moved", "count"], bytes: "both" },
   },
   refusals: { badRequest: 1, full: 2 },
 });
@@ -70,6 +71,9 @@ describe("client and server of a protocol", () => {
     add({ words, badge }) {
       return { words: [words.a + words.b + badge] };
     },
+    turn({ words, bytes }) {
+      return { words: [words.by], bytes: Uint8Array.from([...bytes.slice(words.by), ...bytes.slice(0, words.by)]) };
+    },
     watch({ caps }) {
       return { label: caps === 1 ? 0 : P.refusals.badRequest };
     },
@@ -100,6 +104,10 @@ describe("client and server of a protocol", () => {
   test("refusals are named, kernel errors too", () => {
     expect(finish(p.put(10, new Uint8Array(9)))).toEqual({ ok: false, refusal: "full", label: 2 });
     expect(finish(client(P, sys, env.mem, 8).add(1, 2))).toEqual({ ok: false, refusal: "error", label: ErrorCode.InvalidCapability });
+  });
+  test("bytes go both ways in one method", () => {
+    expect(finish(p.turn(3, Uint8Array.from([1, 2, 3, 4, 5])))).toEqual({ ok: true, moved: 3, count: 5, bytes: Uint8Array.from([4, 5, 1, 2, 3]) });
+    expect(finish(p.turn(0, new Uint8Array(0)))).toEqual({ ok: true, moved: 0, count: 0, bytes: new Uint8Array(0) });
   });
 
   test("more bytes than a message holds are the caller's error", () => {

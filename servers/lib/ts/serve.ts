@@ -46,7 +46,7 @@ export function dispatcher<const P extends Protocol>(protocol: P, env: Pick<Env,
     const words: Record<string, number> = {};
     method.words.forEach((name, i) => (words[name] = message.word(i)));
     let bytes: Uint8Array | null = new Uint8Array(0);
-    if (method.bytes === "in") bytes = unpackBytes(message, env.mem, sent, message.word(sent - 1));
+    if (method.bytes === "in" || method.bytes === "both") bytes = unpackBytes(message, env.mem, sent, message.word(sent - 1));
     if (bytes === null) return refused;
     const answer = handler({ badge: message.badge, words, bytes, caps: message.caps });
     return answer !== null && "next" in answer ? yield* answer : answer;

@@ -86,7 +86,7 @@ uint32_t bw_vault_random(bw_cptr vault, void *bytes, size_t count) {
 
 uint32_t bw_vault_seal(bw_cptr key, struct bw_bytes associated, struct bw_bytes bytes, uint8_t *sealed, size_t *done) {
     if (associated.count > BW_VAULT_PIECE || bytes.count > BW_VAULT_PIECE - associated.count) return VAULT_E_BAD_REQUEST;
-    bw_ipc()->words[0] = associated.count, bw_ipc()->words[1] = bytes.count;
+    bw_ipc()->words[0] = associated.count, bw_ipc()->words[1] = associated.count + bytes.count;
     const struct bw_msg m = call_bytes(key, VAULT_SEAL, 2, associated, bytes, 0);
     return take(&m, 1, sealed, bytes.count + BW_VAULT_MORE, done);
 }
@@ -94,7 +94,7 @@ uint32_t bw_vault_seal(bw_cptr key, struct bw_bytes associated, struct bw_bytes 
 uint32_t bw_vault_unseal(bw_cptr key, struct bw_bytes associated, struct bw_bytes sealed, uint8_t *bytes, size_t *done) {
     enum { MOST = BW_VAULT_PIECE + BW_VAULT_MORE };
     if (associated.count > MOST || sealed.count > MOST - associated.count) return VAULT_E_BAD_REQUEST;
-    bw_ipc()->words[0] = associated.count, bw_ipc()->words[1] = sealed.count;
+    bw_ipc()->words[0] = associated.count, bw_ipc()->words[1] = associated.count + sealed.count;
     const struct bw_msg m = call_bytes(key, VAULT_UNSEAL, 2, associated, sealed, 0);
     return take(&m, 1, bytes, sealed.count < BW_VAULT_MORE ? 0 : sealed.count - BW_VAULT_MORE, done);
 }
