@@ -19,8 +19,8 @@ static uint32_t judge(const struct bw_gate *gate, const struct bw_request *r) {
     return 0;
 }
 
-static void empty_answers(const struct bw_gate *gate, uint32_t caps) {
-    for (uint32_t i = 0; i < caps; i++) (void)bw_cnode_delete(BW_SLOT_CNODE, gate->answers + i);
+static void empty_answers(struct bw_gate *gate) {
+    for (; gate->held > 0; gate->held--) (void)bw_cnode_delete(BW_SLOT_CNODE, gate->answers + gate->held - 1);
 }
 
 uint32_t bw_gate_handle(struct bw_gate *gate, struct bw_request *r) {
@@ -30,7 +30,7 @@ uint32_t bw_gate_handle(struct bw_gate *gate, struct bw_request *r) {
         return refusal;
     }
     struct bw_ipc *ipc = bw_ipc();
-    if (gate->carries) empty_answers(gate, BW_MAX_CAPS);
+    empty_answers(gate);
     for (uint32_t i = 0; i < r->caps; i++) ipc->caps[i] = r->service->receive_first + i;
     /* Without `carries` there is no slot to receive in, so none comes. */
     bw_receive_slots(gate->answers, gate->carries ? BW_MAX_CAPS : 0);
@@ -46,7 +46,7 @@ uint32_t bw_gate_handle(struct bw_gate *gate, struct bw_request *r) {
     gate->passed++;
     for (uint32_t i = 0; i < BW_REGISTER_WORDS; i++) r->w[i] = m.w[i];
     r->answer_length = bw_length(&m);
-    r->answer_caps = bw_caps(&m);
+    r->answer_caps = gate->held = bw_caps(&m);
     for (uint32_t i = 0; i < r->answer_caps; i++) ipc->caps[i] = gate->answers + i;
     return bw_label(&m);
 }

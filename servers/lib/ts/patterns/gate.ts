@@ -26,7 +26,7 @@ export interface GateOptions {
   readonly labels?: readonly number[];
   /** Where the program receives capabilities, three slots from here on; absent: it receives none. */
   readonly requests?: number;
-  /** Capabilities pass, in requests and in answers: those of answers go to three empty slots from here on, until the next request. Absent: they do not. */
+  /** Capabilities pass, in requests and in answers: those of answers go to three empty slots of its own from here on, until the next request. Absent: they do not. */
   readonly answers?: number;
 }
 
@@ -36,6 +36,8 @@ export class Gate {
   refused = 0;
   paused = false;
   #revoked = false;
+  /** Slots for answers that are in use. */
+  #held = 0;
   readonly #env: Own;
   readonly #options: GateOptions;
 
@@ -73,7 +75,8 @@ export class Gate {
 
   *#pass(label: number, words: readonly bigint[], slots: readonly number[], target: number, answers: number | undefined): Op<Response> {
     const { sys } = this.#env;
-    if (answers !== undefined) yield* empty(sys, answers, MAX_CAPS);
+    if (answers !== undefined) yield* empty(sys, answers, this.#held);
+    this.#held = 0;
     // Without a slot to receive in, none comes.
     receiveAt(sys, answers ?? 0, answers === undefined ? 0 : MAX_CAPS);
     const answer = yield* sys.call(target, label, words, slots);
@@ -82,6 +85,7 @@ export class Gate {
       return { label: refusals.gone, words: [answer.label] };
     }
     this.passed++;
+    this.#held = answer.caps;
     return { label: answer.label, words: wordsOf(answer), caps: Array.from({ length: answer.caps }, (_, i) => (answers ?? 0) + i) };
   }
 }

@@ -26,8 +26,10 @@ struct bw_gate {
     /* Capabilities pass, in requests and in answers: for requests the service has receive slots. */
     bool carries;
     bool paused;
-    /* BW_MAX_CAPS empty slots, in which the capabilities of an answer stand until the next request; gates of one thread can share them. Only if it carries. */
+    /* BW_MAX_CAPS empty slots of its own, in which the capabilities of an answer stand until the next request. Only if it carries. */
     bw_cptr answers;
+    /* Its own: how many of them are in use. */
+    uint32_t held;
     /* Calls that reached the target; that did not. */
     uint64_t passed, refused;
 };
