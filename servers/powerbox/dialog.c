@@ -125,13 +125,19 @@ static void begin(void) {
     uint32_t own = 0;
     const uint32_t result = place_begin(&own);
     dialog.rights = dialog.most = dialog.request->rights & own;
-    if (result != BW_FILE_GONE && dialog.most == 0) {
+    if (result != 0) {
+        complain(result);
+        /* Of a directory that nothing is known of nothing is given. */
+        if (dialog.request != NULL) refuse(POWERBOX_E_GONE);
+        return;
+    }
+    if (dialog.most == 0) {
         bw_printf("%s asks for what the powerbox itself may not do with its directory.\n", who());
         refuse(POWERBOX_E_DENIED);
         return;
     }
     show_request();
-    show_place(result);
+    show_place(place_look());
     if (dialog.request != NULL) help();
 }
 

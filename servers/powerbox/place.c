@@ -95,7 +95,7 @@ uint32_t place_begin(uint32_t *rights) {
     place_end();
     const uint32_t result = bw_file_info(bw_use_files.cap, &info);
     *rights = info.rights & OWN_RIGHTS;
-    return result != 0 ? result : look_from("");
+    return result;
 }
 
 const struct bw_file_entry *place_entry(uint64_t number) { return number >= 1 && number <= place.count ? &place.entries[number - 1] : NULL; }

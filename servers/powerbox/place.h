@@ -10,7 +10,7 @@ enum { PAGE = 10 };
 
 /* Results are the file client's (<bailiwick/file.h>). After one that is not 0 the place is where it was, or at the beginning. */
 
-/* Begins at the powerbox's own directory. *rights: what it has of it. */
+/* Begins at the powerbox's own directory, without a look at what is there. *rights: what it has of it. */
 uint32_t place_begin(uint32_t *rights);
 uint32_t place_enter(const char *name);
 /* FILE_E_NOT_FOUND: there is nothing above. */

@@ -154,6 +154,20 @@ test("a powerbox gives no more than it has", LIMIT, async () => {
   });
 });
 
+test("a powerbox that may only add shows nothing of what is there, and makes what is new", LIMIT, async () => {
+  await withPowerbox({ rights: "a", clients: { ann: { does: ["ask ran", "append one", "read", "write x", "ask adn", "list"] } } }, async (operator) => {
+    await operator.sees("waits");
+    await operator.types("", "ann asks for a file, to add to; it may be a new one.", "Not done: the powerbox itself may not do that here; its directory is the manifest's to choose.", "ann, a file to add to> ");
+    expect(operator.shown).not.toContain("notes");
+    await operator.types("notes", "Not done: the powerbox itself may not do that here");
+    await operator.types("+notes", "Not done: there is something of that name here");
+    await operator.types("+diary", "ann may add to \"/diary\".", "waits");
+    await operator.types("", "ann, a directory to put new things into> ");
+    await operator.types("+inbox", "ann may put new things into \"/inbox\".", "ann: done");
+    expect(operator.said("ann")).toEqual(["ask ran: given a new", "append one: done", "read: notAllowed", "write x: notAllowed", "ask adn: given a new", "list: notAllowed", "done"]);
+  });
+});
+
 test("a client in TypeScript", LIMIT, async () => {
   const program = readFileSync("test/integration/powerbox/client.ts", "utf8");
   await withPowerbox({ programs: { "client.ts": program }, clients: { tess: { image: "{ ts: client.ts }" } } }, async (operator) => {
