@@ -6,6 +6,7 @@ import { version } from "../../core/machine/unicorn.ts";
 import { textOf } from "../../servers/operator/failure.ts";
 import type { Benchmark, Options } from "./benchmark.ts";
 import { boot } from "./boot.ts";
+import { confinement, confinementRoles } from "./confinement.ts";
 import { drivers, driversRoles } from "./drivers.ts";
 import { summarize, table, type Figure } from "./figure.ts";
 import { guest } from "./guest.ts";
@@ -16,11 +17,11 @@ import { revoke, revokeRoles } from "./revoke.ts";
 import { scale, scaleRoles } from "./scale.ts";
 import { WORKER } from "./workers.ts";
 
-const BENCHMARKS: readonly Benchmark[] = [ipc, scale, boot, guest, hosting, revoke, drivers];
+const BENCHMARKS: readonly Benchmark[] = [ipc, scale, boot, guest, hosting, revoke, drivers, confinement];
 
 const HELP = `Usage: npm run bench [-- [NAME...] [--json] [--quick]]
 
-${BENCHMARKS.map(({ name, summary }) => `  ${name.padEnd(8)}  ${summary}`).join("\n")}
+${BENCHMARKS.map(({ name, summary }) => `  ${name.padEnd(11)}  ${summary}`).join("\n")}
 
   --json    a line {name, value, unit, peer, ratio} for each figure, as it is there
   --quick   few and short rounds: to see that it works
@@ -78,6 +79,6 @@ function fail(error: unknown): number {
 }
 
 const [first, second] = process.argv.slice(2);
-const role = first === WORKER ? [ipcRoles, scaleRoles, guestRoles, revokeRoles, driversRoles].map((roles) => roles.get(second ?? "")).find((found) => found !== undefined) : undefined;
+const role = first === WORKER ? [ipcRoles, scaleRoles, guestRoles, revokeRoles, driversRoles, confinementRoles].map((roles) => roles.get(second ?? "")).find((found) => found !== undefined) : undefined;
 if (role !== undefined) role();
 else process.exitCode = await main(process.argv.slice(2)).catch(fail);
