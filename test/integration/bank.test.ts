@@ -150,6 +150,14 @@ test("destroying much is done in pieces: from the first on the banks are dead, a
   ]);
 });
 
+test("banks one under the other, as many as there are, are charged and destroyed like any others", LIMIT, async () => {
+  await dialogue([
+    ["chain b z 1022", "done"], ["make z y 0 0 0", "full"], ["make b y 0 0 0", "full"], ["buy z 12", "done"], ["free b #0", "notFound"], ["figures b", "4096/0 reserve 0 peak 4096 blocks 0"], ["exhaust z 12", "1014 blocks, then noMemory"],
+    ["figures b", "4157440/0 reserve 0 peak 4157440 blocks 0"], ["free z #3", "done"], ["free z #3", "notFound"], ["figures b", "4153344/0 reserve 0 peak 4157440 blocks 0"],
+    ["destroy b", "done"], ["figures z", "gone"], ["list b", "0:bank 0/0 reserve 0 peak 4157440 blocks 0"], ["make b y 0 0 0", "done"],
+  ]);
+});
+
 test("a program in bought memory that resists is stopped, loses everything, and leaves no trace", LIMIT, async () => {
   await dialogue([
     ["make b x 0 0 0", "done"], ["buy x 18", "done"], ["resist 150", "made, it ran"], ["destroy x", "done"], ["left", "0 capabilities, it is stopped"], ["figures b", "0/0 reserve 0 peak 262144 blocks 0"],

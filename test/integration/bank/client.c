@@ -241,6 +241,17 @@ static void do_one(void) {
         const struct bw_msg m = bw_call(bank, bw_info(BANK_DESTROY, 0, 0), 0, 0, 0, 0);
         if (bw_error(&m) == 0 && bw_label(&m) == 0) bw_printf("left %lu\n", m.w[0]);
         else bw_puts(bw_error(&m) != 0 ? bw_error_name(bw_error(&m)) : said(bw_label(&m)));
+    } else if (strcmp(verb, "chain") == 0) {
+        /* Each under the one before it; the last one is in `words[2]`. */
+        uint32_t result = 0;
+        const bw_cptr last = fresh(bank_of(words[2]));
+        for (uint64_t i = 0; i < number(3) && result == 0; i++) {
+            result = bw_bank_make(i == 0 ? bank : 129, 0, 0, number(3) - 1 - i, "link", fresh(128));
+            (void)bw_cnode_delete(BW_SLOT_CNODE, 129);
+            if (result == 0) (void)bw_cnode_move(BW_SLOT_CNODE, 129, BW_SLOT_CNODE, 128);
+        }
+        (void)bw_cnode_move(BW_SLOT_CNODE, last, BW_SLOT_CNODE, 129);
+        bw_puts(said(result));
     } else if (strcmp(verb, "full") == 0) {
         /* A slot that has something in it already. */
         (void)bw_cnode_copy(BW_SLOT_CNODE, fresh(129), BW_SLOT_CNODE, BW_SLOT_TCB, BW_RIGHT_READ);
