@@ -137,6 +137,11 @@ describe.each(["host.c", "host.ts"])("gates, loans and boxes in %s", (host) => {
       ["end c", "done"], ["yield", ""], ["add c 1", "gone"], ["add f 1", "gone"], ["add a 1", "gone"], ["add b 1", "gone"],
     ]));
 
+  test("a target that is gone keeps its place as long as a call names it: what comes with that call does not stand there instead", LIMIT, () =>
+    expectSaid(host, [
+      ["get H 0 >a", `done, brings ${ENDPOINT}`], ["take a F", "done 1 4 0"], ["many a", "4, then full"], ["end F", "done"], ["end a", "done"], ["yield", ""], ["part p 2147483700", "none"], ["take a p", "gone"], ["take a p", "gone"],
+    ]));
+
   test("what the kernel lends it takes back, at no cost for a call, from whoever has it", LIMIT, () =>
     expectSaid(host, [
       ["get H 3 >l", `done, brings ${ENDPOINT}`], ["add l 1", `done 2 ${FROM + 2 ** 24 + 3} 42`], ["copy l m", "none"], ["take F m", "done 1 4 0"], ["back F >n", `done, brings ${ENDPOINT}`],
@@ -179,4 +184,29 @@ test.each(["c", "ts"])("petnames in %s: one to one, and none that looks like ano
   const { output, status } = await runAppliance(folder.path, { limitMs: LIMIT_MS });
   expect(output.trimEnd().split("\n")).toEqual(said.map(([line, answer]) => `${language === "c" ? Buffer.from(line).toString("latin1") : line}: ${answer}`));
   expect(status).toBe(0);
+});
+
+test("a membrane with threads under three that use it without pause, one that fills it and one that revokes it: every answer is right", LIMIT, async () => {
+  const to = (name: string): string => `{ from: ${name}.door, rights: [call, grant] }`;
+  const storm = (base: number, cpu: string): string => `{ image: { c: storm.c }, memory: 512KiB, cpu: { ${cpu} }, offer: { door: Party }, use: { host: ${to("host")} }, args: { base: ${base} } }`;
+  writeFileSync(
+    join(folder.path, "appliance.yaml"),
+    manifestWith({
+      secret: "{ image: { c: party.c }, offer: { door: Party }, args: { magic: 777 } }",
+      host: `{ image: { c: threads.c }, memory: 2MiB, offer: { door: Host }, use: { inner: ${to("secret")}, time: platform.cpu.time }, args: { threads: 4 } }`,
+      one: storm(100, "priority: 100"),
+      // These come between any two instructions of the membrane's threads.
+      two: storm(200, "priority: 105, budget: 300us, period: 1ms"),
+      three: storm(300, "priority: 110, budget: 150us, period: 1ms"),
+      revoker: `{ image: { c: revoker.c }, cpu: { priority: 120, budget: 100us, period: 2ms }, essential: true, use: { host: ${to("host")} }, args: { times: 400 } }`,
+    }),
+  );
+  const right = new Map<string, number>();
+  const { status, events } = await runAppliance(folder.path, {
+    limitMs: 40_000,
+    onEvent: ({ event, component, text }) => void (event === "log" && text === "right" && right.set(String(component), (right.get(String(component)) ?? 0) + 1)),
+  });
+  expect(events.filter(({ event, text }) => event === "fault" || (event === "log" && text !== "right"))).toEqual([]);
+  expect(status).toBe(0);
+  for (const name of ["one", "two", "three"]) expect(right.get(name) ?? 0, name).toBeGreaterThan(2);
 });
