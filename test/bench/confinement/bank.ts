@@ -73,12 +73,12 @@ export async function measureBank({ quick, say }: Options): Promise<readonly Fig
     worker.close();
   }
   const each = (pattern: Pattern, count: number): readonly number[] => all.map((round) => round[pattern] / count / 1000);
-  const compared = (name: string, pattern: Pattern, peer: Pattern, against: string): Figure => ({ name: `bank.${name}`, unit: "us", values: each(pattern, times), peers: each(peer, times), against });
+  const compared = (name: string, pattern: Pattern, peer: Pattern, against: string): Figure => ({ name: `confinement.bank.${name}`, unit: "us", values: each(pattern, times), peers: each(peer, times), against });
   return [
     compared("page", "top", "untyped", "retype and revoke of one's own Untyped"),
     compared("page.deep", "deep", "top", "layer: three levels of banks, against none"),
     compared("frame", "top.frame", "untyped.frame", "retype twice and revoke of one's own Untyped"),
     compared("frame.deep", "deep.frame", "top.frame", "layer: three levels of banks, against none"),
-    { name: "bank.destroy.piece", unit: "us", values: each("destroy", CALLS), peers: each("free", CALLS), against: `${AT_ONCE} blocks freed one by one`, limit: LONGEST },
+    { name: "confinement.bank.destroy.piece", unit: "us", values: each("destroy", CALLS), peers: each("free", CALLS), against: `${AT_ONCE} blocks freed one by one`, limit: LONGEST },
   ];
 }
