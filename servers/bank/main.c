@@ -104,25 +104,13 @@ static uint32_t do_free(struct bw_request *r) {
     return refusal != 0 ? refusal : bank_free(bank, r->w[0]);
 }
 
-/* The request's byte string as a name. */
-static bool read_name(struct bw_request *r, uint32_t words, uint64_t count, char name[NAME_BYTES]) {
-    const uint8_t *bytes = count < NAME_BYTES ? bw_request_bytes(r, words, count) : NULL;
-    if (bytes == NULL) return false;
-    for (uint64_t i = 0; i < count; i++) {
-        if (bytes[i] < '!' || bytes[i] > '~') return false;
-        name[i] = (char)bytes[i];
-    }
-    name[count] = 0;
-    return true;
-}
-
 static uint32_t do_make(struct bw_request *r) {
     uint16_t bank = 0, made = 0;
     char name[NAME_BYTES];
     const uint64_t limit = r->w[0], reserve = r->w[1], banks = r->w[2];
     uint32_t refusal = asked(r, MAY_MAKE, &bank);
     if (refusal != 0) return refusal;
-    if (banks >= BANKS || !read_name(r, 4, r->w[3], name)) return BANK_E_BAD_REQUEST;
+    if (banks >= BANKS || !bw_request_name(r, 4, r->w[3], name, sizeof name)) return BANK_E_BAD_REQUEST;
     const struct fullness before = fullness_of(bank);
     refusal = bank_make(bank, limit, reserve, (uint32_t)banks, name, &made);
     tell_of(&before, reserve);

@@ -10,13 +10,8 @@ const struct offer *offer_at(uint64_t number) { return number < count ? &offers[
 
 /* A number of the manifest's args: OFFER.WHAT. False: it is there, and is none. */
 static bool argument(const char *offer, const char *what, uint64_t otherwise, uint64_t *value) {
-    char key[64];
-    const size_t length = strlen(offer);
-    memcpy(key, offer, length);
-    key[length] = '.';
-    memcpy(&key[length + 1], what, strlen(what) + 1);
-    const char *given = bw_arg(key);
-    *value = given == NULL ? otherwise : bw_arg_number(key, UINT64_MAX);
+    const char *given = bw_arg_in(offer, what);
+    *value = given == NULL ? otherwise : bw_number(given, UINT64_MAX);
     if (given == NULL || *value != UINT64_MAX) return true;
     bw_logf("args of offer %s: `%s` is \"%s\" where a number is wanted (of bytes, for sizes): write 8388608 for 8 MiB", offer, what, given);
     return false;

@@ -230,26 +230,15 @@ static uint32_t do_restrict(struct bw_request *r) {
     return 0;
 }
 
-/* A key of the manifest's args: OFFER.WHAT. */
-static uint64_t number_of(const char *offer, const char *what, uint64_t otherwise) {
-    char key[64];
-    size_t length = strlen(offer);
-    if (length > 30) return otherwise;
-    memcpy(key, offer, length);
-    key[length++] = '.';
-    memcpy(key + length, what, strlen(what) + 1);
-    return bw_arg_number(key, otherwise);
-}
-
 static bool share_out(void) {
     for (uint32_t i = 0; i < OFFERS && bw_offer(i) != NULL; i++) {
         const char *offer = bw_offer(i);
-        const uint64_t first = number_of(offer, "first", 0), count = number_of(offer, "sectors", first < sectors ? sectors - first : 0);
+        const uint64_t first = bw_number(bw_arg_in(offer, "first"), 0), count = bw_number(bw_arg_in(offer, "sectors"), first < sectors ? sectors - first : 0);
         if (count == 0 || first > sectors || count > sectors - first) {
             bw_log("a part of the disk is not on it: 'first' and 'sectors' of an offer, in sectors of 512 bytes");
             return false;
         }
-        views[i] = (struct view){.first = first, .sectors = count, .read_only = disk_read_only || number_of(offer, "readOnly", 0) == 1};
+        views[i] = (struct view){.first = first, .sectors = count, .read_only = disk_read_only || bw_number(bw_arg_in(offer, "readOnly"), 0) == 1};
     }
     return true;
 }

@@ -372,16 +372,6 @@ static bool turn(void) {
 
 /* The beginning: the disk, the store, what the offers name. */
 
-static const char *offer_arg(const char *offer, const char *what) {
-    char key[64];
-    const size_t length = strlen(offer), more = strlen(what);
-    if (length + more + 2 > sizeof key) return NULL;
-    memcpy(key, offer, length);
-    key[length] = '.';
-    memcpy(key + length + 1, what, more + 1);
-    return bw_arg(key);
-}
-
 /* The directory at a path of names with '/' between, made where it is not there. */
 static enum store_error directory_at(const char *path, uint64_t *id) {
     *id = STORE_ROOT;
@@ -429,7 +419,7 @@ static bool open_store(void) {
 
 static bool share_out(void) {
     for (uint32_t i = 0; i < OFFERS && bw_offer(i) != NULL; i++) {
-        const char *offer = bw_offer(i), *path = offer_arg(offer, "directory"), *rights = offer_arg(offer, "rights"), *quota = offer_arg(offer, "quota");
+        const char *offer = bw_offer(i), *path = bw_arg_in(offer, "directory"), *rights = bw_arg_in(offer, "rights"), *quota = bw_arg_in(offer, "quota");
         uint64_t limit = 0, id = 0;
         uint32_t bits = rights == NULL ? ALL_RIGHTS & ~(uint32_t)RIGHT_QUOTA : 0;
         for (; rights != NULL && *rights != 0; rights++) bits |= *rights == 'r' ? RIGHT_READ : *rights == 'w' ? RIGHT_WRITE : *rights == 'a' ? RIGHT_APPEND : *rights == 'q' ? RIGHT_QUOTA : 1U << 31;

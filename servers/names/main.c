@@ -166,20 +166,9 @@ static uint32_t do_restrict(struct bw_request *r) {
     return 0;
 }
 
-/* A key of the manifest's args: OFFER.WHAT. NULL: there is none. */
-static const char *argument(const char *offer, const char *what) {
-    char key[64];
-    size_t length = strlen(offer);
-    if (length > 30) return NULL;
-    memcpy(key, offer, length);
-    key[length++] = '.';
-    memcpy(key + length, what, strlen(what) + 1);
-    return bw_arg(key);
-}
-
 static bool read_offers(void) {
     for (uint32_t i = 0; i < OFFERS && bw_offer(i) != NULL; i++) {
-        const char *prefix = argument(bw_offer(i), "prefix"), *only = argument(bw_offer(i), "lookUpOnly");
+        const char *prefix = bw_arg_in(bw_offer(i), "prefix"), *only = bw_arg_in(bw_offer(i), "lookUpOnly");
         const size_t count = prefix == NULL ? 0 : strlen(prefix);
         bool right = count < NAME_MOST && (only == NULL || strcmp(only, "0") == 0 || strcmp(only, "1") == 0);
         for (size_t n = 0; right && n < count; n++) right = prefix[n] >= '!' && prefix[n] <= '~';
@@ -194,15 +183,8 @@ static bool read_offers(void) {
     return true;
 }
 
-/* A client of the manifest, whichever offers it uses. */
-static bool is_client(uint32_t number) {
-    for (uint32_t offer = 0; offer < OFFERS && bw_offer(offer) != NULL; offer++) if (bw_client((uint64_t)offer << 16 | number) != NULL) return true;
-    return false;
-}
-
 int main(void) {
-    uint32_t clients = 0;
-    while (clients <= CLIENTS && is_client(clients + 1)) clients++;
+    uint32_t clients = bw_clients();
     if (clients > CLIENTS) {
         bw_log("too many clients: up to 96");
         return 1;

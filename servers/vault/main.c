@@ -116,16 +116,10 @@ static uint32_t do_destroy(struct bw_request *r) {
     return 0;
 }
 
-/* A key of the manifest's args: OFFER.may. */
+/* Of the manifest's args: OFFER.may. */
 static bool read_offers(void) {
     for (uint32_t i = 0; i < OFFERS && bw_offer(i) != NULL; i++) {
-        char key[64] = "";
-        const char *offer = bw_offer(i);
-        const size_t length = strlen(offer);
-        if (length > 30) return false;
-        memcpy(key, offer, length);
-        memcpy(key + length, ".may", 5);
-        const char *may = bw_arg(key);
+        const char *may = bw_arg_in(bw_offer(i), "may");
         for (may = may == NULL ? "kca" : may; *may != 0; may++) {
             const uint32_t bit = *may == 'k' ? MAY_KEYS : *may == 'c' ? MAY_CAPABILITIES : *may == 'a' ? MAY_ATTEST : 0;
             if (bit == 0) return false;
@@ -135,15 +129,8 @@ static bool read_offers(void) {
     return true;
 }
 
-/* A client of the manifest, whichever offers it uses. */
-static bool is_client(uint32_t number) {
-    for (uint32_t offer = 0; offer < OFFERS && bw_offer(offer) != NULL; offer++) if (bw_client((uint64_t)offer << 16 | number) != NULL) return true;
-    return false;
-}
-
 int main(void) {
-    uint32_t count = 0;
-    while (count <= CLIENTS && is_client(count + 1)) count++;
+    const uint32_t count = bw_clients();
     if (count > CLIENTS) {
         bw_log("too many clients: up to 16");
         return 1;

@@ -271,15 +271,8 @@ static void do_one(void) {
 
 int main(void) {
     bw_console_open((bw_cptr)bw_use_console.cap);
-    char key[] = "do.000";
-    for (uint32_t i = 0; i < 1000; i++) {
-        char *end = &key[3];
-        if (i >= 100) *end++ = (char)('0' + i / 100);
-        if (i >= 10) *end++ = (char)('0' + i / 10 % 10);
-        *end++ = (char)('0' + i % 10);
-        *end = 0;
-        const char *text = bw_arg(key);
-        if (text == NULL) break;
+    const char *text;
+    for (uint32_t i = 0; (text = bw_arg_at("do", i)) != NULL; i++) {
         count = 0;
         size_t used = 0;
         for (; text[used] != 0 && used < sizeof line - 1; used++) line[used] = text[used];

@@ -156,14 +156,7 @@ static void act(void) {
 
 int main(void) {
     bw_console_open(bw_use_console.cap);
-    char key[] = "do.00";
-    for (uint32_t i = 0; i < 100; i++) {
-        key[3] = (char)(i < 10 ? '0' + i : '0' + i / 10);
-        key[4] = i < 10 ? 0 : (char)('0' + i % 10);
-        step = bw_arg(key);
-        if (step == NULL) break;
-        act();
-    }
+    for (uint32_t i = 0; (step = bw_arg_at("do", i)) != NULL; i++) act();
     bw_printf("%s: done\n", bw_name());
     return 0;
 }

@@ -372,14 +372,7 @@ static void carry_out(const char *line) {
 int main(void) {
     bw_console_open(bw_use_console.cap);
     (void)bw_cnode_mint(BW_SLOT_CNODE, SLOT_MINE, BW_SLOT_CNODE, BW_SLOT_NOTIFICATION, BW_RIGHT_WRITE, 1);
-    for (uint32_t i = 0; i < 100; i++) {
-        char argument[8] = "do.";
-        if (i > 9) argument[3] = (char)('0' + i / 10);
-        argument[i > 9 ? 4 : 3] = (char)('0' + i % 10);
-        argument[i > 9 ? 5 : 4] = 0;
-        const char *line = bw_arg(argument);
-        if (line == NULL) break;
-        carry_out(line);
-    }
+    const char *line;
+    for (uint32_t i = 0; (line = bw_arg_at("do", i)) != NULL; i++) carry_out(line);
     return 0;
 }

@@ -57,15 +57,8 @@ int main(void) {
     (void)bw_cnode_copy(BW_SLOT_CNODE, SLOT_MADE + 2, BW_SLOT_CNODE, SLOT_MADE, BW_ALL_RIGHTS);
     (void)bw_cnode_copy(BW_SLOT_CNODE, SLOT_MADE + 3, BW_SLOT_CNODE, BW_SLOT_NOTIFICATION, BW_ALL_RIGHTS);
     (void)bw_cnode_copy(BW_SLOT_CNODE, SLOT_MADE + 4, BW_SLOT_CNODE, BW_SLOT_NOTIFICATION, BW_RIGHT_WRITE);
-    for (uint32_t i = 0; i < 100; i++) {
-        char key[8] = "do.";
-        if (i > 9) key[3] = (char)('0' + i / 10);
-        key[i > 9 ? 4 : 3] = (char)('0' + i % 10);
-        key[i > 9 ? 5 : 4] = 0;
-        const char *line = bw_arg(key);
-        if (line == NULL) break;
-        carry_out(line);
-    }
+    const char *line;
+    for (uint32_t i = 0; (line = bw_arg_at("do", i)) != NULL; i++) carry_out(line);
     bw_flush();
     return 0;
 }

@@ -188,15 +188,8 @@ static void carry_out(const char *line) {
 int main(void) {
     bw_console_open(bw_use_console.cap);
     (void)bw_cnode_mint(BW_SLOT_CNODE, SLOT_BELL, BW_SLOT_CNODE, BW_SLOT_NOTIFICATION, BW_RIGHT_WRITE, 8);
-    for (uint32_t i = 0; i < 100; i++) {
-        char key[8] = "do.";
-        if (i > 9) key[3] = (char)('0' + i / 10);
-        key[i > 9 ? 4 : 3] = (char)('0' + i % 10);
-        key[i > 9 ? 5 : 4] = 0;
-        const char *line = bw_arg(key);
-        if (line == NULL) break;
-        carry_out(line);
-    }
+    const char *line;
+    for (uint32_t i = 0; (line = bw_arg_at("do", i)) != NULL; i++) carry_out(line);
     bw_flush();
     return 0;
 }

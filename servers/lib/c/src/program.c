@@ -27,19 +27,51 @@ static const char *lookup(const char *prefix, const char *name) {
 const char *bw_name(void) { return lookup("name", ""); }
 const char *bw_arg(const char *name) { return lookup("args.", name); }
 
-/* The value behind `prefix` and a decimal number. */
-static const char *lookup_number(const char *prefix, uint64_t number) {
-    char digits[21] = "", *at = &digits[sizeof digits - 1];
+enum { MOST_DIGITS = 20 };
+
+/* In decimal. */
+static const char *digits_of(uint64_t number, char digits[MOST_DIGITS + 1]) {
+    char *at = &digits[MOST_DIGITS];
+    *at = 0;
     do *--at = (char)('0' + number % 10);
     while ((number /= 10) != 0);
-    return lookup(prefix, at);
+    return at;
+}
+
+/* The value behind `prefix` and a decimal number. */
+static const char *lookup_number(const char *prefix, uint64_t number) {
+    char digits[MOST_DIGITS + 1];
+    return lookup(prefix, digits_of(number, digits));
+}
+
+const char *bw_arg_at(const char *list, uint32_t index) {
+    char digits[MOST_DIGITS + 1];
+    return bw_arg_in(list, digits_of(index, digits));
+}
+
+const char *bw_arg_in(const char *group, const char *name) {
+    for (const char *at = bw_arguments; *at != 0; at += strlen(at) + 1) {
+        const char *rest = behind(at, "args.");
+        if (rest != NULL) rest = behind(rest, group);
+        if (rest != NULL) rest = behind(rest, ".");
+        if (rest != NULL) rest = behind(rest, name);
+        if (rest != NULL && *rest == '=') return rest + 1;
+    }
+    return NULL;
 }
 
 const char *bw_offer(uint32_t index) { return lookup_number("offer.", index); }
 const char *bw_client(uint64_t badge) { return lookup_number("client.", badge); }
 
-/* `text` as a decimal number; `otherwise` when it is none. */
-static uint64_t to_number(const char *text, uint64_t otherwise) {
+uint32_t bw_clients(void) {
+    for (uint32_t number = 1;; number++) {
+        bool known = false;
+        for (uint32_t offer = 0; !known && bw_offer(offer) != NULL; offer++) known = bw_client((uint64_t)offer << 16 | number) != NULL;
+        if (!known) return number - 1;
+    }
+}
+
+uint64_t bw_number(const char *text, uint64_t otherwise) {
     uint64_t value = 0;
     if (text == NULL || *text == 0) return otherwise;
     for (; *text != 0; text++) {
@@ -49,9 +81,9 @@ static uint64_t to_number(const char *text, uint64_t otherwise) {
     return value;
 }
 
-uint64_t bw_arg_number(const char *name, uint64_t otherwise) { return to_number(bw_arg(name), otherwise); }
+uint64_t bw_arg_number(const char *name, uint64_t otherwise) { return bw_number(bw_arg(name), otherwise); }
 /* The root server always says it; 256 is what every component has. */
-uint32_t bw_slots(void) { return (uint32_t)to_number(lookup("slots", ""), 256); }
+uint32_t bw_slots(void) { return (uint32_t)bw_number(lookup("slots", ""), 256); }
 
 _Noreturn void bw_exit(int status) {
     bw_flush();

@@ -73,6 +73,17 @@ const uint8_t *bw_request_bytes(struct bw_request *request, uint32_t words, uint
     return (const uint8_t *)&buffer[words];
 }
 
+bool bw_request_name(struct bw_request *request, uint32_t words, uint64_t count, char *name, size_t room) {
+    const uint8_t *bytes = count < room ? bw_request_bytes(request, words, count) : NULL;
+    if (bytes == NULL) return false;
+    for (uint64_t i = 0; i < count; i++) {
+        if (bytes[i] < '!' || bytes[i] > '~') return false;
+        name[i] = (char)bytes[i];
+    }
+    name[count] = 0;
+    return true;
+}
+
 uint8_t *bw_answer_room(uint32_t words) { return (uint8_t *)&bw_ipc()->words[words]; }
 
 void bw_answer_bytes(struct bw_request *request, uint32_t words, uint64_t count) {

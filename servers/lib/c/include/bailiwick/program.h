@@ -36,6 +36,11 @@ _Static_assert(sizeof(struct bw_use) == 56, "the image builder patches entries o
  * booleans true and false. Valid for ever.
  */
 const char *bw_arg(const char *name);
+/* The value at GROUP.NAME; the index'th of a list, from 0. NULL when there is none. */
+const char *bw_arg_in(const char *group, const char *name);
+const char *bw_arg_at(const char *list, uint32_t index);
+/* A text as an unsigned decimal number; `otherwise` when it is NULL, or none. */
+uint64_t bw_number(const char *text, uint64_t otherwise);
 /* As an unsigned number; `otherwise` when there is none, or it is not one. */
 uint64_t bw_arg_number(const char *name, uint64_t otherwise);
 /* The component's own name, and that of its offer `index` (NULL: it has no such): a client's badge has the index in bits 16..31. */
@@ -43,6 +48,8 @@ const char *bw_name(void);
 const char *bw_offer(uint32_t index);
 /* The name of the client with this badge, in the manifest; NULL when the manifest gave it to nobody. */
 const char *bw_client(uint64_t badge);
+/* The manifest's clients are numbered from 1 to this, whichever offers they use: bits 0..15 of a badge. */
+uint32_t bw_clients(void);
 
 /* Slots of the program's CSpace, a power of two from 256 on (the manifest's `slots`): those from 128 on are its own, up to this number. */
 uint32_t bw_slots(void);

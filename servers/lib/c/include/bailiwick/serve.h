@@ -85,6 +85,11 @@ _Noreturn void bw_serve(struct bw_service *service);
 const uint8_t *bw_request_bytes(struct bw_request *request, uint32_t words, uint64_t count);
 
 /*
+ * The same as a name: a string of up to room - 1 bytes from '!' to '~', with a 0 behind. False when it is none. An empty one is a name.
+ */
+bool bw_request_name(struct bw_request *request, uint32_t words, uint64_t count, char *name, size_t room);
+
+/*
  * Room for the byte string of the answer, after `words` words: write up to (120 - words) * 8 bytes there, then call bw_answer_bytes with their
  * number. Words before it are set in w[] as usual, before bw_answer_bytes.
  */
