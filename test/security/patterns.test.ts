@@ -210,3 +210,13 @@ test("a membrane with threads under three that use it without pause, one that fi
   expect(status).toBe(0);
   for (const name of ["one", "two", "three"]) expect(right.get(name) ?? 0, name).toBeGreaterThan(2);
 });
+
+test.each(["c", "ts"])("attenuation in %s: less stays less, weak stays weak, and what was given is not lent by the kernel", LIMIT, async (language) => {
+  writeFileSync(join(folder.path, "appliance.yaml"), manifestWith({ main: `{ image: { ${language}: attenuate.${language} }, memory: 1MiB, essential: true, use: { console: console.console } }` }));
+  const { output, status } = await runAppliance(folder.path, { limitMs: LIMIT_MS });
+  expect(output.trimEnd().split("\n")).toEqual([
+    "less: none 9", "of that all: none 9", "weak: none 22, none 22, InvalidArgument", "mapped to write: MissingRight", "fetched: none 30", "mapped to write: MissingRight", "put into it: MissingRight",
+    "lent: IllegalOperation IllegalOperation none", "taken back: none 0",
+  ]);
+  expect(status).toBe(0);
+});
