@@ -8,9 +8,9 @@ import { Patterns } from "../../caps/protocol/patterns.ts";
 import { Membrane } from "../../servers/lib/ts/patterns/membrane.ts";
 import { otherSide, type Side } from "../../servers/lib/ts/patterns/membrane-places.ts";
 import { Cap, FakeCSpace, finish, type Thing } from "../support/fake-cspace.ts";
-import { LIMIT, runs } from "./runs.ts";
+import { LIMIT, runs, wasLong } from "./runs.ts";
 
-const EACH = 4, OBJECTS = 6;
+const EACH = 4, OBJECTS = 6, RUNS = 300;
 const FIRST = 2 ** 31, RECEIVE = 128, PLACES = 140, PASSED = 0x777;
 const SIDES: readonly Side[] = ["inner", "outer"];
 
@@ -209,8 +209,8 @@ test("a membrane wraps, unwraps, keeps identity, shares out its places and revok
       for (const each of commands) world.step(each);
       passed += world.passed;
     }),
-    runs(300),
+    runs(RUNS),
   );
   // It is no model of refusals alone.
-  expect(passed).toBeGreaterThan(100);
+  if (wasLong(RUNS)) expect(passed).toBeGreaterThan(100);
 });

@@ -5,11 +5,11 @@ import { expect, test } from "vitest";
 import { Kind } from "../../caps/abi/numbers.ts";
 import { isPetname, Petnames, skeleton, type PetnameResult } from "../../servers/lib/ts/patterns/petnames.ts";
 import { Cap, FakeCSpace, finish } from "../support/fake-cspace.ts";
-import { LIMIT, runs } from "./runs.ts";
+import { LIMIT, runs, wasLong } from "./runs.ts";
 
-const MOST = 3, SLOTS = 8;
+const MOST = 3, SLOTS = 8, RUNS = 500;
 /** Names out of few letters, so that they meet: those that look alike and those that do not. */
-const name = fc.oneof(fc.array(fc.constantFrom("a", "A", "l", "1", "I", "o", "0", "rn", "m", "vv", "w", "-", " ", "."), { minLength: 0, maxLength: 4 }).map((parts) => parts.join("")), fc.string({ maxLength: 40 }));
+const name = fc.oneof({ weight: 2, arbitrary: fc.constantFrom("a", "b c", "d", "e", "1", "l", "W", "vv") }, fc.array(fc.constantFrom("a", "A", "l", "1", "I", "o", "0", "rn", "m", "vv", "w", "-", " ", "."), { minLength: 0, maxLength: 4 }).map((parts) => parts.join("")), fc.string({ maxLength: 40 }));
 const command = fc.oneof(
   { weight: 4, arbitrary: fc.record({ do: fc.constant("add" as const), name, slot: fc.nat({ max: SLOTS }) }) },
   fc.record({ do: fc.constant("rename" as const), name, to: name, known: fc.nat({ max: MOST }) }),
@@ -63,7 +63,7 @@ test("names and capabilities are one to one, and no two names look alike", { tim
         expect(new Set(names.all().map(({ petname }) => skeleton(petname))).size).toBe(model.length);
       }
     }),
-    runs(500),
+    runs(RUNS),
   );
-  expect([...seen]).toEqual(expect.arrayContaining(["", "badName", "taken", "lookAlike", "hasOne", "nothing", "full"]));
+  if (wasLong(RUNS)) expect([...seen]).toEqual(expect.arrayContaining(["", "badName", "taken", "lookAlike", "hasOne", "nothing", "full"]));
 });
