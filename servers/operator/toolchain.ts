@@ -134,7 +134,7 @@ export async function buildBareGuest(options: Omit<CProgram, "name" | "sources">
 }
 
 async function sourcesIn(folder: string): Promise<string[]> {
-  return (await readdir(folder)).filter((name) => /\.[cS]$/.test(name)).sort().map((name) => join(folder, name));
+  return (await readdir(folder, { recursive: true })).filter((name) => /\.[cS]$/.test(name)).sort().map((name) => join(folder, name));
 }
 
 /** The linker writes object files' names into the output, so they are ours, not the compiler's random ones. */
