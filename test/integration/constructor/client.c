@@ -145,6 +145,8 @@ static void carry_out(void) {
     else if (is(verb, "fakes")) bw_printf("%lu\n", fake_calls());
     else if (is(verb, "hang")) bw_puts(hang_at(cap_of(text_of(1)), PRODUCT_SPIN) ? "done" : "cannot");
     else if (is(verb, "hung")) bw_puts(hung() == UINT32_MAX ? "it waits" : bw_error_name(hung()));
+    /* Until who hangs is told. */
+    else if (is(verb, "await")) { while (hung() == UINT32_MAX) bw_yield(); bw_puts(hung() == 0 ? "an answer" : "told"); }
     else if (is(verb, "wait")) { for (uint64_t i = 0; i < number_of(text_of(1)); i++) bw_yield(); bw_puts("done"); }
     else if (is(verb, "stay")) { bw_puts("stays"); for (;;) (void)bw_wait(BW_SLOT_NOTIFICATION); }
     else bw_puts("what?");
