@@ -159,8 +159,9 @@ void start(Bare &b, Arguments &a) {
     napi_value onTrap = a.function("onTrap");
     if (!a.ok) return;
     b.onTrap = onTrap, b.blocks = static_cast<double>(blocks), b.why = Bare::Ended;
-    const uc_err error = b.engine.resume();
-    b.engine.save();
+    uc_err error;
+    do error = b.engine.resume(), b.engine.save();
+    while (b.why == Bare::Ended && error == UC_ERR_OK && b.engine.ranOut());
     if (b.why == Bare::Threw) return;
     static const char *const reasons[] = {"wfi", "trap", "blocks"};
     const bool breakpoint = error == UC_ERR_INSN_INVALID || error == UC_ERR_EXCEPTION;

@@ -10,6 +10,7 @@ thread_local bool Engine::ownCode = false;
 namespace {
 
 constexpr int PMP_ENTRIES = 16;
+constexpr u64 BYTES_A_BLOCK = 256, BYTES_AN_INSTRUCTION = 192; /* of a translation, at most; 330 a block of seven instructions are usual */
 constexpr u32 wfi = 0x10500073;
 constexpr u32 csrw(u32 csr, u32 source) { return csr << 20 | source << 15 | 1 << 12 | 0x73; }
 
@@ -59,10 +60,26 @@ Failure Engine::prepare() {
 Failure Engine::openBare(u32 codeBytes) {
     if (uc_err e = uc_open(UC_ARCH_RISCV, UC_MODE_RISCV64, &uc)) return explain("opening an rv64 engine", e);
     if (uc_err e = uc_ctl_set_tcg_buffer_size(uc, codeBytes)) return explain("setting the translation buffer's size", e);
+    room = codeBytes;
+    uc_hook hook;
+    if (uc_err e = uc_hook_add(uc, &hook, UC_HOOK_EDGE_GENERATED, reinterpret_cast<void *>(onTranslated), this, 1, 0)) return explain("hooking translations", e);
     if (uc_err e = uc_context_alloc(uc, &context)) return explain("allocating a context", e);
     if (uc_err e = uc_mem_map_ptr(uc, Scratch::AT, Scratch::BYTES, UC_PROT_ALL, Scratch::get().bytes)) return explain("mapping the scratch page", e);
     save();
     return {};
+}
+
+/*
+ * An engine whose buffer is full forgets all translations in the middle of a run, and then goes on as if the one it came from was still there (2.1.1): it writes into what
+ * takes that one's place, which ends the host's process, or worse. So it never gets so far: translations are counted, and forgotten between runs; a run that makes very many
+ * is interrupted. How long a translation is nobody tells: it is taken to be the longest.
+ */
+void Engine::onTranslated(uc_engine *uc, uc_tb *block, uc_tb *, void *user) {
+    auto *engine = static_cast<Engine *>(user);
+    engine->translated += BYTES_A_BLOCK + BYTES_AN_INSTRUCTION * block->icount;
+    if (engine->outOfRoom || engine->translated <= engine->room / 8 * 7) return;
+    engine->outOfRoom = true;
+    uc_emu_stop(uc);
 }
 
 Failure Engine::open(u32 codeBytes) {

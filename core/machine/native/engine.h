@@ -90,12 +90,16 @@ public:
 
     /* Runs from the context's pc until something stops it. The caller saves, unless a hook has done so last. */
     uc_err resume() {
+        if (translated > room / 4 * 3) uc_ctl_flush_tb(uc), translated = 0;
+        outOfRoom = false;
         restore();
         running = true;
         uc_err error = uc_emu_start(uc, get(layout().pc), 0, 0, 0);
         running = false;
         return error;
     }
+    /* For who finds no other reason why resume() came back: it did so for its translations, and is to be called again (the context is saved). */
+    bool ranOut() const { return outOfRoom; }
     /* Only from inside a trap, block or device callback. */
     void stop() { uc_emu_stop(uc); }
 
@@ -117,8 +121,12 @@ private:
     static Layout found;
     static thread_local bool ownCode;
     std::vector<Window> windows;
+    /* Bytes for translations, and about how many there are since they were forgotten. */
+    u64 room = 0, translated = 0;
+    bool outOfRoom = false;
     bool parked = false; /* the live privilege is M, whatever the context says, until the next restore() */
 
+    static void onTranslated(uc_engine *uc, uc_tb *block, uc_tb *before, void *user);
     Failure checkRange(u64 base, u64 bytes) const;
     u64 enterMachineMode(); /* returns the privilege to give back to leaveMachineMode */
     void leaveMachineMode(u64 privilege);

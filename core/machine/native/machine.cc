@@ -357,7 +357,12 @@ Failure Machine::run(u32 first, TrapHandler trapHandler, void *host, bool mayFas
         if (!hart) break;
         loadThread(*hart, frame(current));
         why = Stop::None, begun = 0;
-        uc_err error = hart->engine.resume();
+        uc_err error;
+        for (;;) {
+            error = hart->engine.resume();
+            if (why != Stop::None || error != UC_ERR_OK || !hart->engine.ranOut()) break;
+            hart->engine.save();
+        }
         if (why == Stop::Switch) continue;
         if (why == Stop::Left) break;
         const u64 cause = afterStop(*hart, error);

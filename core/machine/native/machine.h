@@ -20,7 +20,13 @@
 namespace bailiwick {
 
 constexpr u64 RAM_BASE = 0x80000000;
-constexpr u32 MACHINE_CODE_BYTES = 16 << 20, GUEST_CODE_BYTES = 64 << 20;
+/* For translations. Address space only: they are forgotten at about a quarter of it (engine.cc). No more than TCG takes on either machine. */
+constexpr u32 MACHINE_CODE_BYTES = 64 << 20;
+#if defined(__aarch64__)
+constexpr u32 GUEST_CODE_BYTES = 128 << 20;
+#else
+constexpr u32 GUEST_CODE_BYTES = 256 << 20;
+#endif
 
 /* A thread's registers and the kernel's record of it, shared with JavaScript: u64[88]. */
 struct Frame {

@@ -265,6 +265,8 @@ Failure Vcpu::run() {
         engine.save();
         if (machine.why == Stop::Preempted) {
             leave(Exit::Preempted);
+        } else if (machine.why == Stop::None && error == UC_ERR_OK && engine.ranOut()) {
+            continue;
         } else if (machine.why == Stop::None && error == UC_ERR_OK) { /* wfi, pc after it */
             applyLines();
             if (!(engine.get(l.mip) & engine.get(l.mie) & LINES)) leave(Exit::Wfi);
