@@ -14,7 +14,8 @@
 
 enum { CONSTRUCTORS = 48, CONSTITUENTS = 24, NAME_BYTES = 24 };
 /* Slots of one constructor: the file's frames, the constituents, and what capabilities to it are copies of. The server's own: 128..255 (product.c has those from 144 on). */
-enum { SLOT_RECEIVED = 128, SLOT_ANSWER = 131, SLOT_LESS_BANK, SLOT_BUILD = 144, SLOT_CONSTRUCTORS = 256, SLOTS_EACH = 1 + IMAGE_PAGES + CONSTITUENTS + 2 };
+enum { SLOT_RECEIVED = 128, SLOT_ANSWER = 131, SLOT_LESS_BANK, SLOT_SHELF, SLOT_BUILD = 144, SLOT_CONSTRUCTORS = 256, SLOTS_EACH = 1 + IMAGE_PAGES + CONSTITUENTS + 2 };
+/* SLOT_SHELF: an address space in which nothing runs, with the same addresses as this server's for sealed files. */
 /* Slots that the manifest must give: the next power of two. */
 enum { SLOTS_NEEDED = 8192 };
 _Static_assert(SLOT_CONSTRUCTORS + CONSTRUCTORS * SLOTS_EACH <= SLOTS_NEEDED, "all slots are there");
@@ -71,5 +72,5 @@ uint32_t product_yield(uint32_t number, bw_cptr bank, uint64_t *bought);
 const char *product_init(void);
 /* Whether its program, which was read, can be built with the memory that it says. */
 bool product_fits(const struct constructor *c);
-/* Writes the page of what products are told, and makes the constructor's pages read-only (I2). */
+/* Writes the page of what products are told, and puts the constructor's pages where nobody can write to them (I2). */
 bool product_prepare(uint32_t number, uint8_t *told, uint64_t file_address);

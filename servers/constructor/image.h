@@ -4,7 +4,7 @@
  * Invariants
  *   I1  Every offset and length that is used comes from inside the file: the file is its builder's, and may say anything. What it says costs no more than some
  *       passes over it.
- *   I2  Once sealed, the file's frames are mapped read-only here, so they may be mapped executable (WX-1), and nobody can change them.
+ *   I2  Once sealed, the file's frames are not mapped in this server any more, so they may be mapped executable (WX-1), and nobody can change them.
  *   I3  This server never touches memory that others pay for: that can be taken from under it at any time. What must be copied, the product copies itself (start.S).
  */
 #pragma once

@@ -20,7 +20,7 @@ enum { NUMBER_BITS = 6, FACET_BITS = 2, LIFE_BITS = 23, OFFERS = 16 };
 #define MINTED (1ULL << 31)
 _Static_assert(CONSTRUCTORS <= 1 << NUMBER_BITS && NUMBER_BITS + FACET_BITS + LIFE_BITS == 31, "a badge has 31 bits for them");
 
-enum { LEAST_BITS = 16, MOST_BITS = 24, MOST_STACK = 64, LARGE = 2 << 20 };
+enum { LEAST_BITS = 16, MOST_BITS = 24, MOST_STACK = 64, LARGE = 2 << 20, GIGA = 1 << 30 };
 /* Each constructor's pages: what products are told, then the file. */
 #define PAGES_AT(number) (BW_ADDRESS_OWN + ((uint64_t)(number) << 20))
 #define TOLD(number) ((uint8_t *)PAGES_AT(number))
@@ -301,12 +301,21 @@ static bool is_client(uint32_t number) {
     return false;
 }
 
+/* For the files, here and on the shelf, which has none yet: of 1 GiB first. */
+static bool map_tables(void) {
+    bw_cptr slot = SLOT_CONSTRUCTORS + CONSTRUCTORS * SLOTS_EACH;
+    if (bw_untyped_retype(BW_SLOT_UNTYPED, BW_KIND_VSPACE, 0, 1, BW_SLOT_CNODE, SLOT_SHELF) != 0) return false;
+    if (bw_untyped_retype(BW_SLOT_UNTYPED, BW_KIND_PAGE_TABLE, 0, 1, BW_SLOT_CNODE, slot) != 0 || bw_page_table_map(slot++, BW_ADDRESS_OWN / GIGA * GIGA, SLOT_SHELF) != 0) return false;
+    for (uint64_t at = BW_ADDRESS_OWN; at <= PAGES_AT(CONSTRUCTORS); at += LARGE, slot += 2) {
+        if (bw_untyped_retype(BW_SLOT_UNTYPED, BW_KIND_PAGE_TABLE, 0, 2, BW_SLOT_CNODE, slot) != 0) return false;
+        if (bw_page_table_map(slot, at, BW_SLOT_VSPACE) != 0 || bw_page_table_map(slot + 1, at, SLOT_SHELF) != 0) return false;
+    }
+    return true;
+}
+
 static const char *init(void) {
     if (bw_slots() < SLOTS_NEEDED) return "the constructor needs `slots: 8192` in the manifest";
-    bw_cptr slot = SLOT_CONSTRUCTORS + CONSTRUCTORS * SLOTS_EACH;
-    for (uint64_t at = BW_ADDRESS_OWN; at <= PAGES_AT(CONSTRUCTORS); at += LARGE, slot++) {
-        if (bw_untyped_retype(BW_SLOT_UNTYPED, BW_KIND_PAGE_TABLE, 0, 1, BW_SLOT_CNODE, slot) != 0 || bw_page_table_map(slot, at, BW_SLOT_VSPACE) != 0) return "the server's memory does not suffice for its page tables";
-    }
+    if (!map_tables()) return "the server's memory does not suffice for its page tables";
     uint32_t clients = 0;
     while (clients <= CONSTRUCTORS && is_client(clients + 1)) clients++;
     each_client = CONSTRUCTORS / (clients == 0 ? 1 : clients);

@@ -116,11 +116,23 @@ bool product_fits(const struct constructor *c) {
     return make_plan(c, &plan);
 }
 
+/* Text stays executable on the shelf: what engines have translated of it for one product is there for the next (core/kernel/objects/frame.ts). */
+static bool is_text(const struct constructor *c, uint32_t page) {
+    for (uint32_t i = 0; i < c->image.segments_used; i++) {
+        const struct segment *s = &c->image.segments[i];
+        if ((s->flags & SEGMENT_EXECUTE) != 0 && page >= s->offset / PAGE && page <= (s->offset + s->file_bytes - 1) / PAGE) return true;
+    }
+    return false;
+}
+
 bool product_prepare(uint32_t number, uint8_t *told, uint64_t file_address) {
     const struct constructor *c = constructor_at(number);
     write_told(c, told);
-    bw_err error = bw_frame_map(told_slot(number), (uint64_t)told, BW_SLOT_VSPACE, BW_RIGHT_READ);
-    for (uint32_t i = 0; i < c->pages && error == 0; i++) error = bw_frame_map(page_slot(number, i), file_address + i * PAGE, BW_SLOT_VSPACE, BW_RIGHT_READ);
+    bw_err error = bw_frame_unmap(told_slot(number));
+    for (uint32_t i = 0; i < c->pages && error == 0; i++) {
+        error = bw_frame_unmap(page_slot(number, i));
+        if (error == 0 && is_text(c, i)) error = bw_frame_map(page_slot(number, i), file_address + i * PAGE, SLOT_SHELF, BW_RIGHT_READ | BW_MAP_EXECUTE);
+    }
     return error == 0;
 }
 
@@ -336,7 +348,7 @@ const char *product_init(void) {
     if (error == 0) error = bw_frame_map(SLOT_START, WINDOW, BW_SLOT_VSPACE, READ_WRITE);
     if (error != 0) return "the server's memory does not suffice for the first page of products";
     memcpy((void *)WINDOW, product_start, (size_t)(product_start_end - product_start));
-    if (bw_frame_unmap(SLOT_START) != 0) return "the first page of products cannot be made";
+    if (bw_frame_unmap(SLOT_START) != 0 || bw_frame_map(SLOT_START, WINDOW, SLOT_SHELF, BW_RIGHT_READ | BW_MAP_EXECUTE) != 0) return "the first page of products cannot be made";
     /* Tried out: only the kernel knows what this component may give. */
     const uint64_t wanted = bw_arg_number("priority", 50);
     priority = (uint32_t)wanted;

@@ -13,14 +13,14 @@ one place and executable in another, whoever maps it (W^X); a guest's memory is 
   otherLabels: ["FRAME-MAP-010"],
   operations: {
     FrameMap: {
-      does: "Maps the frame in a VSpace. Mapping it again at the same address changes the rights. Before memory is executable, what engines had translated of it is dropped.",
+      does: "Maps the frame in a VSpace. Mapping it again at the same address changes the rights. Before memory is executable, what engines had translated of it is dropped, unless it is executable somewhere.",
       words: [
         word("w0", "address", `a multiple of the frame's size, and all of it below ${bytes(Limit.USER_TOP)}`), word("w1", "VSpace", "CPtr"),
         word("w2", "rights", "Read 2, Write 1, Execute 32: at least Read or Execute; Write brings Read along"),
       ],
       rights: "each of Read and Write that is asked for; Read for Execute, since what can be executed can be read by that",
       answer: [],
-      tests: ["FRAME-MAP-001", "FRAME-MAP-002", "FRAME-MAP-003", "FRAME-MAP-012"],
+      tests: ["FRAME-MAP-001", "FRAME-MAP-002", "FRAME-MAP-003", "FRAME-MAP-012", "FRAME-MAP-014"],
       refusals: [
         truncated(3, "FRAME-MAP-010"),
         refusal("RangeError", 0, "it would reach beyond the top of a program's addresses", "FRAME-MAP-009"),

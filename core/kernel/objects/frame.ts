@@ -82,9 +82,10 @@ function mapFrame(k: Kernel, t: Tcb, slot: number): Outcome {
 /** Maps the frame of the capability in `slot`, which is mapped nowhere; all has been checked and the tables are there. */
 export function placeFrame(k: Kernel, slot: number, v: VSpace, page: number, rights: number): void {
   const s = k.slots, id = s.object[slot]!, bits = k.objects.bits[id]!, physical = k.objects.base[id]!;
-  countMapping(k.pages[id]!, rights, 1);
-  // What an engine translated of this memory when it held something else must go.
-  if ((rights & MAP_EXECUTE) !== 0) k.machine.invalidate(physical, 2 ** bits);
+  const frame = k.pages[id]!;
+  // What an engine translated of this memory when it held something else must go. While it is executable elsewhere nobody has written to it (WX-1), but for a guest.
+  if ((rights & MAP_EXECUTE) !== 0 && (frame.executors === 0 || frame.guests > 0)) k.machine.invalidate(physical, 2 ** bits);
+  countMapping(frame, rights, 1);
   const flags =
     ((rights & Right.Read) !== 0 ? Pte.R : 0) | ((rights & Right.Write) !== 0 ? Pte.R | Pte.W : 0) | ((rights & MAP_EXECUTE) !== 0 ? Pte.X : 0);
   setPte(k, walk(k, v, page, bits === 12 ? 0 : 1), physical, flags | Pte.V | Pte.U | Pte.A | Pte.D);

@@ -110,7 +110,10 @@ function mapDevice(k: Kernel, t: Tcb, v: Vcpu): Outcome {
 export function unmapFromVcpu(k: Kernel, slot: number, id: number): void {
   const v = k.vcpus[id]!, object = k.slots.object[slot]!;
   const start = k.slots.mapPage[slot]! * PAGE, bytes = k.objects.size(object);
-  k.pages[object]!.guests--;
+  const frame = k.pages[object]!;
+  frame.guests--;
+  // What the guest wrote is news to who executes it.
+  if (frame.guests === 0 && frame.executors > 0) k.machine.invalidate(k.objects.base[object]!, bytes);
   const at = v.regions.findIndex((r) => r.guestPhysical <= start && start < r.guestPhysical + r.bytes);
   if (at < 0) return;
   const r = v.regions[at]!;

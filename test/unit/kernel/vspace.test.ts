@@ -221,6 +221,32 @@ describe("FRAME-MAP", () => {
     map(22, ADDRESS, RX);
     expect(bed.machine.log).toContain(`invalidate(${base(22).toString(16)},4096)`);
   });
+  test("014 while it is executable somewhere it is not dropped again: nobody can have written to it", () => {
+    const { bed, a, map, unmap, base } = setup();
+    const dropped = (): number => bed.machine.log.filter((line) => line === `invalidate(${base(22).toString(16)},4096)`).length;
+    expect(bed.call(a, Slot.CNODE, CNodeCopy, slotWord(40), pair(22, 32 | (15 << 8)), Slot.CNODE)).toEqual(DONE);
+    bed.machine.log.length = 0;
+    map(22, ADDRESS, RX);
+    expect(dropped()).toBe(1);
+    expect(map(40, ADDRESS + 0x1000, RX)).toEqual(DONE);
+    expect(dropped()).toBe(1);
+    unmap(22);
+    expect(map(22, ADDRESS, RX)).toEqual(DONE);
+    expect(dropped()).toBe(1);
+    // A guest may have written, whatever is executable.
+    const page = bed.k.pages[bed.slot(a, 22)!.object]!;
+    page.guests = 1;
+    unmap(22);
+    map(22, ADDRESS, RX);
+    expect(dropped()).toBe(2);
+    page.guests = 0;
+    unmap(22);
+    unmap(40);
+    expect(map(40, ADDRESS, RW)).toEqual(DONE);
+    unmap(40);
+    map(22, ADDRESS, RX);
+    expect(dropped()).toBe(3);
+  });
   test("013 through a weak capability nothing is executed: whoever may write elsewhere could tell", () => {
     const { bed, a, map } = setup();
     expect(bed.call(a, Slot.CNODE, CNodeCopy, slotWord(40), pair(22, 32 | ((15 | Right.Weak) << 8)), Slot.CNODE)).toEqual(DONE);
