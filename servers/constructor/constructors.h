@@ -23,7 +23,6 @@ _Static_assert(SLOT_CONSTRUCTORS + CONSTRUCTORS * SLOTS_EACH <= SLOTS_NEEDED, "a
 struct constituent {
     char name[NAME_BYTES];
     uint32_t kind, rights;
-    bool hole;
     /* A requestor of this server: the constructor's number + 1 and life; the kernel brings it as a badge, so it has no slot. */
     uint32_t requestor;
     uint64_t life;
@@ -57,7 +56,31 @@ static inline bw_cptr requestor_slot(uint32_t number) { return builder_slot(numb
 /* Where a product has its constituents, and the bank from which it was paid. */
 enum { PRODUCT_BANK = BW_SLOT_FIRST, PRODUCT_CONSTITUENTS = PRODUCT_BANK + 1 };
 
+/* Each constructor's pages: what products are told, then the file. */
+#define PAGES_AT(number) (BW_ADDRESS_OWN + ((uint64_t)(number) << 20))
+#define TOLD(number) ((uint8_t *)PAGES_AT(number))
+#define FILE_OF(number) ((uint8_t *)(PAGES_AT(number) + PAGE))
+
+/* Once, before anything else: page tables for all of them. False: the memory does not suffice. */
+bool constructors_init(void);
 struct constructor *constructor_at(uint32_t number);
+uint32_t constructor_number(const struct constructor *constructor);
+/* Fresh zeroed pages from this server's bank, mapped to be written. */
+bool constructor_take_pages(struct constructor *constructor);
+/* All capabilities to it end, and its place is free. */
+void constructor_end(struct constructor *constructor);
+
+/* What a capability of this server's is of: the manifest's own makes constructors. */
+enum facet { MAKER, BUILDER, REQUESTOR };
+struct named {
+    enum facet facet;
+    uint32_t number;
+};
+/* By its badge. False: a constructor that is no more. */
+bool constructor_named(uint64_t badge, struct named *named);
+/* What all capabilities to this facet are copies of, into its slot, and the first of them into SLOT_ANSWER. */
+bw_err constructor_mint(enum facet facet, uint32_t number);
+
 /* Where hole `place` is: *path takes up to `room` bytes. False: there are not so many. */
 struct hole {
     uint32_t kind, rights;

@@ -10,115 +10,37 @@
 #include "constructors.h"
 #include "protocol.h"
 
-/* Pays for the files of constructors, and tells official banks from others. */
-BW_USE(bank);
+BW_USED(bank);
 
-/* A badge of this server's making: bit 31, as much of the life as there is room for, facet, constructor. A message that waited while its place was used again is told by
- * its life; capabilities are gone by then (C4). */
-enum facet { MAKER, BUILDER, REQUESTOR };
-enum { NUMBER_BITS = 6, FACET_BITS = 2, LIFE_BITS = 23, OFFERS = 16 };
-#define MINTED (1ULL << 31)
-_Static_assert(CONSTRUCTORS <= 1 << NUMBER_BITS && NUMBER_BITS + FACET_BITS + LIFE_BITS == 31, "a badge has 31 bits for them");
+enum { LEAST_BITS = 16, MOST_BITS = 24, MOST_STACK = 64 };
 
-enum { LEAST_BITS = 16, MOST_BITS = 24, MOST_STACK = 64, LARGE = 2 << 20, GIGA = 1 << 30 };
-/* Each constructor's pages: what products are told, then the file. */
-#define PAGES_AT(number) (BW_ADDRESS_OWN + ((uint64_t)(number) << 20))
-#define TOLD(number) ((uint8_t *)PAGES_AT(number))
-#define FILE_OF(number) ((uint8_t *)(PAGES_AT(number) + PAGE))
-
-static struct constructor constructors[CONSTRUCTORS];
-/* By which the bank frees their pages. */
-static uint64_t bought[CONSTRUCTORS];
 static uint32_t each_client;
-
-struct constructor *constructor_at(uint32_t number) { return &constructors[number]; }
-
-static uint64_t badge_life(uint64_t life) { return life & ((1U << LIFE_BITS) - 1); }
-
-/* What all capabilities to this facet are copies of, into its slot, and the first of them into SLOT_ANSWER. */
-static bw_err mint(enum facet facet, uint32_t number) {
-    const uint64_t badge = MINTED | badge_life(constructors[number].life) << (NUMBER_BITS + FACET_BITS) | (uint64_t)facet << NUMBER_BITS | number;
-    const bw_cptr slot = facet == BUILDER ? builder_slot(number) : requestor_slot(number);
-    const bw_err error = bw_cnode_mint(BW_SLOT_CNODE, slot, BW_SLOT_CNODE, BW_SLOT_SERVICE, BW_RIGHT_WRITE | BW_RIGHT_GRANT | BW_RIGHT_GRANT_REPLY, badge);
-    return error != 0 ? error : bw_cnode_copy(BW_SLOT_CNODE, SLOT_ANSWER, BW_SLOT_CNODE, slot, BW_ALL_RIGHTS);
-}
-
-struct named {
-    enum facet facet;
-    uint32_t number;
-};
-
-/* False: a constructor that is no more. */
-static bool resolve(uint64_t badge, struct named *named) {
-    *named = (struct named){.facet = MAKER};
-    if ((badge & MINTED) == 0) return true;
-    named->facet = (enum facet)(badge >> NUMBER_BITS & ((1 << FACET_BITS) - 1));
-    named->number = badge & ((1 << NUMBER_BITS) - 1);
-    return named->number < CONSTRUCTORS && constructors[named->number].state != UNUSED && badge_life(constructors[named->number].life) == ((badge & (MINTED - 1)) >> (NUMBER_BITS + FACET_BITS));
-}
 
 /* The constructor that is asked, if this is the facet of it. */
 static uint32_t asked(const struct bw_request *r, enum facet facet, struct constructor **c) {
     struct named named;
-    if (!resolve(r->badge, &named)) return CONSTRUCTOR_E_GONE;
-    *c = &constructors[named.number];
+    if (!constructor_named(r->badge, &named)) return CONSTRUCTOR_E_GONE;
+    *c = constructor_at(named.number);
     return named.facet == facet ? 0 : CONSTRUCTOR_E_NOT_ALLOWED;
 }
-
-static uint32_t number_of(const struct constructor *c) { return (uint32_t)(c - constructors); }
 
 /* What the last answer took along is not this server's any more. */
 static void empty_answer(void) { (void)bw_cnode_delete(BW_SLOT_CNODE, SLOT_ANSWER); }
 
 static void answer_cap(struct bw_request *r) { bw_ipc()->caps[r->answer_caps++] = SLOT_ANSWER; }
 
-static bool read_name(struct bw_request *r, uint32_t words, uint64_t count, char name[NAME_BYTES]) {
-    const uint8_t *bytes = count > 0 && count < NAME_BYTES ? bw_request_bytes(r, words, count) : NULL;
-    if (bytes == NULL) return false;
-    for (uint64_t i = 0; i < count; i++) {
-        if (bytes[i] < '!' || bytes[i] > '~') return false;
-        name[i] = (char)bytes[i];
-    }
-    name[count] = 0;
-    return true;
-}
-
-static void end(struct constructor *c) {
-    const uint32_t number = number_of(c);
-    (void)bw_bank_free(bw_use_bank.cap, bought[number]);
-    for (uint32_t i = 0; i < c->constituents_used; i++) (void)bw_cnode_delete(BW_SLOT_CNODE, constituent_slot(number, i));
-    for (bw_cptr slot = builder_slot(number); slot <= requestor_slot(number); slot++) {
-        (void)bw_cnode_revoke(BW_SLOT_CNODE, slot);
-        (void)bw_cnode_delete(BW_SLOT_CNODE, slot);
-    }
-    *c = (struct constructor){.life = c->life};
-}
-
-/* Fresh zeroed pages from this server's bank, mapped to be written. */
-static bool take_pages(struct constructor *c) {
-    const uint32_t number = number_of(c);
-    uint32_t bits = BW_PAGE_BITS;
-    while (1UL << bits < (c->pages + 1) * (uint64_t)PAGE) bits++;
-    if (bw_bank_buy(bw_use_bank.cap, bits, SLOT_ANSWER, &bought[number]) != 0) return false;
-    bw_err error = bw_untyped_retype(SLOT_ANSWER, BW_KIND_FRAME, BW_PAGE_BITS, c->pages + 1, BW_SLOT_CNODE, told_slot(number));
-    for (uint32_t i = 0; i <= c->pages && error == 0; i++) error = bw_frame_map(told_slot(number) + i, PAGES_AT(number) + i * (uint64_t)PAGE, BW_SLOT_VSPACE, BW_RIGHT_READ | BW_RIGHT_WRITE);
-    (void)bw_cnode_delete(BW_SLOT_CNODE, SLOT_ANSWER);
-    if (error != 0) (void)bw_bank_free(bw_use_bank.cap, bought[number]);
-    return error == 0;
-}
-
 static uint32_t do_create(struct bw_request *r) {
     struct named named;
     char name[NAME_BYTES];
     const uint64_t bytes = r->w[0], bits = r->w[1], stack = r->w[2];
-    if (!resolve(r->badge, &named) || named.facet != MAKER) return CONSTRUCTOR_E_NOT_ALLOWED;
-    if (bytes < 1 || bytes > IMAGE_BYTES || bits < LEAST_BITS || bits > MOST_BITS || stack < 1 || stack > MOST_STACK || !read_name(r, 4, r->w[3], name)) return CONSTRUCTOR_E_BAD_REQUEST;
+    if (!constructor_named(r->badge, &named) || named.facet != MAKER) return CONSTRUCTOR_E_NOT_ALLOWED;
+    if (bytes < 1 || bytes > IMAGE_BYTES || bits < LEAST_BITS || bits > MOST_BITS || stack < 1 || stack > MOST_STACK || !bw_request_name(r, 4, r->w[3], name, sizeof name) || name[0] == 0) return CONSTRUCTOR_E_BAD_REQUEST;
     const uint32_t client = (uint32_t)r->badge & 0xffff;
     uint32_t has = 0;
     struct constructor *free = NULL;
     for (uint32_t i = 0; i < CONSTRUCTORS; i++) {
-        if (constructors[i].state != UNUSED) has += constructors[i].client == client;
-        else if (free == NULL) free = &constructors[i];
+        if (constructor_at(i)->state != UNUSED) has += constructor_at(i)->client == client;
+        else if (free == NULL) free = constructor_at(i);
     }
     if (has >= each_client || free == NULL) return CONSTRUCTOR_E_FULL;
     *free = (struct constructor){
@@ -126,12 +48,12 @@ static uint32_t do_create(struct bw_request *r) {
     };
     memcpy(free->name, name, sizeof name);
     empty_answer();
-    if (!take_pages(free)) {
+    if (!constructor_take_pages(free)) {
         free->state = UNUSED;
         return CONSTRUCTOR_E_NO_MEMORY;
     }
-    if (mint(BUILDER, number_of(free)) != 0) {
-        end(free);
+    if (constructor_mint(BUILDER, constructor_number(free)) != 0) {
+        constructor_end(free);
         return CONSTRUCTOR_E_NO_MEMORY;
     }
     answer_cap(r);
@@ -146,7 +68,7 @@ static uint32_t do_write(struct bw_request *r) {
     const uint64_t offset = r->w[0], count = r->w[1];
     const uint8_t *bytes = bw_request_bytes(r, 2, count);
     if (bytes == NULL || offset > c->bytes || count > c->bytes - offset) return CONSTRUCTOR_E_BAD_REQUEST;
-    memcpy(FILE_OF(number_of(c)) + offset, bytes, count);
+    memcpy(FILE_OF(constructor_number(c)) + offset, bytes, count);
     return 0;
 }
 
@@ -154,10 +76,10 @@ static uint32_t do_write(struct bw_request *r) {
 static uint32_t look_at(struct constituent *k, uint32_t unwrapped) {
     struct named named;
     if (unwrapped != 0) {
-        if (!resolve(bw_ipc()->caps[0], &named)) return CONSTRUCTOR_E_GONE;
+        if (!constructor_named(bw_ipc()->caps[0], &named)) return CONSTRUCTOR_E_GONE;
         /* Builders and makers do not go into products: with them a product could keep what it learns. */
         if (named.facet != REQUESTOR) return CONSTRUCTOR_E_NOT_ALLOWED;
-        const struct constructor *inner = &constructors[named.number];
+        const struct constructor *inner = constructor_at(named.number);
         k->kind = BW_KIND_ENDPOINT, k->rights = BW_RIGHT_WRITE, k->requestor = named.number + 1, k->life = inner->life;
         k->holes = inner->holes;
         return 0;
@@ -176,7 +98,7 @@ static uint32_t do_install(struct bw_request *r) {
     uint32_t refusal = asked(r, BUILDER, &c);
     if (refusal != 0) return refusal;
     if (c->state != OPEN) return CONSTRUCTOR_E_SEALED;
-    if (!read_name(r, 1, r->w[0], k.name)) return CONSTRUCTOR_E_BAD_REQUEST;
+    if (!bw_request_name(r, 1, r->w[0], k.name, sizeof k.name) || k.name[0] == 0) return CONSTRUCTOR_E_BAD_REQUEST;
     if (r->caps != 1) return CONSTRUCTOR_E_NO_CAPABILITY;
     if (strcmp(k.name, "bank") == 0) return CONSTRUCTOR_E_TAKEN;
     for (uint32_t i = 0; i < c->constituents_used; i++) if (strcmp(c->constituents[i].name, k.name) == 0) return CONSTRUCTOR_E_TAKEN;
@@ -185,7 +107,7 @@ static uint32_t do_install(struct bw_request *r) {
     if (refusal != 0) return refusal;
     /* C3. */
     const uint32_t weak = k.kind == BW_KIND_FRAME && k.holes == 0 ? BW_RIGHT_WEAK : 0;
-    const bw_cptr slot = constituent_slot(number_of(c), c->constituents_used);
+    const bw_cptr slot = constituent_slot(constructor_number(c), c->constituents_used);
     if (k.requestor == 0 && bw_cnode_copy(BW_SLOT_CNODE, slot, BW_SLOT_CNODE, SLOT_RECEIVED, BW_ALL_RIGHTS | weak) != 0) return CONSTRUCTOR_E_NO_CAPABILITY;
     c->constituents[c->constituents_used++] = k;
     c->holes = c->holes + k.holes < c->holes ? UINT32_MAX : c->holes + k.holes;
@@ -206,7 +128,7 @@ static uint32_t do_seal(struct bw_request *r) {
     const uint32_t refusal = asked(r, BUILDER, &c);
     if (refusal != 0) return refusal;
     if (c->state != OPEN) return CONSTRUCTOR_E_SEALED;
-    const uint32_t number = number_of(c);
+    const uint32_t number = constructor_number(c);
     const char *wrong = image_read(&c->image, FILE_OF(number), c->bytes, find_use, c);
     if (wrong == NULL && !product_fits(c)) wrong = "a product does not fit into its memory, or has its addresses too far apart: give it more, or link it closer";
     if (wrong != NULL) {
@@ -218,8 +140,8 @@ static uint32_t do_seal(struct bw_request *r) {
     }
     /* From here on it cannot be written to, so there is no way back. */
     empty_answer();
-    if (!product_prepare(number, TOLD(number), PAGES_AT(number) + PAGE) || mint(REQUESTOR, number) != 0) {
-        end(c);
+    if (!product_prepare(number, TOLD(number), PAGES_AT(number) + PAGE) || constructor_mint(REQUESTOR, number) != 0) {
+        constructor_end(c);
         return CONSTRUCTOR_E_NO_MEMORY;
     }
     if (c->image.clock != 0 && c->holes != UINT32_MAX) c->holes++;
@@ -233,7 +155,7 @@ static uint32_t do_seal(struct bw_request *r) {
 static uint32_t do_destroy(struct bw_request *r) {
     struct constructor *c = NULL;
     const uint32_t refusal = asked(r, BUILDER, &c);
-    if (refusal == 0) end(c);
+    if (refusal == 0) constructor_end(c);
     return refusal;
 }
 
@@ -260,12 +182,12 @@ static uint32_t do_hole(struct bw_request *r) {
 
 static uint32_t do_verify(struct bw_request *r) {
     struct named named;
-    if (!resolve(r->badge, &named)) return CONSTRUCTOR_E_GONE;
+    if (!constructor_named(r->badge, &named)) return CONSTRUCTOR_E_GONE;
     if (r->caps != 1) return CONSTRUCTOR_E_NO_CAPABILITY;
-    const bool genuine = r->unwrapped == 1 && resolve(bw_ipc()->caps[0], &named) && named.facet == REQUESTOR;
+    const bool genuine = r->unwrapped == 1 && constructor_named(bw_ipc()->caps[0], &named) && named.facet == REQUESTOR;
     r->w[0] = genuine;
-    r->w[1] = genuine && constructors[named.number].holes == 0;
-    r->w[2] = genuine ? constructors[named.number].holes : 0;
+    r->w[1] = genuine && constructor_at(named.number)->holes == 0;
+    r->w[2] = genuine ? constructor_at(named.number)->holes : 0;
     r->answer_length = 3;
     return 0;
 }
@@ -286,7 +208,7 @@ static uint32_t do_yield(struct bw_request *r) {
     const bool less = strict && (check.rights & BW_BANK_DESTROY) != 0;
     if (less && bw_bank_restrict(SLOT_RECEIVED, check.rights & ~(uint32_t)BW_BANK_DESTROY, SLOT_LESS_BANK) != 0) return CONSTRUCTOR_E_BAD_BANK;
     empty_answer();
-    refusal = product_yield(number_of(c), less ? SLOT_LESS_BANK : SLOT_RECEIVED, &number);
+    refusal = product_yield(constructor_number(c), less ? SLOT_LESS_BANK : SLOT_RECEIVED, &number);
     if (less) (void)bw_cnode_delete(BW_SLOT_CNODE, SLOT_LESS_BANK);
     if (refusal != 0) return refusal;
     r->w[0] = number;
@@ -295,29 +217,10 @@ static uint32_t do_yield(struct bw_request *r) {
     return 0;
 }
 
-/* A client of the manifest, whichever offers it uses. */
-static bool is_client(uint32_t number) {
-    for (uint32_t offer = 0; offer < OFFERS && bw_offer(offer) != NULL; offer++) if (bw_client((uint64_t)offer << 16 | number) != NULL) return true;
-    return false;
-}
-
-/* For the files, here and on the shelf, which has none yet: of 1 GiB first. */
-static bool map_tables(void) {
-    bw_cptr slot = SLOT_CONSTRUCTORS + CONSTRUCTORS * SLOTS_EACH;
-    if (bw_untyped_retype(BW_SLOT_UNTYPED, BW_KIND_VSPACE, 0, 1, BW_SLOT_CNODE, SLOT_SHELF) != 0) return false;
-    if (bw_untyped_retype(BW_SLOT_UNTYPED, BW_KIND_PAGE_TABLE, 0, 1, BW_SLOT_CNODE, slot) != 0 || bw_page_table_map(slot++, BW_ADDRESS_OWN / GIGA * GIGA, SLOT_SHELF) != 0) return false;
-    for (uint64_t at = BW_ADDRESS_OWN; at <= PAGES_AT(CONSTRUCTORS); at += LARGE, slot += 2) {
-        if (bw_untyped_retype(BW_SLOT_UNTYPED, BW_KIND_PAGE_TABLE, 0, 2, BW_SLOT_CNODE, slot) != 0) return false;
-        if (bw_page_table_map(slot, at, BW_SLOT_VSPACE) != 0 || bw_page_table_map(slot + 1, at, SLOT_SHELF) != 0) return false;
-    }
-    return true;
-}
-
 static const char *init(void) {
     if (bw_slots() < SLOTS_NEEDED) return "the constructor needs `slots: 8192` in the manifest";
-    if (!map_tables()) return "the server's memory does not suffice for its page tables";
-    uint32_t clients = 0;
-    while (clients <= CONSTRUCTORS && is_client(clients + 1)) clients++;
+    if (!constructors_init()) return "the server's memory does not suffice for its page tables";
+    const uint32_t clients = bw_clients();
     each_client = CONSTRUCTORS / (clients == 0 ? 1 : clients);
     if (each_client == 0) return "too many clients: up to 48";
     return product_init();

@@ -10,19 +10,17 @@
 #include <bailiwick/bank-protocol.h>
 #include <bailiwick/bank.h>
 
-#include "constructors.h"
+#include "plan.h"
 #include "protocol.h"
 
 BW_USED(bank);
 
-enum { CSPACE_BITS = 8, LEAST_KEPT_BITS = 7, PIECE = 64, MOST_TABLES = 24, MOST_AREAS = MOST_SEGMENTS + 2, MANY = 1 << 12 };
+enum { PIECE = 64 };
 /* What is made, in this server's slots, until it is the product's. */
 enum { SLOT_BLOCK = SLOT_BUILD, SLOT_HEAP, SLOT_CNODE, SLOT_CSPACE, SLOT_KEPT, SLOT_KEPT_SPACE, SLOT_VSPACE, SLOT_TCB, SLOT_ENDPOINT, SLOT_NOTIFICATION, SLOT_REPLY, SLOT_PIECE, SLOT_START = SLOT_PIECE + PIECE };
 _Static_assert(SLOT_START < 256, "all slots are there");
-_Static_assert(MOST_TABLES <= PIECE, "the tables are a piece");
-#define LARGE (2UL << 20)
+_Static_assert((int)MOST_TABLES <= (int)PIECE, "the tables are a piece");
 #define GIGA (1UL << 30)
-#define START_ADDRESS (BW_ADDRESS_TEXT - 2 * PAGE)
 #define DATA_ADDRESS (BW_ADDRESS_ARGUMENTS + PAGE)
 /* In the page of the arguments. */
 #define TABLE_OFFSET 2048UL
@@ -30,69 +28,7 @@ _Static_assert(MOST_TABLES <= PIECE, "the tables are a piece");
 /* Where this server maps the page of start.S to write it. */
 #define WINDOW (BW_ADDRESS_OWN + (CONSTRUCTORS << 20))
 
-/* Fresh pages of a product. */
-struct area {
-    uint64_t address, pages;
-};
-struct plan {
-    uint32_t areas_used, tables_used;
-    struct area areas[MOST_AREAS];
-    uint64_t tables[MOST_TABLES];
-    /* Fresh frames; capabilities that are kept for it. */
-    uint64_t frames, kept;
-    uint32_t kept_bits;
-    /* log2 of what is left to it as Untyped; 0: nothing. */
-    uint32_t heap_bits;
-};
-
 extern const uint8_t product_start[], product_start_end[];
-
-/* Plans. */
-
-static bool add_table(struct plan *p, uint64_t address) {
-    for (uint32_t i = 0; i < p->tables_used; i++) if (p->tables[i] == address) return true;
-    if (p->tables_used == MOST_TABLES) return false;
-    p->tables[p->tables_used++] = address;
-    return true;
-}
-
-/* Tables for 2 MiB each; those above them come first, and there are two: all addresses are below 2 GiB. */
-static bool add_tables(struct plan *p, uint64_t address, uint64_t pages) {
-    for (uint64_t at = address / LARGE * LARGE; at < address + pages * PAGE; at += LARGE) if (!add_table(p, at)) return false;
-    return true;
-}
-
-static bool add_area(struct plan *p, uint64_t address, uint64_t pages) {
-    p->areas[p->areas_used++] = (struct area){.address = address, .pages = pages};
-    p->frames += pages;
-    return add_tables(p, address, pages);
-}
-
-/* False: its addresses are too far apart, or it does not fit into its memory. */
-static bool make_plan(const struct constructor *c, struct plan *p) {
-    *p = (struct plan){.kept = 1};
-    bool fits = add_tables(p, START_ADDRESS, 1) && add_tables(p, BW_ADDRESS_ARGUMENTS, 1);
-    for (uint32_t i = 0; i < c->image.segments_used; i++) {
-        const struct segment *s = &c->image.segments[i];
-        const uint64_t first = s->address / PAGE * PAGE, pages = image_pages(s);
-        if (pages >= MANY) return false;
-        if ((s->flags & SEGMENT_WRITE) != 0) fits = fits && add_area(p, first, pages);
-        else fits = fits && add_tables(p, first, pages);
-        p->kept += (s->flags & SEGMENT_WRITE) == 0 ? pages : MOST_DATA_PAGES;
-    }
-    fits = fits && add_area(p, BW_ADDRESS_STACK_TOP - c->stack * PAGE, c->stack) && add_area(p, BW_ADDRESS_IPC_BUFFER, 1);
-    /* Start, arguments, the tables above. */
-    p->kept += p->frames + p->tables_used + 4 + c->constituents_used;
-    /* A page at least, so that what comes behind it is aligned. */
-    for (p->kept_bits = LEAST_KEPT_BITS; 1UL << p->kept_bits < p->kept;) p->kept_bits++;
-    const uint64_t bytes = (p->frames + p->tables_used + 2 + 1) * PAGE + (1UL << (CSPACE_BITS + 5)) + (1UL << (p->kept_bits + 5)) + 4096;
-    if (!fits || bytes > 1UL << c->bits) return false;
-    /* It is made before all else, and must be the largest then. */
-    const uint64_t left = (1UL << c->bits) - bytes;
-    const uint32_t least = p->kept_bits > CSPACE_BITS ? p->kept_bits + 5 : CSPACE_BITS + 5;
-    for (uint32_t bits = least; bits < c->bits && 1UL << bits <= left; bits++) p->heap_bits = bits;
-    return true;
-}
 
 /* What a product is told: its name and slots, and what start.S copies. */
 static void write_told(const struct constructor *c, uint8_t *told) {
@@ -109,11 +45,6 @@ static void write_told(const struct constructor *c, uint8_t *told) {
         data += ((s->offset + s->file_bytes - 1) / PAGE - s->offset / PAGE + 1) * PAGE;
     }
     *table = c->image.entry;
-}
-
-bool product_fits(const struct constructor *c) {
-    struct plan plan;
-    return make_plan(c, &plan);
 }
 
 /* Text stays executable on the shelf: what engines have translated of it for one product is there for the next (core/kernel/objects/frame.ts). */

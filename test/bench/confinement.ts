@@ -1,6 +1,7 @@
 // Confinement: a page of a space bank's, a call through a membrane, a product of a constructor's. Each part has its programs and its worker in confinement/.
 import type { Benchmark, Options } from "./benchmark.ts";
 import { bankRoles, measureBank } from "./confinement/bank.ts";
+import { constructFigures } from "./confinement/construct.ts";
 import { measureMembrane, runMembrane, type Counts, type Times } from "./confinement/membrane.ts";
 import { findPinning } from "./cpu.ts";
 import type { Figure } from "./figure.ts";
@@ -22,5 +23,5 @@ async function inWorker(options: Options): Promise<readonly Figure[]> {
 export const confinement: Benchmark = {
   name: "confinement",
   summary: "space banks, membranes and confined programs built by a constructor, each beside the plain way",
-  measure: async (options) => [...(await measureBank(options)), ...(await inWorker(options))],
+  measure: async (options) => [...(await constructFigures(options)), ...(await measureBank(options)), ...(await inWorker(options))],
 };

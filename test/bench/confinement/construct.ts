@@ -29,13 +29,13 @@ export async function constructFigures({ quick, say }: Options): Promise<readonl
   const values: number[] = [], peers: number[] = [];
   const half = { ...counts, rounds: Math.ceil(counts.rounds / 2) };
   for (let part = 1; part <= 2; part++) {
-    say(`construct: part ${part} of 2, products`);
+    say(`confinement: construct, part ${part} of 2, products`);
     values.push(...(await constructions(half)));
-    say(`construct: part ${part} of 2, processes in the guest`);
+    say(`confinement: construct, part ${part} of 2, processes in the guest`);
     peers.push(...((await processes(half)) ?? []));
   }
   const compared = peers.length === values.length;
-  return [{ name: "construct", unit: "us", values, peers: compared ? peers : null, against: compared ? "fork, exec and wait of BusyBox's true in the kit's Linux guest" : NO_LINUX }];
+  return [{ name: "confinement.construct", unit: "us", values, peers: compared ? peers : null, against: compared ? "fork, exec and wait of BusyBox's true in the kit's Linux guest" : NO_LINUX }];
 }
 
 /** Microseconds a product, of each round. */
