@@ -35,6 +35,8 @@ export interface BootOptions {
   readonly clock?: "host" | "blocks";
   /** What is behind the block devices; the caller closes it when the run is over. */
   readonly disks?: MachineOptions["disks"];
+  /** What is behind the network devices; the caller closes it when the run is over. */
+  readonly networks?: MachineOptions["networks"];
   /** Without DMA translation, where no mapping says otherwise: for showing what it is there for. */
   readonly unchecked?: boolean;
   /** Records what the kernel does and hands it over at each turn of the host; absent: nothing is recorded. */
@@ -76,6 +78,7 @@ export async function boot(options: BootOptions): Promise<System> {
     wallClock: options.clock === "blocks" ? DETERMINISTIC_EPOCH : BigInt(Date.now()) * 1_000_000n,
     ...(options.terminal === undefined ? {} : { terminal: options.terminal }),
     ...(options.disks === undefined ? {} : { disks: options.disks }),
+    ...(options.networks === undefined ? {} : { networks: options.networks }),
     ...(options.unchecked === undefined ? {} : { unchecked: options.unchecked }),
     onProgramError: (frame, text) => {
       const t = kernel?.tcbOfFrame[frame];

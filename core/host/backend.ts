@@ -21,3 +21,12 @@ export interface ConsoleBackend {
   onDrained(callback: () => void): void;
   onInput(callback: (bytes: Uint8Array) => void): void;
 }
+
+/** The far end of a network device's cable: whole Ethernet frames without FCS, 14..1514 bytes. */
+export interface NetBackend {
+  /** The bytes are copied before this returns. What there is no room for is lost, as on a wire. */
+  send(frame: Uint8Array): void;
+  /** Frames that arrive, in order, each the callback's to keep; before the first callback is there they are lost. */
+  onFrame(callback: (frame: Uint8Array) => void): void;
+  close(): Promise<void>;
+}

@@ -32,6 +32,9 @@ export const BOARD_DEVICES = [
   { name: "rtc0", physical: 0x1000_8000, irq: 12, dma: false },
   /** A virtio console: a faster way to the terminal than the 16550, when the manifest gives it that. */
   { name: "con0", physical: 0x1000_9000, irq: 6, dma: true },
+  /** Network cards: each is there when something is behind it. */
+  { name: "net0", physical: 0x1000_a000, irq: 7, dma: true },
+  { name: "net1", physical: 0x1000_b000, irq: 8, dma: true },
   /** The operator's channel: bytes stored at offset 0 make lines of JSON. The root server's alone. */
   { name: "ctl0", physical: 0x1000_2000, irq: 0, dma: false },
 ] as const satisfies readonly BoardDevice[];
@@ -39,6 +42,10 @@ export const BOARD_DEVICES = [
 /** Devices that a disk image can be put behind. */
 export const DISK_DEVICES = ["blk0", "blk1", "blk2", "blk3"] as const satisfies readonly (typeof BOARD_DEVICES)[number]["name"][];
 export type DiskDevice = (typeof DISK_DEVICES)[number];
+
+/** Devices that a network can be put behind. */
+export const NET_DEVICES = ["net0", "net1"] as const satisfies readonly (typeof BOARD_DEVICES)[number]["name"][];
+export type NetDevice = (typeof NET_DEVICES)[number];
 
 /** Devices that the host's terminal can be put behind, the usual one first. Behind the other there is nobody: what it sends is lost. */
 export const TERMINAL_DEVICES = ["uart0", "con0"] as const satisfies readonly (typeof BOARD_DEVICES)[number]["name"][];

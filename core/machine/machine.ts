@@ -7,11 +7,12 @@ import { Uart16550 } from "../devices/uart16550.ts";
 import { VirtioBlk, type BlockBackend } from "../devices/virtio/blk.ts";
 import { VirtioConsole } from "../devices/virtio/console.ts";
 import { VirtioMmio, type VirtioModel } from "../devices/virtio/mmio.ts";
+import { MAC_BYTES, VirtioNet } from "../devices/virtio/net.ts";
 import { VirtioRng } from "../devices/virtio/rng.ts";
-import type { ConsoleBackend } from "../host/backend.ts";
+import type { ConsoleBackend, NetBackend } from "../host/backend.ts";
 import type { Machine, VcpuPort } from "../kernel/machine.ts";
 import { Alarms } from "./alarms.ts";
-import { BOARD_DEVICES, IOMMU_LINE, RAM_BASE, type BoardDeviceName, type DiskDevice, type TerminalDevice } from "./board.ts";
+import { BOARD_DEVICES, IOMMU_LINE, RAM_BASE, type BoardDeviceName, NET_DEVICES, type DiskDevice, type NetDevice, type TerminalDevice } from "./board.ts";
 import { createHostedEngine, type HostedEngine } from "./hosted.ts";
 import { Iommu } from "./iommu.ts";
 import { IrqChip } from "./irqchip.ts";
@@ -42,6 +43,8 @@ export interface MachineOptions {
   readonly onStranded: (thread: string, fault: string) => void;
   /** What is behind the block devices; without one, a device says that it is none. */
   readonly disks?: Readonly<Partial<Record<DiskDevice, BlockBackend>>>;
+  /** What is behind the network devices; without, a device says that it is none. Its address is drawn from `entropy`. */
+  readonly networks?: Readonly<Partial<Record<NetDevice, NetBackend>>>;
   /** Nanoseconds since 1970 at power-on; by default 0. */
   readonly wallClock?: bigint;
   /** Without DMA translation, where no mapping says otherwise: for showing what it is there for. */
@@ -104,7 +107,9 @@ export function openMachine(options: MachineOptions): BoardMachine {
     return (level: boolean): void => irq.setLevel(number, level);
   };
   const alarms = new Alarms(native.clock);
-  const devices = buildDevices(options, line, iommu, alarms);
+  // What a cable still brings when the machine is closed finds no memory to go to.
+  let open = true;
+  const devices = buildDevices(options, line, iommu, alarms, () => open);
   for (const { name, physical } of BOARD_DEVICES) {
     const device = devices[name];
     native.mapDevice(physical, PAGE, (offset, size) => readDevice(device, offset, size), (offset, size, lo, hi) => writeDevice(device, offset, size, lo, hi));
@@ -153,11 +158,14 @@ export function openMachine(options: MachineOptions): BoardMachine {
     onInterrupt: (callback) => void (onInterrupt = callback),
     advanceClock: native.advanceClock,
     control: native.control,
-    close: native.close,
+    close() {
+      open = false;
+      native.close();
+    },
   };
 }
 
-function buildDevices(options: MachineOptions, line: (name: BoardDeviceName) => (level: boolean) => void, iommu: Iommu, alarms: Alarms): Record<BoardDeviceName, Device> {
+function buildDevices(options: MachineOptions, line: (name: BoardDeviceName) => (level: boolean) => void, iommu: Iommu, alarms: Alarms, isOpen: () => boolean): Record<BoardDeviceName, Device> {
   const { console } = options;
   const waiting: Uint8Array[] = [];
   // What came before the driver was up would be lost when it sets the device up.
@@ -192,6 +200,16 @@ function buildDevices(options: MachineOptions, line: (name: BoardDeviceName) => 
   const virtio = (name: BoardDeviceName, model: VirtioModel): VirtioMmio =>
     new VirtioMmio(model, { irq: line(name), dma: iommu.port(iommu.devices.indexOf(name)), report: (text) => options.onDevice(name, text) });
   const disk = (name: DiskDevice): VirtioMmio => virtio(name, new VirtioBlk(options.disks?.[name] ?? null, (text) => options.onDevice(name, text)));
+  const net = (name: NetDevice): VirtioMmio => {
+    const backend = options.networks?.[name];
+    const report = (text: string): void => options.onDevice(name, text);
+    if (backend === undefined) return virtio(name, new VirtioNet(null, report));
+    const card = new VirtioNet({ send: (frame) => backend.send(frame), mac: cardAddress(name, options.entropy(MAC_BYTES)) }, report);
+    backend.onFrame((frame) => {
+      if (isOpen()) card.receive(frame);
+    });
+    return virtio(name, card);
+  };
   const clock = (name: BoardDeviceName, epoch: bigint): GoldfishRtc => {
     const rtc: GoldfishRtc = new GoldfishRtc(line(name), alarms.port(epoch, () => rtc.tick()));
     return rtc;
@@ -201,10 +219,20 @@ function buildDevices(options: MachineOptions, line: (name: BoardDeviceName) => 
     con0: virtio("con0", con),
     rng0: virtio("rng0", new VirtioRng({ take: options.entropy })),
     blk0: disk("blk0"), blk1: disk("blk1"), blk2: disk("blk2"), blk3: disk("blk3"),
+    net0: net("net0"), net1: net("net1"),
     alarm0: clock("alarm0", 0n),
     rtc0: clock("rtc0", options.wallClock ?? 0n),
     ctl0: new ControlChannel(options.onControl),
   };
+}
+
+/** A locally administered address of one station: cards of two machines on one cable must differ, and so must two of one machine, also where there is no randomness. */
+function cardAddress(name: NetDevice, random: Uint8Array): Uint8Array {
+  const mac = new Uint8Array(MAC_BYTES);
+  mac.set(random.subarray(0, MAC_BYTES));
+  mac[0] = (mac[0]! & 0xfc) | 0x02;
+  if (random.length < MAC_BYTES) mac[MAC_BYTES - 1] = 1 + NET_DEVICES.indexOf(name);
+  return mac;
 }
 
 /** Bytes of the serial line on their way to the host, a piece at a time: a write to the host for each byte would cost a system call. */

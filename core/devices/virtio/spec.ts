@@ -50,7 +50,7 @@ export const AVAIL_NO_INTERRUPT = 1;
 export const DESC_BYTES = 16;
 export const MAX_QUEUE_SIZE = 32768;
 
-export const DeviceId = { NONE: 0, BLOCK: 2, CONSOLE: 3, ENTROPY: 4 } as const;
+export const DeviceId = { NONE: 0, NETWORK: 1, BLOCK: 2, CONSOLE: 3, ENTROPY: 4 } as const;
 
 /** Feature bits of a block device (5.2.3). */
 export const BlkFeature = { SIZE_MAX: 1, SEG_MAX: 2, RO: 5, BLK_SIZE: 6, FLUSH: 9 } as const;
@@ -62,3 +62,12 @@ export const BlkStatus = { OK: 0, IOERR: 1, UNSUPP: 2 } as const;
 export const BLK_HEADER_BYTES = 16;
 export const BLK_ID_BYTES = 20;
 export const SECTOR_BYTES = 512;
+
+/** Feature bits of a network card (5.1.3). */
+export const NetFeature = { CSUM: 0, MTU: 3, MAC: 5, STATUS: 16 } as const;
+/** Offsets in a network card's configuration space (5.1.4). */
+export const NetConfig = { MAC: 0, STATUS: 6, MOST_PAIRS: 8, MTU: 10, BYTES: 12 } as const;
+export const NetStatus = { LINK_UP: 1 } as const;
+/** Offsets in the header before each frame, and what stands there (5.1.6). */
+export const NetHeader = { FLAGS: 0, GSO_TYPE: 1, CSUM_START: 6, CSUM_OFFSET: 8, NUM_BUFFERS: 10, NEEDS_CSUM: 1, GSO_NONE: 0 } as const;
+export const NET_HEADER_BYTES = 12;
