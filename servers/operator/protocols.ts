@@ -11,6 +11,7 @@ import { Entropy } from "../entropy/protocol.ts";
 import { File } from "../fs/protocol.ts";
 import { Log } from "../log/protocol.ts";
 import { Names } from "../names/protocol.ts";
+import { NicDriver } from "../nic/protocol.ts";
 import { Powerbox } from "../powerbox/protocol.ts";
 import { Parent } from "../root/protocol.ts";
 import { Timer } from "../timer/protocol.ts";
@@ -27,6 +28,7 @@ export const KIT_PROTOCOLS: Readonly<Record<string, Protocol>> = {
   "file-protocol": File,
   log: Log,
   names: Names,
+  nicdriver: NicDriver,
   "patterns-protocol": Patterns,
   "powerbox-protocol": Powerbox,
   root: Parent,

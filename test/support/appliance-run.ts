@@ -61,6 +61,8 @@ export interface RunOptions {
   readonly secret?: Uint8Array;
   /** Takes the place of the manifest's disks, by device. */
   readonly disks?: BootOptions["disks"];
+  /** What is behind the network devices; the test closes it. */
+  readonly networks?: BootOptions["networks"];
   /** The entropy device's source. */
   readonly entropy?: NonNullable<BootOptions["entropy"]>;
   /** Called between two slices. */
@@ -74,7 +76,7 @@ export interface RunOptions {
 export const TEST_SECRET = Uint8Array.from({ length: 32 }, (_, i) => i + 1);
 
 /** Runs the appliance in `folder` to its end, or to the limit (default 20 s). */
-export async function runAppliance(folder: string, { line = new Line(), limitMs = 20_000, deterministic = false, unchecked = false, secret = TEST_SECRET, disks: given, entropy, exec, execGuest, onTurn, onEvent, during }: RunOptions = {}): Promise<Run> {
+export async function runAppliance(folder: string, { line = new Line(), limitMs = 20_000, deterministic = false, unchecked = false, secret = TEST_SECRET, disks: given, networks, entropy, exec, execGuest, onTurn, onEvent, during }: RunOptions = {}): Promise<Run> {
   const { system: description, disks: orders, terminal, ...image } = await prepareAppliance(folder, exec === undefined ? { deterministic } : { deterministic, exec: { command: exec, ...(execGuest === undefined ? {} : { guest: execGuest }) } });
   const disks = given === undefined ? await openDisks(orders) : { behind: given, close: () => Promise.resolve() };
   const events: Record<string, unknown>[] = [];
@@ -82,6 +84,7 @@ export async function runAppliance(folder: string, { line = new Line(), limitMs 
   const system: System = await boot({
     ...(onTurn === undefined ? {} : { onTurn: () => onTurn(system) }),
     ...(entropy === undefined ? {} : { entropy }),
+    ...(networks === undefined ? {} : { networks }),
     ...(deterministic ? { seed: new Uint8Array(32).fill(7) } : {}),
     ramBytes: description.memory,
     files: withSecret(image, secret),
