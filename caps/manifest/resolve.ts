@@ -4,6 +4,7 @@ import { SYSTEM_FORMAT, type ResolvedComponent, type ResolvedSystem, type Resolv
 import { carriedPrograms, type CarriedProgram } from "./carried.ts";
 import { DiagnosticCode, type Result } from "./diagnostic.ts";
 import { draftAll, type Draft, type GuestOrder } from "./drafts.ts";
+import { networkOrders, type NetworkOrder } from "./networks.ts";
 import { startOrder } from "./order.ts";
 import type { ParsedManifest } from "./parse.ts";
 import { createReport, type Report } from "./report.ts";
@@ -14,6 +15,7 @@ import { wireAll } from "./wiring.ts";
 
 export type { CarriedProgram } from "./carried.ts";
 export type { GuestOrder } from "./drafts.ts";
+export type { NetworkOrder } from "./networks.ts";
 
 export interface Resolution {
   readonly system: ResolvedSystem;
@@ -25,6 +27,8 @@ export interface Resolution {
   readonly guests: readonly GuestOrder[];
   /** One for each disk. */
   readonly disks: readonly DiskOrder[];
+  /** One for each network device with something behind it. */
+  readonly networks: readonly NetworkOrder[];
   /** The device that the terminal is behind. */
   readonly terminal: string;
 }
@@ -59,6 +63,7 @@ export function resolveManifest({ manifest, source }: ParsedManifest, resources:
   const order = orderOf(servers, drafts, report);
   checkEnd(drafts, report);
   const disks = board === undefined ? [] : diskOrders(manifest, board, uses, report);
+  const networks = board === undefined ? [] : networkOrders(manifest, board, uses, report);
   const terminal = board === undefined ? "" : terminalOf(manifest, board, uses, report);
   if (board !== undefined) checkMemory(manifest, drafts, board, report);
   if (report.diagnostics.length > 0) return { ok: false, diagnostics: report.diagnostics };
@@ -88,7 +93,7 @@ export function resolveManifest({ manifest, source }: ParsedManifest, resources:
   const system: ResolvedSystem = { format: SYSTEM_FORMAT, name, version, board: platform.board, memory: platform.memory, components };
   const all = [...drafts.values()];
   const programs = new Map(all.map(({ name: component, program, image, confined }) => [program.file, { component, file: program.file, image, confined }]));
-  return { ok: true, value: { system, programs: [...programs.values()], carried: carriedPrograms(manifest, uses), guests: all.flatMap(({ guest }) => (guest === undefined ? [] : [guest])), disks, terminal } };
+  return { ok: true, value: { system, programs: [...programs.values()], carried: carriedPrograms(manifest, uses), guests: all.flatMap(({ guest }) => (guest === undefined ? [] : [guest])), disks, networks, terminal } };
 }
 
 /** Disks are behind devices that take one, and a driver that is given such a device has a disk to drive. */

@@ -16,6 +16,8 @@ export interface Board {
   readonly devices: ReadonlyMap<string, Device>;
   /** Devices that a disk image can be put behind; without one they are not there. */
   readonly disks: readonly string[];
+  /** Devices that a network can be put behind; without one they are not there. */
+  readonly networks: readonly string[];
   /** Devices that the terminal can be put behind, the usual one first. */
   readonly terminals: readonly string[];
   /** RAM in bytes: least and most. */

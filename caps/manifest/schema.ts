@@ -3,6 +3,7 @@
 // Unknown keys are refused everywhere: a key that is misspelt must not silently mean the default.
 import { z } from "zod";
 import { MAX_SLOTS, MIN_SLOTS } from "../image/system.ts";
+import { ENDPOINT_PATTERN, FORWARD_PATTERN, formatEndpoint, isLoopback, parseEndpoint, parseForward, type Endpoint, type Forward } from "./addresses.ts";
 import { DURATION_PATTERN, SIZE_PATTERN, parseDuration, parseSize } from "./units.ts";
 
 /** Components and guests. At most 23 characters, so that a name fits the kernel's labels and the boot image's file names. */
@@ -190,6 +191,67 @@ const disk = z
   .refine(({ file, mode }) => (file === undefined) === (mode === "memory"), { error: "an image, unless the mode is memory", path: ["file"] })
   .refine(({ size, mode }) => mode !== "memory" || (size !== undefined && size <= 2 ** 30), { error: "a size up to 1GiB: mode memory has no image that would say", path: ["size"] });
 
+const NO_ADDRESS: Endpoint = { address: "", port: 0 };
+const ENDPOINT_ERROR = "an address of this computer and a port, such as 127.0.0.1:9001, or a port alone: 1 to 65535";
+const endpoint = (doc: string) =>
+  z
+    .string({ error: ENDPOINT_ERROR })
+    .regex(ENDPOINT_PATTERN, { error: ENDPOINT_ERROR, abort: true })
+    .refine((text) => parseEndpoint(text) !== undefined, { error: ENDPOINT_ERROR, abort: true })
+    .transform((text) => parseEndpoint(text) ?? NO_ADDRESS)
+    .describe(doc);
+
+const FORWARD_ERROR = "tcp or udp, an address of this computer, its port, and the port in the network: such as tcp:127.0.0.1:8080:80";
+const forward = z
+  .string({ error: FORWARD_ERROR })
+  .regex(FORWARD_PATTERN, { error: FORWARD_ERROR, abort: true })
+  .refine((text) => parseForward(text) !== undefined, { error: `${FORWARD_ERROR}; ports are 1 to 65535`, abort: true })
+  .transform((text): Forward => parseForward(text) ?? { protocol: "tcp", host: NO_ADDRESS, port: 0 })
+  .describe("PROTOCOL:ADDRESS:PORT:PORT: what comes to the first port, on this computer, goes to the second, in the network. Without the address: on loopback.");
+
+const cable = z
+  .strictObject({
+    listen: endpoint("Where the other end's frames come in, by UDP."),
+    peer: endpoint("The other end: frames go to it, and come from it alone."),
+  })
+  .refine(({ listen, peer }) => formatEndpoint(listen) !== formatEndpoint(peer), { error: "another address than 'listen': a cable has two ends", path: ["peer"] })
+  .refine(({ listen, peer }) => listen.address.includes(":") === peer.address.includes(":"), { error: "of the same kind as 'listen': both IPv4, or both IPv6", path: ["peer"] });
+
+/** More are of no use, and each takes a socket of the host's. */
+const MAX_FORWARDS = 64;
+
+const user = z
+  .strictObject({
+    hosts: z
+      .enum(["none", "loopback", "any"])
+      .default("loopback")
+      .describe("Whom the appliance may speak to: nobody (only the forwards' connections come in), this computer's loopback as 10.0.2.2, or whomever this computer reaches, with its DNS as 10.0.2.3."),
+    forward: z.array(forward).max(MAX_FORWARDS, { error: `at most ${MAX_FORWARDS}` }).default([]),
+  })
+  .superRefine(({ hosts, forward }, context) => {
+    for (const [i, { protocol, host }] of forward.entries()) {
+      if (protocol === "tcp" || hosts === "any" || (hosts === "loopback" && isLoopback(host))) continue;
+      const error = hosts === "none" ? "no udp with 'hosts: none': no datagram could be answered" : "an address of loopback for udp, or 'hosts: any': datagrams from elsewhere could not be answered";
+      context.addIssue({ code: "custom", message: error, path: ["forward", i], input: forward[i] });
+    }
+  });
+
+const network = z
+  .strictObject({
+    cable: cable.describe("Frames in UDP datagrams, to and from one peer. Nothing in it is secret or authentic.").optional(),
+    user: user.describe("A network of this program's own, 10.0.2.0/24, whose connections go on through this computer's sockets. Needs no rights.").optional(),
+  })
+  .meta({ minProperties: 1, maxProperties: 1 })
+  .transform((network, context): Network => {
+    if (network.cable !== undefined && network.user === undefined) return { kind: "cable", ...network.cable };
+    if (network.user !== undefined && network.cable === undefined) return { kind: "user", ...network.user };
+    context.addIssue({ code: "custom", message: "exactly one of cable, user", input: network });
+    return z.NEVER;
+  });
+
+/** What is behind a network device. */
+type Network = ({ readonly kind: "cable" } & z.output<typeof cable>) | ({ readonly kind: "user" } & z.output<typeof user>);
+
 export const manifestSchema = z.strictObject({
   apiVersion: z.literal("bailiwick/1"),
   kind: z.literal("Appliance"),
@@ -203,6 +265,7 @@ export const manifestSchema = z.strictObject({
     memory: size("RAM of the machine."),
     terminal: identifier.describe("The device that the terminal is behind: uart0 (the default) or con0.").optional(),
     disks: z.record(identifier, disk).default({}).describe("What is behind the board's block devices, by device."),
+    networks: z.record(identifier, network).default({}).describe("What is at the other end of the board's network devices, by device."),
   }),
   components: z.record(name, component).default({}),
   programs: z.record(name, program).default({}).describe("Programs that components read as files, and may start: no component is made of them."),

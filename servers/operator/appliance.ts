@@ -7,7 +7,7 @@ import { footprint, systemBytes } from "../../caps/image/files.ts";
 import { placeUses, ROOT_FILE, SYSTEM_FILE, type ResolvedComponent, type ResolvedSystem } from "../../caps/image/system.ts";
 import { formatDiagnostics, type Diagnostic } from "../../caps/manifest/diagnostic.ts";
 import { parseManifest } from "../../caps/manifest/parse.ts";
-import { resolveManifest, type DiskOrder, type Resolution } from "../../caps/manifest/resolve.ts";
+import { resolveManifest, type DiskOrder, type NetworkOrder, type Resolution } from "../../caps/manifest/resolve.ts";
 import { formatSize } from "../../caps/manifest/units.ts";
 import type { TerminalDevice } from "../../core/machine/board.ts";
 import type { BootFile } from "../../core/host/backend.ts";
@@ -45,6 +45,8 @@ export interface Appliance {
   readonly folder: string;
   /** Images to open for the run, with absolute paths. */
   readonly disks: readonly DiskOrder[];
+  /** What to put behind the network devices for the run. */
+  readonly networks: readonly NetworkOrder[];
   /** The device that the terminal is behind. */
   readonly terminal: TerminalDevice;
   /** The guest that runs a command and reports when it begins; what the console shows before is not the command's output. */
@@ -140,7 +142,7 @@ export async function prepareAppliance(target: string, { exec, deterministic = f
   const measure = async (): Promise<Measurements> => measurementsOf(system, lasting, await loadHash());
   if (used.has(MEASUREMENTS_FILE)) files.set(MEASUREMENTS_FILE, Buffer.from(formatMeasurements(await measure())));
   checkRoom(system, files);
-  return { system, files: [...files].map(([name, bytes]) => ({ name, bytes })), measure, wantsSecret: used.has(SECRET_FILE), folder, disks: resolution.disks.map((disk) => ({ ...disk, file: resolve(folder, disk.file) })), terminal: resolution.terminal as TerminalDevice, ...(commandGuest === undefined ? {} : { commandGuest }) };
+  return { system, files: [...files].map(([name, bytes]) => ({ name, bytes })), measure, wantsSecret: used.has(SECRET_FILE), folder, disks: resolution.disks.map((disk) => ({ ...disk, file: resolve(folder, disk.file) })), networks: resolution.networks, terminal: resolution.terminal as TerminalDevice, ...(commandGuest === undefined ? {} : { commandGuest }) };
 }
 
 function seeded(component: ResolvedComponent, deterministic: boolean): ResolvedComponent {

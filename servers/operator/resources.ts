@@ -1,7 +1,7 @@
 // What this kit has that a manifest may name: boards, servers, protocols, guests.
 import type { Protocol } from "../../caps/protocol/protocol.ts";
 import type { Board, GuestFacts, ProtocolFacts, Resources } from "../../caps/manifest/resources.ts";
-import { BOARD, BOARD_DEVICES, DEVICE_BYTES, DISK_DEVICES, TERMINAL_DEVICES } from "../../core/machine/board.ts";
+import { BOARD, BOARD_DEVICES, DEVICE_BYTES, DISK_DEVICES, NET_DEVICES, TERMINAL_DEVICES } from "../../core/machine/board.ts";
 import { findServers, type Package } from "./package.ts";
 import { KIT_PROTOCOLS } from "./protocols.ts";
 
@@ -13,6 +13,7 @@ const VIRT_RV64: Board = {
     BOARD_DEVICES.filter(({ name }) => name !== "ctl0").map(({ name, physical, irq, dma }) => [name, { physical, bytes: DEVICE_BYTES, ...(irq === 0 ? {} : { irq }), dma }]),
   ),
   disks: DISK_DEVICES,
+  networks: NET_DEVICES,
   terminals: TERMINAL_DEVICES,
   minMemory: 16 * MIB,
   maxMemory: 16 * 1024 * MIB,

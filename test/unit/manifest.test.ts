@@ -22,9 +22,10 @@ const RESOURCES: Resources = {
           ["uart0", { physical: 0x1000_0000, bytes: 4096, irq: 10, dma: false }],
           ["rng0", { physical: 0x1000_1000, bytes: 4096, irq: 1, dma: true }],
           ["con0", { physical: 0x1000_2000, bytes: 4096, irq: 6, dma: true }],
+          ["net0", { physical: 0x1000_a000, bytes: 4096, irq: 7, dma: true }],
           ["lamp0", { physical: 0x1000_3000, bytes: 8192, dma: false }],
         ]),
-        disks: ["blk0"], terminals: ["uart0", "con0"], minMemory: 16 * MIB,
+        disks: ["blk0"], networks: ["net0", "net1"], terminals: ["uart0", "con0"], minMemory: 16 * MIB,
         maxMemory: 4096 * MIB,
         reserved: 8 * MIB,
       },
@@ -91,6 +92,76 @@ describe("the terminal", () => {
       expect(refusals(text)).toMatchObject([{ message: expect.stringMatching(/there is no terminal behind (con0|uart0), which 'console' drives/), fix: expect.stringMatching(/platform\.terminal: (con0|uart0)$/) }]);
     }
     expect(refusals(headed("rng0") + driver("rng0"))).toMatchObject([{ message: expect.stringContaining("rng0") }]);
+  });
+});
+
+describe("networks", () => {
+  const networks = (text: string) => `${HEAD.replace("memory: 64MiB", `$&, networks: ${text}`)}${BODY}`;
+  const BODY = "components:\n  client: { image: { c: client.c }, essential: true }\n";
+  const cable = (listen: string, peer: string) => `{ net0: { cable: { listen: ${listen}, peer: ${peer} } } }`;
+  const user = (more: string) => `{ net0: { user: { ${more} } } }`;
+
+  it("are none by default, a cable or a user network", () => {
+    expect(resolveText(HEAD + BODY).networks).toEqual([]);
+    expect(resolveText(networks(`{ net0: { cable: { listen: "127.0.0.1:9001", peer: "10.1.2.3:9002" } }, net1: { user: {} } }`)).networks).toEqual([
+      { device: "net0", kind: "cable", listen: { address: "127.0.0.1", port: 9001 }, peer: { address: "10.1.2.3", port: 9002 } },
+      { device: "net1", kind: "user", hosts: "loopback", forward: [] },
+    ]);
+    expect(resolveText(networks(cable('"9001"', '"65535"'))).networks).toMatchObject([{ listen: { address: "127.0.0.1", port: 9001 }, peer: { address: "127.0.0.1", port: 65535 } }]);
+    expect(resolveText(networks(cable('"[::1]:9001"', '"[fe80::1]:9002"'))).networks).toMatchObject([{ listen: { address: "::1", port: 9001 }, peer: { address: "fe80::1", port: 9002 } }]);
+    expect(resolveText(networks(user('hosts: any, forward: ["tcp:8080:80", "udp:0.0.0.0:53:5353", "udp:8080:80"]'))).networks).toEqual([
+      {
+        device: "net0", kind: "user", hosts: "any",
+        forward: [
+          { protocol: "tcp", host: { address: "127.0.0.1", port: 8080 }, port: 80 },
+          { protocol: "udp", host: { address: "0.0.0.0", port: 53 }, port: 5353 },
+          { protocol: "udp", host: { address: "127.0.0.1", port: 8080 }, port: 80 },
+        ],
+      },
+    ]);
+  });
+
+  it.each([
+    ["neither", "{ net0: {} }", /exactly one of cable, user/],
+    ["both", `{ net0: { cable: { listen: "9001", peer: "9002" }, user: {} } }`, /exactly one of cable, user/],
+    ["a port of 0", cable('"127.0.0.1:0"', '"9002"'), /1 to 65535/],
+    ["a port too large", cable('"127.0.0.1:65536"', '"9002"'), /1 to 65535/],
+    ["an octet too large", cable('"127.0.0.256:9001"', '"9002"'), /an address of this computer/],
+    ["a name", cable('"localhost:9001"', '"9002"'), /an address of this computer/],
+    ["a number", cable("9001", '"9002"'), /an address of this computer/],
+    ["two ends that are one", cable('"9001"', '"127.0.0.1:9001"'), /a cable has two ends/],
+    ["ends of two kinds", cable('"9001"', '"[::1]:9002"'), /both IPv4, or both IPv6/],
+    ["an unknown key", `{ net0: { user: { host: any } } }`, /host/],
+    ["unknown hosts", user("hosts: all"), /none/],
+    ["a forward of another protocol", user('forward: ["sctp:127.0.0.1:8080:80"]'), /tcp or udp/],
+    ["a forward without its inner port", user('forward: ["tcp:8080"]'), /tcp or udp/],
+    ["a forward's port too large", user('forward: ["tcp:127.0.0.1:8080:99999"]'), /1 to 65535/],
+    ["a forward with words in it", user('forward: ["tcp:127.0.0.1:8080:80; reboot"]'), /tcp or udp/],
+    ["udp that could not be answered", user('forward: ["udp:0.0.0.0:53:53"]'), /hosts: any/],
+    ["udp with nobody to speak to", user('hosts: none, forward: ["udp:5353:53"]'), /no udp with 'hosts: none'/],
+    ["too many forwards", user(`forward: [${Array.from({ length: 65 }, (_, i) => `"tcp:${8000 + i}:80"`).join(", ")}]`), /at most 64/],
+  ])("refuses %s", (_, text, message) => {
+    const found = refusals(networks(text));
+    expect(found).toHaveLength(1);
+    expect(formatDiagnostics(found)).toMatch(message);
+  });
+
+  it("are behind devices that take one; and each port of the computer is asked for once", () => {
+    expect(refusals(networks("{ blk0: { user: {} } }"))).toMatchObject([{ code: "BW0201", message: "there is no device for a network 'blk0'" }]);
+    expect(refusals(networks(`{ net0: { user: { forward: ["tcp:8080:80"] } }, net1: { user: { forward: ["tcp:127.0.0.1:8080:81"] } } }`))).toMatchObject([
+      { code: "BW0202", message: "127.0.0.1:8080 (tcp) is taken twice", cause: "net0 has it already" },
+    ]);
+    expect(refusals(networks(`{ net0: { cable: { listen: "9001", peer: "9002" } }, net1: { cable: { listen: "9001", peer: "9003" } } }`))).toMatchObject([{ code: "BW0202" }]);
+  });
+
+  it("are there for every driver of a network device", () => {
+    const driver = `${BODY}  nic: { image: { c: nic.c }, use: { regs: platform.net0.regs } }\n`;
+    expect(refusals(HEAD + driver)).toMatchObject([{ code: "BW0201", message: "there is no network behind net0, which 'nic' drives", fix: expect.stringContaining("platform.networks: { net0:") }]);
+    expect(resolveText(networks("{ net0: { user: {} } }").replace(BODY, driver)).networks).toHaveLength(1);
+  });
+
+  it("are in the JSON Schema", () => {
+    expect(JSON.stringify(manifestJsonSchema())).toContain('"enum":["none","loopback","any"]');
   });
 });
 
