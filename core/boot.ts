@@ -37,6 +37,8 @@ export interface BootOptions {
   readonly disks?: MachineOptions["disks"];
   /** What is behind the network devices; the caller closes it when the run is over. */
   readonly networks?: MachineOptions["networks"];
+  /** A display with a keyboard and a tablet, for a board that is to have them. */
+  readonly display?: MachineOptions["display"];
   /** Without DMA translation, where no mapping says otherwise: for showing what it is there for. */
   readonly unchecked?: boolean;
   /** Records what the kernel does and hands it over at each turn of the host; absent: nothing is recorded. */
@@ -79,6 +81,7 @@ export async function boot(options: BootOptions): Promise<System> {
     ...(options.terminal === undefined ? {} : { terminal: options.terminal }),
     ...(options.disks === undefined ? {} : { disks: options.disks }),
     ...(options.networks === undefined ? {} : { networks: options.networks }),
+    ...(options.display === undefined ? {} : { display: options.display }),
     ...(options.unchecked === undefined ? {} : { unchecked: options.unchecked }),
     onProgramError: (frame, text) => {
       const t = kernel?.tcbOfFrame[frame];

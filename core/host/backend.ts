@@ -1,5 +1,7 @@
 // What the machine needs of its host, as interfaces: the boot takes them as values, so that the same machine runs in a terminal, under a test, or in
 // a program of the user's. Nothing here does anything.
+import type { DisplayBackend } from "../devices/virtio/gpu.ts";
+import type { InputEvent, InputKind } from "../devices/virtio/input.ts";
 
 /** A file of the boot image. The name is at most 48 bytes of ASCII. The bytes are the boot's to read; they are copied into RAM. */
 export interface BootFile {
@@ -29,4 +31,17 @@ export interface NetBackend {
   /** Frames that arrive, in order, each the callback's to keep; before the first callback is there they are lost. */
   onFrame(callback: (frame: Uint8Array) => void): void;
   close(): Promise<void>;
+}
+
+/** A display's keyboard and tablet, on the host. */
+export interface InputBackend {
+  /** Events that belong together, at most 16, the last of them SYN_REPORT; in order, once, each the callback's to keep. What comes before the first callback is there waits for it. */
+  onInput(callback: (device: InputKind, events: readonly InputEvent[]) => void): void;
+}
+
+/** What a machine with a display has of the host for it. */
+export interface DisplayPorts {
+  readonly picture: DisplayBackend;
+  /** Absent: nobody types. */
+  readonly input?: InputBackend;
 }

@@ -35,6 +35,10 @@ export const BOARD_DEVICES = [
   /** Network cards: each is there when something is behind it. */
   { name: "net0", physical: 0x1000_a000, irq: 7, dma: true },
   { name: "net1", physical: 0x1000_b000, irq: 8, dma: true },
+  /** A display, a keyboard and a tablet, when the manifest says platform.display. */
+  { name: "gpu0", physical: 0x1000_c000, irq: 13, dma: true },
+  { name: "kbd0", physical: 0x1000_d000, irq: 14, dma: true },
+  { name: "tab0", physical: 0x1000_e000, irq: 15, dma: true },
   /** The operator's channel: bytes stored at offset 0 make lines of JSON. The root server's alone. */
   { name: "ctl0", physical: 0x1000_2000, irq: 0, dma: false },
 ] as const satisfies readonly BoardDevice[];
@@ -46,6 +50,8 @@ export type DiskDevice = (typeof DISK_DEVICES)[number];
 /** Devices that a network can be put behind. */
 export const NET_DEVICES = ["net0", "net1"] as const satisfies readonly (typeof BOARD_DEVICES)[number]["name"][];
 export type NetDevice = (typeof NET_DEVICES)[number];
+/** Devices that are there when the machine has a display. */
+export const DISPLAY_DEVICES = ["gpu0", "kbd0", "tab0"] as const satisfies readonly (typeof BOARD_DEVICES)[number]["name"][];
 
 /** Devices that the host's terminal can be put behind, the usual one first. Behind the other there is nobody: what it sends is lost. */
 export const TERMINAL_DEVICES = ["uart0", "con0"] as const satisfies readonly (typeof BOARD_DEVICES)[number]["name"][];

@@ -1,19 +1,22 @@
 // The machine the kernel runs on, put together: RAM and engines (the addon), hosted programs, interrupt lines, IOMMU,
 // and the board's devices with what is behind them on the host.
-import { readDevice, writeDevice, type Device } from "../devices/device.ts";
+import { readDevice, writeDevice, type Device, type DmaPort } from "../devices/device.ts";
 import { ControlChannel } from "../devices/control.ts";
 import { GoldfishRtc } from "../devices/goldfish-rtc.ts";
 import { Uart16550 } from "../devices/uart16550.ts";
 import { VirtioBlk, type BlockBackend } from "../devices/virtio/blk.ts";
 import { VirtioConsole } from "../devices/virtio/console.ts";
+import { VirtioGpu } from "../devices/virtio/gpu.ts";
+import { VirtioInput, type InputKind } from "../devices/virtio/input.ts";
 import { VirtioMmio, type VirtioModel } from "../devices/virtio/mmio.ts";
 import { MAC_BYTES, VirtioNet } from "../devices/virtio/net.ts";
 import { VirtioRng } from "../devices/virtio/rng.ts";
-import type { ConsoleBackend, NetBackend } from "../host/backend.ts";
+import type { ConsoleBackend, DisplayPorts, NetBackend } from "../host/backend.ts";
 import type { Machine, VcpuPort } from "../kernel/machine.ts";
 import { Alarms } from "./alarms.ts";
 import { BOARD_DEVICES, IOMMU_LINE, RAM_BASE, type BoardDeviceName, NET_DEVICES, type DiskDevice, type NetDevice, type TerminalDevice } from "./board.ts";
 import { createHostedEngine, type HostedEngine } from "./hosted.ts";
+import { InputQueue } from "./input-queue.ts";
 import { Iommu } from "./iommu.ts";
 import { IrqChip } from "./irqchip.ts";
 import { CONTROL, CONTROL_KICK, createMachine, VCPU_RECORD_BYTES, type NativeMachine } from "./unicorn.ts";
@@ -45,6 +48,8 @@ export interface MachineOptions {
   readonly disks?: Readonly<Partial<Record<DiskDevice, BlockBackend>>>;
   /** What is behind the network devices; without, a device says that it is none. Its address is drawn from `entropy`. */
   readonly networks?: Readonly<Partial<Record<NetDevice, NetBackend>>>;
+  /** A display, with a keyboard and a tablet; without one, they say that they are none. */
+  readonly display?: DisplayPorts;
   /** Nanoseconds since 1970 at power-on; by default 0. */
   readonly wallClock?: bigint;
   /** Without DMA translation, where no mapping says otherwise: for showing what it is there for. */
@@ -107,9 +112,11 @@ export function openMachine(options: MachineOptions): BoardMachine {
     return (level: boolean): void => irq.setLevel(number, level);
   };
   const alarms = new Alarms(native.clock);
-  // What a cable still brings when the machine is closed finds no memory to go to.
-  let open = true;
-  const devices = buildDevices(options, line, iommu, alarms, () => open);
+  let closed = false;
+  const later = (work: () => void): void => void setImmediate(() => {
+    if (!closed) work();
+  });
+  const devices = buildDevices(options, line, iommu, alarms, later, () => !closed);
   for (const { name, physical } of BOARD_DEVICES) {
     const device = devices[name];
     native.mapDevice(physical, PAGE, (offset, size) => readDevice(device, offset, size), (offset, size, lo, hi) => writeDevice(device, offset, size, lo, hi));
@@ -159,13 +166,15 @@ export function openMachine(options: MachineOptions): BoardMachine {
     advanceClock: native.advanceClock,
     control: native.control,
     close() {
-      open = false;
+      closed = true;
       native.close();
     },
   };
 }
 
-function buildDevices(options: MachineOptions, line: (name: BoardDeviceName) => (level: boolean) => void, iommu: Iommu, alarms: Alarms, isOpen: () => boolean): Record<BoardDeviceName, Device> {
+function buildDevices(
+  options: MachineOptions, line: (name: BoardDeviceName) => (level: boolean) => void, iommu: Iommu, alarms: Alarms, later: (work: () => void) => void, isOpen: () => boolean,
+): Record<BoardDeviceName, Device> {
   const { console } = options;
   const waiting: Uint8Array[] = [];
   // What came before the driver was up would be lost when it sets the device up.
@@ -197,8 +206,9 @@ function buildDevices(options: MachineOptions, line: (name: BoardDeviceName) => 
     waiting.push(bytes);
     feed();
   });
+  const dma = (name: BoardDeviceName): DmaPort => iommu.port(iommu.devices.indexOf(name));
   const virtio = (name: BoardDeviceName, model: VirtioModel): VirtioMmio =>
-    new VirtioMmio(model, { irq: line(name), dma: iommu.port(iommu.devices.indexOf(name)), report: (text) => options.onDevice(name, text) });
+    new VirtioMmio(model, { irq: line(name), dma: dma(name), report: (text) => options.onDevice(name, text) });
   const disk = (name: DiskDevice): VirtioMmio => virtio(name, new VirtioBlk(options.disks?.[name] ?? null, (text) => options.onDevice(name, text)));
   const net = (name: NetDevice): VirtioMmio => {
     const backend = options.networks?.[name];
@@ -210,6 +220,14 @@ function buildDevices(options: MachineOptions, line: (name: BoardDeviceName) => 
     });
     return virtio(name, card);
   };
+  const { display } = options;
+  const input = (kind: InputKind): { model: VirtioInput; queue: InputQueue } => {
+    const model = new VirtioInput(display === undefined ? null : kind, () => queue.feed());
+    const queue = new InputQueue((events) => model.receive(events));
+    return { model, queue };
+  };
+  const inputs = { keyboard: input("keyboard"), tablet: input("tablet") };
+  display?.input?.onInput((device, events) => inputs[device].queue.add(events));
   const clock = (name: BoardDeviceName, epoch: bigint): GoldfishRtc => {
     const rtc: GoldfishRtc = new GoldfishRtc(line(name), alarms.port(epoch, () => rtc.tick()));
     return rtc;
@@ -220,6 +238,9 @@ function buildDevices(options: MachineOptions, line: (name: BoardDeviceName) => 
     rng0: virtio("rng0", new VirtioRng({ take: options.entropy })),
     blk0: disk("blk0"), blk1: disk("blk1"), blk2: disk("blk2"), blk3: disk("blk3"),
     net0: net("net0"), net1: net("net1"),
+    gpu0: virtio("gpu0", new VirtioGpu(display?.picture ?? null, { dma: dma("gpu0"), later })),
+    kbd0: virtio("kbd0", inputs.keyboard.model),
+    tab0: virtio("tab0", inputs.tablet.model),
     alarm0: clock("alarm0", 0n),
     rtc0: clock("rtc0", options.wallClock ?? 0n),
     ctl0: new ControlChannel(options.onControl),

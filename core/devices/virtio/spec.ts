@@ -50,7 +50,7 @@ export const AVAIL_NO_INTERRUPT = 1;
 export const DESC_BYTES = 16;
 export const MAX_QUEUE_SIZE = 32768;
 
-export const DeviceId = { NONE: 0, NETWORK: 1, BLOCK: 2, CONSOLE: 3, ENTROPY: 4 } as const;
+export const DeviceId = { NONE: 0, NETWORK: 1, BLOCK: 2, CONSOLE: 3, ENTROPY: 4, GPU: 16, INPUT: 18 } as const;
 
 /** Feature bits of a block device (5.2.3). */
 export const BlkFeature = { SIZE_MAX: 1, SEG_MAX: 2, RO: 5, BLK_SIZE: 6, FLUSH: 9 } as const;
@@ -71,3 +71,29 @@ export const NetStatus = { LINK_UP: 1 } as const;
 /** Offsets in the header before each frame, and what stands there (5.1.6). */
 export const NetHeader = { FLAGS: 0, GSO_TYPE: 1, CSUM_START: 6, CSUM_OFFSET: 8, NUM_BUFFERS: 10, NEEDS_CSUM: 1, GSO_NONE: 0 } as const;
 export const NET_HEADER_BYTES = 12;
+
+/** Offsets in a GPU's configuration space (5.7.4). */
+export const GpuConfig = { EVENTS_READ: 0, EVENTS_CLEAR: 4, NUM_SCANOUTS: 8, NUM_CAPSETS: 12, BYTES: 16 } as const;
+/** What a request to a GPU asks for (5.7.6.7). */
+export const GpuCommand = {
+  GET_DISPLAY_INFO: 0x100, RESOURCE_CREATE_2D: 0x101, RESOURCE_UNREF: 0x102, SET_SCANOUT: 0x103, RESOURCE_FLUSH: 0x104, TRANSFER_TO_HOST_2D: 0x105,
+  RESOURCE_ATTACH_BACKING: 0x106, RESOURCE_DETACH_BACKING: 0x107, UPDATE_CURSOR: 0x300, MOVE_CURSOR: 0x301,
+} as const;
+/** How it ended. */
+export const GpuResponse = {
+  OK_NODATA: 0x1100, OK_DISPLAY_INFO: 0x1101,
+  ERR_UNSPEC: 0x1200, ERR_OUT_OF_MEMORY: 0x1201, ERR_INVALID_SCANOUT_ID: 0x1202, ERR_INVALID_RESOURCE_ID: 0x1203, ERR_INVALID_PARAMETER: 0x1205,
+} as const;
+export const GPU_HEADER_BYTES = 24;
+export const GPU_FLAG_FENCE = 1;
+/** The answer to GET_DISPLAY_INFO has room for so many displays, of 24 bytes each. */
+export const GPU_SCANOUTS = 16;
+/** Where the bytes of blue, green and red are in a pixel of four, by format (5.7.6.7). */
+export const GPU_FORMATS: ReadonlyMap<number, readonly [blue: number, green: number, red: number]> = new Map([
+  [1, [0, 1, 2]], [2, [0, 1, 2]], [3, [3, 2, 1]], [4, [3, 2, 1]], [67, [2, 1, 0]], [68, [1, 2, 3]], [121, [1, 2, 3]], [134, [2, 1, 0]],
+]);
+
+/** Offsets in an input device's configuration space, and what it can be asked for by SELECT (5.8.4). */
+export const InputConfig = { SELECT: 0, SUBSEL: 1, SIZE: 2, DATA: 8, DATA_BYTES: 128, BYTES: 136 } as const;
+export const InputSelect = { ID_NAME: 0x01, ID_SERIAL: 0x02, ID_DEVIDS: 0x03, PROP_BITS: 0x10, EV_BITS: 0x11, ABS_INFO: 0x12 } as const;
+export const INPUT_EVENT_BYTES = 8;
