@@ -30,7 +30,7 @@ const NOT_SERVERS = new Set(["lib", "operator", "root"]);
 interface Foreign {
   readonly title: string;
   /** A step of the set-up, and where it puts the sources. */
-  readonly place: "sqlite" | "libsodium";
+  readonly place: "sqlite" | "libsodium" | "lwip";
   /** Folders in it that hold what is included. */
   readonly includes: readonly string[];
   /** A file that is there when all are. */
@@ -42,6 +42,7 @@ interface Foreign {
 const BUILT_WITH: ReadonlyMap<string, Foreign> = new Map([
   ["fs", { title: "SQLite", place: "sqlite", includes: ["."], sign: "sqlite3.c", origin: "the npm registry" }],
   ["vault", { title: "libsodium", place: "libsodium", includes: [".", "include", "include/sodium"], sign: "include/sodium/core.h", origin: "a Debian mirror" }],
+  ["net", { title: "lwIP", place: "lwip", includes: [".", "include"], sign: "include/lwip/init.h", origin: "a Debian mirror" }],
 ]);
 
 /** The source of a server that the kit ships: C, or TypeScript, or (built) only its bundle. */

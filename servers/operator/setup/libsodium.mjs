@@ -1,17 +1,12 @@
 // Step: libsodium's sources, which the vault is built with, into the cache.
 //
-// Debian keeps the sources of every package of a suite in its pool; apt fetches the one file from the mirror that this machine uses, by the machine's own
-// configuration. No index is read: the file is known by its hash, which is the one that Debian's signed index of trixie gives, so whichever mirror it comes
-// from, it is that one. Only the reference code in C is taken, and nothing of it runs here.
-import { existsSync, mkdirSync, readFileSync, renameSync } from "node:fs";
+// They come from Debian's pool (pool.mjs), by the hash that the index of trixie gives. Only the reference code in C is taken, and nothing of it runs here.
+import { mkdirSync, readFileSync, renameSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { explain, findMirrors } from "./apt.mjs";
-import { findProgram, mustRun, run } from "./command.mjs";
-import { SetupFailure } from "./failure.mjs";
+import { mustRun } from "./command.mjs";
 import { checkSha512, fetchedSource } from "./fetched.mjs";
+import { downloadFromPool } from "./pool.mjs";
 
-/** Where apt keeps its helper, which is on no PATH. */
-const APT_FOLDER = "/usr/lib/apt";
 const PATH = "pool/main/libs/libsodium/libsodium_1.0.18.orig.tar.gz";
 const SHA256 = "d59323c6b712a1519a5daf710b68f5e7fde57040845ffec53850911f10a5d4f4";
 const SHA512 = "cn/lCl+x34bsXYB3cPQIpSYJy+uFELT0GDsqNaU3kFcZvbY0ivyxA/8AzpRqgJSslVm24+WyzMKi0MCPdVd+6w==";
@@ -80,7 +75,7 @@ export const libsodium = fetchedSource({
   server: "the vault (image: { server: vault })",
   async fetch(temporary, result, _, line) {
     const archive = join(temporary, "libsodium.tar.gz");
-    await download(archive, line);
+    await downloadFromPool({ title: "libsodium", path: PATH, sha256: SHA256 }, archive, line);
     checkHash(readFileSync(archive));
     await mustRun("tar", ["-xzf", archive, "-C", temporary, ...[...FILES.keys()].map((name) => `${INSIDE}/${name}`)], { remedy: "apt-get install tar gzip" });
     for (const name of FILES.keys()) {
@@ -89,24 +84,6 @@ export const libsodium = fetchedSource({
     }
   },
 });
-
-/** From the first mirror that has it. @param {string} to @param {import("./progress.mjs").StepLine} line */
-async function download(to, line) {
-  const remedy = "what is needed: a Debian mirror, by this machine's apt configuration or named in BAILIWICK_DEBIAN_MIRROR";
-  const helper = findProgram("apt-helper", `${process.env["PATH"] ?? ""}:${APT_FOLDER}`);
-  if (helper === undefined) throw new SetupFailure("Debian's files are fetched by apt, which is not on this machine", remedy);
-  const mirrors = findMirrors("/etc/apt", process.env);
-  if (mirrors.length === 0) throw new SetupFailure("this machine's apt configuration names no Debian mirror", remedy);
-  const reasons = new Set();
-  for (const { uri } of mirrors) {
-    line.live("fetching libsodium's sources from Debian's pool");
-    // The folder is this user's alone; apt's own download user could not write to it.
-    const { status, output, errors } = await run(helper, ["-o", "APT::Sandbox::User=root", "-o", "Acquire::Retries=1", "download-file", `${uri.replace(/\/+$/, "")}/${PATH}`, to, `SHA256:${SHA256}`]);
-    if (status === 0 && existsSync(to)) return;
-    reasons.add(explain(`${output}\n${errors}`));
-  }
-  throw new SetupFailure(`libsodium's sources: ${[...reasons].join("; ")}`, remedy);
-}
 
 /** @param {Uint8Array} archive */
 export const checkHash = (archive) => checkSha512(archive, SHA512, "what the mirror gave as libsodium 1.0.18", "the mirror serves an altered file: use another");

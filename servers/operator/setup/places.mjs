@@ -16,6 +16,7 @@ import { fileURLToPath } from "node:url";
  * @property {string} record  setup.json
  * @property {string} sqlite  where SQLite's sources are, once they are fetched: sqlite3.c and sqlite3.h
  * @property {string} libsodium  where libsodium's sources are, once they are fetched: what was under src/libsodium
+ * @property {string} lwip  where lwIP's sources are, once they are fetched: what was under src
  */
 
 /**
@@ -28,7 +29,7 @@ export function findPlaces(env, root = packageRoot()) {
   const cache = resolve(env["BAILIWICK_CACHE"] || join(env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "bailiwick"));
   const installed = !existsSync(join(root, "package-lock.json"));
   const own = installed ? join(cache, `installed-${version}`) : join(root, ".bailiwick");
-  return { root, version, installed, cache, own, record: join(own, "setup.json"), sqlite: join(cache, "sqlite-3.53.2"), libsodium: join(cache, "libsodium-1.0.18") };
+  return { root, version, installed, cache, own, record: join(own, "setup.json"), sqlite: join(cache, "sqlite-3.53.2"), libsodium: join(cache, "libsodium-1.0.18"), lwip: join(cache, "lwip-2.2.1") };
 }
 
 /** @returns {string} */

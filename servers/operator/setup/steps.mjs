@@ -10,6 +10,7 @@ import { SetupFailure } from "./failure.mjs";
 import { libsodium } from "./libsodium.mjs";
 import { linux } from "./linux.mjs";
 import { lock } from "./lock.mjs";
+import { lwip } from "./lwip.mjs";
 import { npm } from "./npm.mjs";
 import { findPlaces } from "./places.mjs";
 import { createProgress } from "./progress.mjs";
@@ -29,6 +30,8 @@ import { unicorn } from "./unicorn.mjs";
  * @property {number} [sqliteTriedAt]  milliseconds since 1970
  * @property {string | null} [libsodium]  the folder of libsodium's sources; null: they could not be fetched
  * @property {number} [libsodiumTriedAt]  milliseconds since 1970
+ * @property {string | null} [lwip]  the folder of lwIP's sources; null: they could not be fetched
+ * @property {number} [lwipTriedAt]  milliseconds since 1970
  *
  * @typedef {object} Context
  * @property {import("./places.mjs").Places} places
@@ -45,7 +48,7 @@ import { unicorn } from "./unicorn.mjs";
  */
 
 /** The compilers come before libunicorn only because a machine without them should say so before anything large is fetched. */
-export const STEPS = [npm, toolchain, unicorn, addon, linux, sqlite, libsodium, build];
+export const STEPS = [npm, toolchain, unicorn, addon, linux, sqlite, libsodium, lwip, build];
 
 /**
  * @param {readonly string[]} args

@@ -1,0 +1,2 @@
+/* stdio.h: lwIP includes it and calls nothing of it. */
+#pragma once

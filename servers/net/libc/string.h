@@ -1,0 +1,3 @@
+/* string.h: the kit's functions on bytes. */
+#pragma once
+#include <bailiwick/string.h>
