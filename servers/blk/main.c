@@ -228,6 +228,8 @@ static uint32_t do_window(struct bw_request *r) {
 
 /* What an earlier channel asked for is nobody's any more: it ends, and is not answered. */
 static uint32_t do_open(struct bw_request *r) {
+    /* A message is copied into what this program has for one: a longer one would be written beyond it. */
+    if (r->w[1] != sizeof(struct bw_block_request) || r->w[3] != sizeof(struct bw_block_answer)) return BLOCK_DRIVER_E_BAD_REQUEST;
     const uint32_t refusal = bw_accept(&acceptor, r);
     for (uint32_t i = 0; refusal == 0 && i < TAGS; i++) {
         if (tags[i].state == ANSWERED) release(i);

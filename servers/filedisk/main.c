@@ -91,7 +91,11 @@ static uint32_t do_window(struct bw_request *r) {
     return 0;
 }
 
-static uint32_t do_open(struct bw_request *r) { return bw_accept(&acceptor, r); }
+static uint32_t do_open(struct bw_request *r) {
+    /* A message is copied into what this program has for one: a longer one would be written beyond it. */
+    if (r->w[1] != sizeof(struct bw_block_request) || r->w[3] != sizeof(struct bw_block_answer)) return BLOCK_DRIVER_E_BAD_REQUEST;
+    return bw_accept(&acceptor, r);
+}
 static uint32_t do_memory(struct bw_request *r) { return bw_accept_memory(&acceptor, r); }
 
 /* The file, as long as the manifest says, or as it is. */

@@ -30,6 +30,14 @@ static uint32_t ask(uint32_t operation, uint64_t sector, uint32_t bytes, uint32_
     return answer.id == next_id ? answer.result : 102;
 }
 
+/* A channel whose messages are longer than the driver's: its refusal, 0 for none. */
+static uint32_t open_with(uint32_t to_bytes, uint32_t from_bytes) {
+    const struct bw_channel_wish wish = {.to_server = {4, to_bytes}, .from_server = {4, from_bytes}, .slots = SLOT_CHANNEL, .address = BW_ADDRESS_OWN, .bit = BIT};
+    uint32_t refusal = 0;
+    (void)bw_channel_open(&channel, bw_use_disk.cap, &wish, &refusal);
+    return refusal;
+}
+
 int main(void) {
     bw_console_open(bw_use_console.cap);
     for (uint32_t i = 0; i < 2; i++) {
@@ -42,6 +50,7 @@ int main(void) {
     }
     const struct bw_msg info = bw_call(bw_use_disk.cap, bw_info(BLOCK_DRIVER_INFO, 0, 0), 0, 0, 0, 0);
     bw_printf("disk of %lu sectors, requests up to %lu bytes\n", info.w[0], info.w[1]);
+    bw_printf("other message sizes: %u %u %u\n", open_with(4096, 16), open_with(32, 4096), open_with(8, 16));
     const struct bw_channel_wish wish = {.to_server = {64, sizeof(struct bw_block_request)}, .from_server = {64, sizeof(struct bw_block_answer)}, .slots = SLOT_CHANNEL, .address = BW_ADDRESS_OWN, .bit = BIT};
     uint32_t refusal = 0;
     must(bw_channel_open(&channel, bw_use_disk.cap, &wish, &refusal), "channel");
