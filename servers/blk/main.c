@@ -187,7 +187,8 @@ static bool turn(void) {
     if (present) bw_virtio_interrupts(&queue, true);
     collect();
     if (answered_tags > 0) answer(c);
-    return false;
+    /* Tags that came back just now are for what is still in the ring, of which the client will not tell again. */
+    return free_tags > 0 && !bw_receiver_sleeps(&c->in);
 }
 
 static void notified(uint64_t bits) {
