@@ -41,6 +41,7 @@ export const FailureCode = {
   disk: "BW0315",
   platformKey: "BW0316",
   attestation: "BW0317",
+  network: "BW0318",
 } as const;
 export type FailureCode = (typeof FailureCode)[keyof typeof FailureCode];
 

@@ -8,6 +8,7 @@ import { withSecret, type Appliance } from "./appliance.ts";
 import { openDisks } from "./disks.ts";
 import { parseEvent, type SystemEvent } from "./events.ts";
 import { ExitStatus, FailureCode, failure, textOf, type Failure } from "./failure.ts";
+import { openNetworks, type OnTrouble } from "./networks.ts";
 
 export interface SessionOptions {
   readonly console: ConsoleBackend;
@@ -69,11 +70,11 @@ export async function startSession(appliance: Appliance, options: SessionOptions
     ...(options.seed === undefined ? {} : { seed: options.seed }),
     ...(options.onTrace === undefined ? {} : { onTrace: options.onTrace }),
   };
-  const disks = await openDisks(appliance.disks);
+  const behind = await openBehind(appliance, (device, text) => boot.onEvent(JSON.stringify({ event: "log", component: device, text })));
   try {
-    system = await start({ ...boot, disks: disks.behind });
+    system = await start({ ...boot, disks: behind.disks, networks: behind.networks });
   } catch (error) {
-    await disks.close();
+    await behind.close();
     throw error;
   }
   const timer = options.timeoutMs === undefined ? undefined : setTimeout(() => stop(ExitStatus.timeout, `stopped: --timeout of ${(options.timeoutMs ?? 0) / 1000} s is over`), options.timeoutMs);
@@ -85,9 +86,21 @@ export async function startSession(appliance: Appliance, options: SessionOptions
     })
     .finally(async () => {
       clearTimeout(timer);
-      await disks.close();
+      await behind.close();
     });
   return { outcome, stop };
+}
+
+/** Disks and networks: all of them or none. @throws Failure */
+async function openBehind({ disks: images, networks: cables }: Appliance, onTrouble: OnTrouble) {
+  const disks = await openDisks(images);
+  try {
+    const networks = await openNetworks(cables, onTrouble);
+    return { disks: disks.behind, networks: networks.behind, close: async () => void (await Promise.all([networks.close(), disks.close()])) };
+  } catch (error) {
+    await disks.close();
+    throw error;
+  }
 }
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

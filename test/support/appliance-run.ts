@@ -6,6 +6,7 @@ import { boot, type BootOptions, type System } from "../../core/boot.ts";
 import type { ConsoleBackend } from "../../core/host/backend.ts";
 import { prepareAppliance, withSecret } from "../../servers/operator/appliance.ts";
 import { openDisks } from "../../servers/operator/disks.ts";
+import { openNetworks } from "../../servers/operator/networks.ts";
 
 /** The far end of the serial line: what was written, a reader that can be slow, and fingers to type with. */
 export class Line implements ConsoleBackend {
@@ -61,7 +62,7 @@ export interface RunOptions {
   readonly secret?: Uint8Array;
   /** Takes the place of the manifest's disks, by device. */
   readonly disks?: BootOptions["disks"];
-  /** What is behind the network devices; the test closes it. */
+  /** The same for its networks. */
   readonly networks?: BootOptions["networks"];
   /** The entropy device's source. */
   readonly entropy?: NonNullable<BootOptions["entropy"]>;
@@ -76,9 +77,10 @@ export interface RunOptions {
 export const TEST_SECRET = Uint8Array.from({ length: 32 }, (_, i) => i + 1);
 
 /** Runs the appliance in `folder` to its end, or to the limit (default 20 s). */
-export async function runAppliance(folder: string, { line = new Line(), limitMs = 20_000, deterministic = false, unchecked = false, secret = TEST_SECRET, disks: given, networks, entropy, exec, execGuest, onTurn, onEvent, during }: RunOptions = {}): Promise<Run> {
-  const { system: description, disks: orders, terminal, ...image } = await prepareAppliance(folder, exec === undefined ? { deterministic } : { deterministic, exec: { command: exec, ...(execGuest === undefined ? {} : { guest: execGuest }) } });
+export async function runAppliance(folder: string, { line = new Line(), limitMs = 20_000, deterministic = false, unchecked = false, secret = TEST_SECRET, disks: given, networks: networksGiven, entropy, exec, execGuest, onTurn, onEvent, during }: RunOptions = {}): Promise<Run> {
+  const { system: description, disks: orders, networks: networkOrders, terminal, ...image } = await prepareAppliance(folder, exec === undefined ? { deterministic } : { deterministic, exec: { command: exec, ...(execGuest === undefined ? {} : { guest: execGuest }) } });
   const disks = given === undefined ? await openDisks(orders) : { behind: given, close: () => Promise.resolve() };
+  const networks = networksGiven === undefined ? await openNetworks(networkOrders) : { behind: networksGiven, close: () => Promise.resolve() };
   const events: Record<string, unknown>[] = [];
   let status: number | undefined;
   const system: System = await boot({
@@ -89,6 +91,7 @@ export async function runAppliance(folder: string, { line = new Line(), limitMs 
     ramBytes: description.memory,
     files: withSecret(image, secret),
     disks: disks.behind,
+    networks: networks.behind,
     unchecked,
     console: line,
     terminal,
@@ -112,7 +115,7 @@ export async function runAppliance(folder: string, { line = new Line(), limitMs 
     if (status === undefined && during !== undefined) system.stop("the test is over");
   }
   const { kind, ...how } = await ending;
-  await disks.close();
+  await Promise.all([disks.close(), networks.close()]);
   if (kind === "panic") throw new Error(`kernel panic: ${JSON.stringify(how)}`);
   clearTimeout(limit);
   // What the machine wrote last goes out with the host's next turn.

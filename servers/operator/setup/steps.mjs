@@ -18,6 +18,7 @@ import { sqlite } from "./sqlite.mjs";
 import { readIfAny, writeWhole } from "./stamp.mjs";
 import { toolchain } from "./toolchain.mjs";
 import { unicorn } from "./unicorn.mjs";
+import { userNet } from "./user-net.mjs";
 
 /**
  * @typedef {object} SetupRecord  setup.json
@@ -32,6 +33,8 @@ import { unicorn } from "./unicorn.mjs";
  * @property {number} [libsodiumTriedAt]  milliseconds since 1970
  * @property {string | null} [lwip]  the folder of lwIP's sources; null: they could not be fetched
  * @property {number} [lwipTriedAt]  milliseconds since 1970
+ * @property {string | null} [userNet]  the helper of user networks; null: it could not be built
+ * @property {number} [userNetTriedAt]  milliseconds since 1970
  *
  * @typedef {object} Context
  * @property {import("./places.mjs").Places} places
@@ -48,7 +51,7 @@ import { unicorn } from "./unicorn.mjs";
  */
 
 /** The compilers come before libunicorn only because a machine without them should say so before anything large is fetched. */
-export const STEPS = [npm, toolchain, unicorn, addon, linux, sqlite, libsodium, lwip, build];
+export const STEPS = [npm, toolchain, unicorn, addon, linux, sqlite, libsodium, lwip, userNet, build];
 
 /**
  * @param {readonly string[]} args
