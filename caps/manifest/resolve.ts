@@ -9,7 +9,7 @@ import { startOrder } from "./order.ts";
 import type { ParsedManifest } from "./parse.ts";
 import { createReport, type Report } from "./report.ts";
 import type { Board, Resources } from "./resources.ts";
-import type { Image, Manifest } from "./schema.ts";
+import type { Image, Manifest, ManifestDisplay } from "./schema.ts";
 import { formatSize } from "./units.ts";
 import { wireAll } from "./wiring.ts";
 
@@ -31,6 +31,8 @@ export interface Resolution {
   readonly networks: readonly NetworkOrder[];
   /** The device that the terminal is behind. */
   readonly terminal: string;
+  /** Of the machine; absent: it has none. */
+  readonly display?: ManifestDisplay;
 }
 
 /** A disk image to be opened when the appliance runs. */
@@ -65,6 +67,7 @@ export function resolveManifest({ manifest, source }: ParsedManifest, resources:
   const disks = board === undefined ? [] : diskOrders(manifest, board, uses, report);
   const networks = board === undefined ? [] : networkOrders(manifest, board, uses, report);
   const terminal = board === undefined ? "" : terminalOf(manifest, board, uses, report);
+  if (board !== undefined) checkDisplay(manifest, board, uses, report);
   if (board !== undefined) checkMemory(manifest, drafts, board, report);
   if (report.diagnostics.length > 0) return { ok: false, diagnostics: report.diagnostics };
 
@@ -93,7 +96,7 @@ export function resolveManifest({ manifest, source }: ParsedManifest, resources:
   const system: ResolvedSystem = { format: SYSTEM_FORMAT, name, version, board: platform.board, memory: platform.memory, components };
   const all = [...drafts.values()];
   const programs = new Map(all.map(({ name: component, program, image, confined }) => [program.file, { component, file: program.file, image, confined }]));
-  return { ok: true, value: { system, programs: [...programs.values()], carried: carriedPrograms(manifest, uses), guests: all.flatMap(({ guest }) => (guest === undefined ? [] : [guest])), disks, networks, terminal } };
+  return { ok: true, value: { system, programs: [...programs.values()], carried: carriedPrograms(manifest, uses), guests: all.flatMap(({ guest }) => (guest === undefined ? [] : [guest])), disks, networks, terminal, ...(platform.display === undefined ? {} : { display: platform.display }) } };
 }
 
 /** Disks are behind devices that take one, and a driver that is given such a device has a disk to drive. */
@@ -114,6 +117,22 @@ function diskOrders({ platform }: Manifest, board: Board, uses: ReadonlyMap<stri
     }
   }
   return Object.entries(platform.disks).map(([device, { file = "", mode, size }]) => ({ device, file, mode, ...(size === undefined ? {} : { bytes: size }) }));
+}
+
+/** A driver of the display, its keyboard or its tablet has one to drive. */
+function checkDisplay({ platform }: Manifest, board: Board, uses: ReadonlyMap<string, readonly ResolvedUse[]>, report: Report): void {
+  for (const [component, list] of platform.display === undefined ? uses : []) {
+    for (const use of list) {
+      if (use.kind !== "device" || !board.display.includes(use.device)) continue;
+      report.add({
+        code: DiagnosticCode.unknownName,
+        at: ["components", component, "use", use.name],
+        message: `there is no display for ${use.device}, which '${component}' drives`,
+        cause: "the platform has none, so it has no keyboard and no tablet either",
+        fix: "add one: platform.display: { width: 1024, height: 768 }",
+      });
+    }
+  }
 }
 
 /** A driver of a serial device has the terminal to drive: behind the other device there is nobody. */

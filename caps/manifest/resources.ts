@@ -20,6 +20,8 @@ export interface Board {
   readonly networks: readonly string[];
   /** Devices that the terminal can be put behind, the usual one first. */
   readonly terminals: readonly string[];
+  /** Devices that are there when the platform has a display. */
+  readonly display: readonly string[];
   /** RAM in bytes: least and most. */
   readonly minMemory: number;
   readonly maxMemory: number;

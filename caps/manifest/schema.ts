@@ -252,6 +252,13 @@ const network = z
 /** What is behind a network device. */
 type Network = ({ readonly kind: "cable" } & z.output<typeof cable>) | ({ readonly kind: "user" } & z.output<typeof user>);
 
+const side = (most: number) => z.int({ error: `pixels: a number from 16 to ${most}` }).min(16, { error: "at least 16 pixels" }).max(most, { error: `at most ${most} pixels` });
+
+const display = z.strictObject({
+  width: side(3840).default(1024).describe("In pixels."),
+  height: side(2160).default(768).describe("In pixels."),
+});
+
 export const manifestSchema = z.strictObject({
   apiVersion: z.literal("bailiwick/1"),
   kind: z.literal("Appliance"),
@@ -266,6 +273,7 @@ export const manifestSchema = z.strictObject({
     terminal: identifier.describe("The device that the terminal is behind: uart0 (the default) or con0.").optional(),
     disks: z.record(identifier, disk).default({}).describe("What is behind the board's block devices, by device."),
     networks: z.record(identifier, network).default({}).describe("What is at the other end of the board's network devices, by device."),
+    display: display.describe("The machine has a display of this size, a keyboard and a tablet: gpu0, kbd0, tab0.").optional(),
   }),
   components: z.record(name, component).default({}),
   programs: z.record(name, program).default({}).describe("Programs that components read as files, and may start: no component is made of them."),
@@ -274,6 +282,7 @@ export const manifestSchema = z.strictObject({
 
 export type Manifest = z.output<typeof manifestSchema>;
 export type ManifestComponent = Manifest["components"][string];
+export type ManifestDisplay = NonNullable<Manifest["platform"]["display"]>;
 export type ManifestDisk = Manifest["platform"]["disks"][string];
 export type ManifestGuest = Manifest["guests"][string];
 

@@ -49,6 +49,8 @@ export interface Appliance {
   readonly networks: readonly NetworkOrder[];
   /** The device that the terminal is behind. */
   readonly terminal: TerminalDevice;
+  /** The machine's display, in pixels. */
+  readonly display?: { readonly width: number; readonly height: number };
   /** The guest that runs a command and reports when it begins; what the console shows before is not the command's output. */
   readonly commandGuest?: string;
 }
@@ -142,7 +144,7 @@ export async function prepareAppliance(target: string, { exec, deterministic = f
   const measure = async (): Promise<Measurements> => measurementsOf(system, lasting, await loadHash());
   if (used.has(MEASUREMENTS_FILE)) files.set(MEASUREMENTS_FILE, Buffer.from(formatMeasurements(await measure())));
   checkRoom(system, files);
-  return { system, files: [...files].map(([name, bytes]) => ({ name, bytes })), measure, wantsSecret: used.has(SECRET_FILE), folder, disks: resolution.disks.map((disk) => ({ ...disk, file: resolve(folder, disk.file) })), networks: resolution.networks, terminal: resolution.terminal as TerminalDevice, ...(commandGuest === undefined ? {} : { commandGuest }) };
+  return { system, files: [...files].map(([name, bytes]) => ({ name, bytes })), measure, wantsSecret: used.has(SECRET_FILE), folder, disks: resolution.disks.map((disk) => ({ ...disk, file: resolve(folder, disk.file) })), networks: resolution.networks, terminal: resolution.terminal as TerminalDevice, ...(resolution.display === undefined ? {} : { display: resolution.display }), ...(commandGuest === undefined ? {} : { commandGuest }) };
 }
 
 function seeded(component: ResolvedComponent, deterministic: boolean): ResolvedComponent {

@@ -9,6 +9,8 @@ import { Console } from "../console/protocol.ts";
 import { Constructor } from "../constructor/protocol.ts";
 import { Entropy } from "../entropy/protocol.ts";
 import { File } from "../fs/protocol.ts";
+import { DisplayDriver } from "../gpu/protocol.ts";
+import { InputDriver } from "../input/protocol.ts";
 import { Log } from "../log/protocol.ts";
 import { Names } from "../names/protocol.ts";
 import { NicDriver } from "../nic/protocol.ts";
@@ -24,8 +26,10 @@ export const KIT_PROTOCOLS: Readonly<Record<string, Protocol>> = {
   "channel-protocol": Channel,
   console: Console,
   "constructor-protocol": Constructor,
+  displaydriver: DisplayDriver,
   entropy: Entropy,
   "file-protocol": File,
+  inputdriver: InputDriver,
   log: Log,
   names: Names,
   nicdriver: NicDriver,

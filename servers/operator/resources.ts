@@ -1,7 +1,7 @@
 // What this kit has that a manifest may name: boards, servers, protocols, guests.
 import type { Protocol } from "../../caps/protocol/protocol.ts";
 import type { Board, GuestFacts, ProtocolFacts, Resources } from "../../caps/manifest/resources.ts";
-import { BOARD, BOARD_DEVICES, DEVICE_BYTES, DISK_DEVICES, NET_DEVICES, TERMINAL_DEVICES } from "../../core/machine/board.ts";
+import { BOARD, BOARD_DEVICES, DEVICE_BYTES, DISK_DEVICES, DISPLAY_DEVICES, NET_DEVICES, TERMINAL_DEVICES } from "../../core/machine/board.ts";
 import { findServers, type Package } from "./package.ts";
 import { KIT_PROTOCOLS } from "./protocols.ts";
 
@@ -15,6 +15,7 @@ const VIRT_RV64: Board = {
   disks: DISK_DEVICES,
   networks: NET_DEVICES,
   terminals: TERMINAL_DEVICES,
+  display: DISPLAY_DEVICES,
   minMemory: 16 * MIB,
   maxMemory: 16 * 1024 * MIB,
   reserved: 8 * MIB,

@@ -2,7 +2,8 @@
 // somebody wants it to. What the run came to is a value; nothing here touches a terminal or the process.
 import type { BootOptions, Ending, System } from "../../core/boot.ts";
 import { SECRET_BYTES } from "../../caps/image/measurements.ts";
-import type { ConsoleBackend } from "../../core/host/backend.ts";
+import type { ConsoleBackend, DisplayPorts } from "../../core/host/backend.ts";
+import { createPicture } from "../../core/host/picture.ts";
 import type { TraceRecord } from "../../core/kernel/trace.ts";
 import { withSecret, type Appliance } from "./appliance.ts";
 import { openDisks } from "./disks.ts";
@@ -20,6 +21,8 @@ export interface SessionOptions {
   readonly unchecked?: boolean;
   /** The platform's, for an appliance that wants it. */
   readonly secret?: Uint8Array;
+  /** What shows the appliance's display, and who types; by default a picture that nobody looks at. For an appliance that has a display. */
+  readonly display?: DisplayPorts;
   /** What the kernel does, as it is recorded, and how many records were lost because too much happened between two turns of the host. */
   readonly onTrace?: (records: readonly TraceRecord[], lost: number) => void;
   /** Every line of the control device: as an event when it is one. */
@@ -67,6 +70,7 @@ export async function startSession(appliance: Appliance, options: SessionOptions
       void delivered(options.console).then(() => stop(event.status));
     },
     ...(options.unchecked === undefined ? {} : { unchecked: options.unchecked }),
+    ...(appliance.display === undefined ? {} : { display: options.display ?? { picture: createPicture(appliance.display.width, appliance.display.height) } }),
     ...(options.seed === undefined ? {} : { seed: options.seed }),
     ...(options.onTrace === undefined ? {} : { onTrace: options.onTrace }),
   };

@@ -3,7 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { boot, type BootOptions, type System } from "../../core/boot.ts";
-import type { ConsoleBackend } from "../../core/host/backend.ts";
+import type { ConsoleBackend, InputBackend } from "../../core/host/backend.ts";
+import { createPicture, type Picture } from "../../core/host/picture.ts";
 import { prepareAppliance, withSecret } from "../../servers/operator/appliance.ts";
 import { openDisks } from "../../servers/operator/disks.ts";
 import { openNetworks } from "../../servers/operator/networks.ts";
@@ -46,6 +47,8 @@ export interface Run {
   /** Of the appliance's end; undefined when it did not end by itself. */
   readonly status: number | undefined;
   readonly events: readonly Record<string, unknown>[];
+  /** What the display showed in the end. */
+  readonly picture: Picture | undefined;
 }
 
 export interface RunOptions {
@@ -64,6 +67,10 @@ export interface RunOptions {
   readonly disks?: BootOptions["disks"];
   /** The same for its networks. */
   readonly networks?: BootOptions["networks"];
+  /** Who types, where the appliance has a display. */
+  readonly input?: InputBackend;
+  /** What shows the display, by default a picture of its own. */
+  readonly picture?: Picture;
   /** The entropy device's source. */
   readonly entropy?: NonNullable<BootOptions["entropy"]>;
   /** Called between two slices. */
@@ -77,10 +84,11 @@ export interface RunOptions {
 export const TEST_SECRET = Uint8Array.from({ length: 32 }, (_, i) => i + 1);
 
 /** Runs the appliance in `folder` to its end, or to the limit (default 20 s). */
-export async function runAppliance(folder: string, { line = new Line(), limitMs = 20_000, deterministic = false, unchecked = false, secret = TEST_SECRET, disks: given, networks: networksGiven, entropy, exec, execGuest, onTurn, onEvent, during }: RunOptions = {}): Promise<Run> {
-  const { system: description, disks: orders, networks: networkOrders, terminal, ...image } = await prepareAppliance(folder, exec === undefined ? { deterministic } : { deterministic, exec: { command: exec, ...(execGuest === undefined ? {} : { guest: execGuest }) } });
+export async function runAppliance(folder: string, { line = new Line(), limitMs = 20_000, deterministic = false, unchecked = false, secret = TEST_SECRET, disks: given, networks: networksGiven, input, picture: own, entropy, exec, execGuest, onTurn, onEvent, during }: RunOptions = {}): Promise<Run> {
+  const { system: description, disks: orders, networks: networkOrders, terminal, display, ...image } = await prepareAppliance(folder, exec === undefined ? { deterministic } : { deterministic, exec: { command: exec, ...(execGuest === undefined ? {} : { guest: execGuest }) } });
   const disks = given === undefined ? await openDisks(orders) : { behind: given, close: () => Promise.resolve() };
   const networks = networksGiven === undefined ? await openNetworks(networkOrders) : { behind: networksGiven, close: () => Promise.resolve() };
+  const picture = own ?? (display === undefined ? undefined : createPicture(display.width, display.height));
   const events: Record<string, unknown>[] = [];
   let status: number | undefined;
   const system: System = await boot({
@@ -92,6 +100,7 @@ export async function runAppliance(folder: string, { line = new Line(), limitMs 
     files: withSecret(image, secret),
     disks: disks.behind,
     networks: networks.behind,
+    ...(picture === undefined ? {} : { display: { picture, ...(input === undefined ? {} : { input }) } }),
     unchecked,
     console: line,
     terminal,
@@ -120,7 +129,7 @@ export async function runAppliance(folder: string, { line = new Line(), limitMs 
   clearTimeout(limit);
   // What the machine wrote last goes out with the host's next turn.
   await new Promise((resolve) => setImmediate(resolve));
-  return { output: line.output, status, events };
+  return { output: line.output, status, events, picture };
 }
 
 /** A folder of files that removes itself; `using` it. */

@@ -21,11 +21,12 @@ const RESOURCES: Resources = {
         devices: new Map([
           ["uart0", { physical: 0x1000_0000, bytes: 4096, irq: 10, dma: false }],
           ["rng0", { physical: 0x1000_1000, bytes: 4096, irq: 1, dma: true }],
+          ["gpu0", { physical: 0x1000_5000, bytes: 4096, irq: 13, dma: true }],
           ["con0", { physical: 0x1000_2000, bytes: 4096, irq: 6, dma: true }],
           ["net0", { physical: 0x1000_a000, bytes: 4096, irq: 7, dma: true }],
           ["lamp0", { physical: 0x1000_3000, bytes: 8192, dma: false }],
         ]),
-        disks: ["blk0"], networks: ["net0", "net1"], terminals: ["uart0", "con0"], minMemory: 16 * MIB,
+        disks: ["blk0"], networks: ["net0", "net1"], terminals: ["uart0", "con0"], display: ["gpu0"], minMemory: 16 * MIB,
         maxMemory: 4096 * MIB,
         reserved: 8 * MIB,
       },
@@ -162,6 +163,22 @@ describe("networks", () => {
 
   it("are in the JSON Schema", () => {
     expect(JSON.stringify(manifestJsonSchema())).toContain('"enum":["none","loopback","any"]');
+  });
+});
+
+describe("the display", () => {
+  const driver = "components:\n  gpu: { image: { server: console }, use: { regs: platform.gpu0.regs }, essential: true }\n";
+  const headed = (display: string) => HEAD.replace(/memory: [0-9A-Za-z]+/, `$&, display: ${display}`);
+
+  it("has the size that the manifest says, or the usual one; without it there is none", () => {
+    expect(resolveText(headed("{ width: 640, height: 480 }") + driver).display).toEqual({ width: 640, height: 480 });
+    expect(resolveText(headed("{}") + driver).display).toEqual({ width: 1024, height: 768 });
+    expect(resolveText(HEAD + driver.replace("gpu0", "uart0")).display).toBeUndefined();
+  });
+
+  it("is there for its driver, and of a size that can be", () => {
+    expect(refusals(HEAD + driver)).toMatchObject([{ message: "there is no display for gpu0, which 'gpu' drives", fix: expect.stringContaining("platform.display: { width: 1024, height: 768 }") }]);
+    for (const size of ["{ width: 15 }", "{ width: 3841 }", "{ height: 2161 }", "{ height: 10.5 }", "{ height: all }", "{ depth: 8 }", "big"]) expect(refusals(headed(size) + driver).length).toBeGreaterThan(0);
   });
 });
 

@@ -1,0 +1,45 @@
+// The keys of a keyboard with the US layout: their codes (linux/input-event-codes.h), and which of them make a character.
+
+/** Codes by name, for keys that have no character of their own. */
+const NAMED = {
+  escape: 1, backspace: 14, tab: 15, enter: 28, ctrl: 29, shift: 42, alt: 56, space: 57, capslock: 58,
+  f1: 59, f2: 60, f3: 61, f4: 62, f5: 63, f6: 64, f7: 65, f8: 66, f9: 67, f10: 68, f11: 87, f12: 88,
+  rightctrl: 97, rightalt: 100, rightshift: 54, home: 102, up: 103, pageup: 104, left: 105, right: 106, end: 107, down: 108, pagedown: 109, insert: 110, delete: 111, meta: 125,
+} as const;
+
+/** Rows of keys: code of the first, what they write, what they write with Shift. */
+const ROWS = [
+  [2, "1234567890-=", "!@#$%^&*()_+"],
+  [16, "qwertyuiop[]", "QWERTYUIOP{}"],
+  [30, "asdfghjkl;'`", 'ASDFGHJKL:"~'],
+  [43, "\\zxcvbnm,./", "|ZXCVBNM<>?"],
+  [28, "\n", ""],
+  [15, "\t", ""],
+  [57, " ", ""],
+  [14, "\b", ""],
+  [1, "\u001b", ""],
+] as const;
+
+export interface Stroke {
+  readonly code: number;
+  readonly shift: boolean;
+}
+
+export const SHIFT = NAMED.shift;
+export const CTRL = NAMED.ctrl;
+
+const STROKES: ReadonlyMap<string, Stroke> = new Map(
+  ROWS.flatMap(([first, plain, shifted]) => [plain, shifted].flatMap((row, i) => Array.from(row, (letter, n): [string, Stroke] => [letter, { code: first + n, shift: i === 1 }]))),
+);
+
+/** Which key writes this character; undefined: none does. */
+export const strokeOf = (character: string): Stroke | undefined => STROKES.get(character);
+
+/** The code of a key by its name (`enter`, `f1`) or by what it writes without Shift (`a`, `-`). */
+export function keyCode(name: string): number | undefined {
+  if (Object.hasOwn(NAMED, name)) return NAMED[name as keyof typeof NAMED];
+  const stroke = STROKES.get(name);
+  return stroke === undefined || stroke.shift || name < " " ? undefined : stroke.code;
+}
+
+export const keyNames = (): string[] => [...Object.keys(NAMED), ...[...STROKES].filter(([letter, { shift }]) => !shift && letter > " ").map(([letter]) => letter)];
