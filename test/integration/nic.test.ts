@@ -10,6 +10,8 @@ import { cable, tap } from "../support/cable.ts";
 const LIMIT = { timeout: 60_000 };
 const FOLDER = "test/integration/nic";
 const source = (...names: readonly string[]): Record<string, Uint8Array> => Object.fromEntries(names.map((name) => [name, readFileSync(join(FOLDER, name))]));
+/** The machine of these tests. The manifest's cables are not laid: each test has ends of its own. */
+const machine = (memory = "64MiB"): string => `${memory}, networks: { net0: { cable: { listen: "9001", peer: "9002" } }, net1: { cable: { listen: "9002", peer: "9001" } } }`;
 const NIC = "{ image: { server: nic }, cpu: { priority: 190 }, use: { regs: platform.net0.regs, irq: platform.net0.irq, iospace: platform.net0.iospace }, offer: { card: NicDriver } }";
 const text = (words: string): Uint8Array => Uint8Array.of(...new Uint8Array(14).fill(1), ...Buffer.from(words));
 /** A cable whose far end gives everything back. */
@@ -31,7 +33,7 @@ test.each([["at once", false], ["later", true]] as const)("frames of every lengt
 
 test("what makes no sense is refused, memory taken away fails, and the driver goes on after each", LIMIT, async () => {
   using folder = applianceFolder({
-    "appliance.yaml": manifestWith({ nic: NIC, client: "{ image: { c: misuse.c }, memory: 32MiB, use: { console: console.console, card: nic.card }, essential: true }" }, "96MiB"),
+    "appliance.yaml": manifestWith({ nic: NIC, client: "{ image: { c: misuse.c }, memory: 32MiB, use: { console: console.console, card: nic.card }, essential: true }" }, machine("96MiB")),
     ...source("misuse.c"),
   });
   const { output, status, events } = await runAppliance(folder.path, { networks: { net0: mirror() } });
@@ -53,7 +55,7 @@ test("one client at a time: another is refused while it lives, and finds nothing
       nic: NIC,
       first: "{ image: { c: first.c }, memory: 8MiB, use: { card: nic.card } }",
       second: "{ image: { c: second.c }, memory: 16MiB, use: { console: console.console, card: nic.card }, essential: true }",
-    }),
+    }, machine()),
     ...source("first.c", "second.c"),
   });
   const net0 = mirror();
@@ -82,7 +84,7 @@ test("one client at a time: another is refused while it lives, and finds nothing
 
 test("a flood, and frames that are none, cost others nothing, and what comes of it comes in order", LIMIT, async () => {
   using folder = applianceFolder({
-    "appliance.yaml": manifestWith({ ...pairComponents(), nic: NIC, swallow: "{ image: { c: swallow.c }, memory: 8MiB, use: { card: nic.card } }" }),
+    "appliance.yaml": manifestWith({ ...pairComponents(), nic: NIC, swallow: "{ image: { c: swallow.c }, memory: 8MiB, use: { card: nic.card } }" }, machine()),
     ...pairFiles(), ...source("swallow.c"),
   });
   const net0 = tap();
@@ -129,10 +131,10 @@ test("a flood, and frames that are none, cost others nothing, and what comes of 
 
 test("a driver with nothing behind its device says so, and its client is told", LIMIT, async () => {
   using folder = applianceFolder({
-    "appliance.yaml": manifestWith({ nic: NIC, client: "{ image: { c: client.c }, memory: 8MiB, use: { console: console.console, card: nic.card }, essential: true }" }),
+    "appliance.yaml": manifestWith({ nic: NIC, client: "{ image: { c: client.c }, memory: 8MiB, use: { console: console.console, card: nic.card }, essential: true }" }, machine()),
     ...source("client.c"),
   });
-  const { output, status, events } = await runAppliance(folder.path);
+  const { output, status, events } = await runAppliance(folder.path, { networks: {} });
   expect([output, status]).toEqual(["no card: IllegalOperation\n", 3]);
   expect(events).toContainEqual(expect.objectContaining({ event: "log", component: "nic", text: "there is no network behind the device" }));
 });
