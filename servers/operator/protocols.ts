@@ -13,6 +13,7 @@ import { DisplayDriver } from "../gpu/protocol.ts";
 import { InputDriver } from "../input/protocol.ts";
 import { Log } from "../log/protocol.ts";
 import { Names } from "../names/protocol.ts";
+import { Net } from "../net/protocol.ts";
 import { NicDriver } from "../nic/protocol.ts";
 import { Powerbox } from "../powerbox/protocol.ts";
 import { Parent } from "../root/protocol.ts";
@@ -32,6 +33,7 @@ export const KIT_PROTOCOLS: Readonly<Record<string, Protocol>> = {
   inputdriver: InputDriver,
   log: Log,
   names: Names,
+  "net-protocol": Net,
   nicdriver: NicDriver,
   "patterns-protocol": Patterns,
   "powerbox-protocol": Powerbox,

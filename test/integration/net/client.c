@@ -1,0 +1,97 @@
+/* A client of the near stack: says hello to the far one over TCP and UDP, and tries what it may not do. */
+#include <bailiwick.h>
+#include <bailiwick/console.h>
+#include <bailiwick/net-protocol.h>
+#include <bailiwick/net.h>
+
+BW_USE(console);
+BW_USE(net);
+BW_USE(web);
+BW_USE(none);
+BW_USE(hub);
+
+enum { SLOT_SOCKET = 128, SLOT_OTHER, SLOT_VIEW, SLOT_UDP };
+enum { BULK = 100000 };
+
+static uint8_t bytes[2048];
+
+static uint32_t talk(void) {
+    size_t done = 0, count = 0;
+    uint32_t wrong = bw_net_send(SLOT_SOCKET, "hello", 5, 0, &done);
+    if (wrong == 0) wrong = bw_net_receive(SLOT_SOCKET, bytes, sizeof bytes, 0, &count);
+    bytes[count] = 0;
+    bw_printf("said hello: %u, heard %s\n", wrong, (const char *)bytes);
+    return wrong;
+}
+
+/* Both directions at once, more than either side's buffers hold. */
+static void bulk(void) {
+    size_t sent = 0, back = 0, count = 0, done = 0;
+    uint32_t wrong = 0, refusal = 0;
+    while (back < BULK && refusal == 0) {
+        if (sent < BULK) {
+            for (size_t i = 0; i < BW_NET_PIECE; i++) bytes[i] = (uint8_t)('a' + (sent + i) % 26);
+            const size_t piece = BULK - sent < BW_NET_PIECE ? BULK - sent : BW_NET_PIECE;
+            refusal = bw_net_send(SLOT_SOCKET, bytes, piece, 0, &done);
+            sent += done;
+        }
+        if (sent - back < 8192 && sent < BULK) continue;
+        if (refusal == 0) refusal = bw_net_receive(SLOT_SOCKET, bytes, sizeof bytes, 0, &count);
+        if (count == 0) break;
+        for (size_t i = 0; i < count; i++) wrong += bytes[i] != (uint8_t)('A' + (back + i) % 26);
+        back += count;
+    }
+    bw_printf("bulk: %lu back, %u wrong, %u\n", back, wrong, refusal);
+}
+
+static void datagrams(void) {
+    struct bw_net_peer from = {0};
+    size_t count = 0;
+    const struct bw_net_peer to = {.address = 0x0a000202, .port = 7};
+    bw_printf("udp: %u\n", bw_net_udp(bw_use_net.cap, 0, SLOT_UDP));
+    const size_t sizes[] = {0, 5, 928, 1472, 1473};
+    for (uint32_t n = 0; n < 5; n++) {
+        for (size_t i = 0; i < sizes[n]; i++) bytes[i] = (uint8_t)(i * 7 + n);
+        const uint32_t sent = bw_net_send_to(SLOT_UDP, to, bytes, sizes[n]);
+        memset(bytes, 0, sizeof bytes);
+        /* A cable may bring a datagram twice. */
+        uint32_t got = 0;
+        for (uint32_t twice = 0; sent == 0 && got == 0 && (twice == 0 || count != sizes[n]) && twice < 100; twice++) got = bw_net_receive_from(SLOT_UDP, &from, bytes, sizeof bytes, 3000, &count);
+        uint32_t wrong = 0;
+        for (size_t i = 0; sent == 0 && i < count; i++) wrong += bytes[i] != (uint8_t)(i * 7 + n);
+        bw_printf("datagram of %lu: %u %u, %lu back from %x:%u, %u wrong\n", sizes[n], sent, got, count, from.address, from.port, wrong);
+    }
+}
+
+int main(void) {
+    bw_console_open(bw_use_console.cap);
+    struct bw_net_info info;
+    bw_printf("info: %u %x %x link %u\n", bw_net_info(bw_use_net.cap, &info), info.address, info.mask, info.link);
+    bw_printf("connect: %u\n", bw_net_connect(bw_use_web.cap, "10.0.2.2", 80, 0, SLOT_SOCKET));
+    (void)talk();
+    bulk();
+    bw_printf("close: %u\n", bw_net_close(SLOT_SOCKET));
+    datagrams();
+
+    bw_printf("not allowed: port %u, host %u, name %u, udp %u, listen %u, nothing %u\n", bw_net_connect(bw_use_web.cap, "10.0.2.2", 81, 0, SLOT_OTHER), bw_net_connect(bw_use_web.cap, "10.0.2.3", 80, 0, SLOT_OTHER),
+              bw_net_connect(bw_use_web.cap, "example.org", 80, 0, SLOT_OTHER), bw_net_udp(bw_use_web.cap, 0, SLOT_OTHER), bw_net_listen(bw_use_web.cap, 80, 1, SLOT_OTHER), bw_net_connect(bw_use_none.cap, "10.0.2.2", 80, 0, SLOT_OTHER));
+    bw_printf("restrict wider: %u, nonsense: %u, narrower: %u\n", bw_net_restrict(bw_use_web.cap, "connect *:80", SLOT_VIEW), bw_net_restrict(bw_use_net.cap, "connect 10.0.2.256:80", SLOT_VIEW),
+              bw_net_restrict(bw_use_net.cap, "connect 10.0.0.0/16:70-90\nudp 10.0.2.2:7", SLOT_VIEW));
+    bw_printf("narrower: %u, beyond it: %u, and again: %u\n", bw_net_connect(SLOT_VIEW, "10.0.2.2", 80, 0, SLOT_SOCKET), bw_net_connect(SLOT_VIEW, "10.1.2.2", 80, 0, SLOT_OTHER), bw_net_restrict(SLOT_VIEW, "all", SLOT_OTHER));
+    (void)talk();
+    bw_printf("closed: %u %u\n", bw_net_close(SLOT_SOCKET), bw_net_close(SLOT_VIEW));
+    bw_printf("refused: %u, nobody there: %u, no such place: %u, itself: %u\n", bw_net_connect(bw_use_net.cap, "10.0.2.2", 81, 0, SLOT_OTHER), bw_net_connect(bw_use_net.cap, "10.0.2.9", 80, 500, SLOT_OTHER),
+              bw_net_connect(bw_use_net.cap, "192.168.1.1", 80, 0, SLOT_OTHER), bw_net_connect(bw_use_net.cap, "10.0.2.15", 80, 0, SLOT_OTHER));
+
+    size_t done = 0, count = 0;
+    bw_printf("connect: %u\n", bw_net_connect(bw_use_net.cap, "10.0.2.2", 80, 0, SLOT_SOCKET));
+    (void)bw_call(bw_use_hub.cap, bw_info(9, 1, 0), 1, 0, 0, 0);
+    const uint32_t sent = bw_net_send(SLOT_SOCKET, "are you there?", 14, 0, &done);
+    const uint32_t heard = bw_net_receive(SLOT_SOCKET, bytes, sizeof bytes, 0, &count);
+    bw_printf("the peer vanished: %u %u, and then %u\n", sent, heard, bw_net_send(SLOT_SOCKET, "?", 1, 0, &done));
+    (void)bw_call(bw_use_hub.cap, bw_info(9, 1, 0), 0, 0, 0, 0);
+    const struct bw_msg m = bw_call(bw_use_hub.cap, bw_info(10, 0, 0), 0, 0, 0, 0);
+    bw_printf("done\n");
+    if (m.w[1] > 0) bw_printf("%lu frames of nonsense\n", m.w[1]);
+    return 0;
+}
