@@ -42,6 +42,7 @@ export const FailureCode = {
   platformKey: "BW0316",
   attestation: "BW0317",
   network: "BW0318",
+  display: "BW0320",
 } as const;
 export type FailureCode = (typeof FailureCode)[keyof typeof FailureCode];
 

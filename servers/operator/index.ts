@@ -1,6 +1,8 @@
 // The public API of the package. `import { boot } from "bailiwick"`; what is exported here is kept stable, nothing else is.
 export { boot, type BootOptions, type Ending, type System, type SystemStats } from "../../core/boot.ts";
-export type { BootFile, ConsoleBackend } from "../../core/host/backend.ts";
+export type { BootFile, ConsoleBackend, DisplayPorts, InputBackend } from "../../core/host/backend.ts";
+export { createPicture, writePicture, type Picture } from "../../core/host/picture.ts";
+export { parseInputScript, playInputScript, ScriptError, type ScriptedInput, type Step } from "../../core/host/input-script.ts";
 export { openCapture, openTerminal, type Capture, type Terminal, type TerminalOptions } from "../../core/host/terminal.ts";
 export * from "../../caps/abi/numbers.ts";
 export { protocol, protocolHeader, type Method, type Protocol } from "../../caps/protocol/protocol.ts";

@@ -7,6 +7,7 @@ import type { ResolvedComponent, ResolvedSystem } from "../../../caps/image/syst
 import type { ConsoleBackend } from "../../../core/host/backend.ts";
 import { openTerminal, watchOutput, type Terminal } from "../../../core/host/terminal.ts";
 import { prepareAppliance } from "../appliance.ts";
+import { openDisplay } from "../display.ts";
 import { describeEvent, showable, type SystemEvent } from "../events.ts";
 import { ExitStatus, usageError } from "../failure.ts";
 import { platformSecret } from "../platform-key.ts";
@@ -26,6 +27,10 @@ const OPTIONS = {
   trace: { type: "string" },
   "trace-events": { type: "string" },
   "trace-limit": { type: "string" },
+  picture: { type: "string" },
+  "picture-every": { type: "string" },
+  "input-script": { type: "string" },
+  keys: { type: "boolean" },
   quiet: { type: "boolean", short: "q" },
   verbose: { type: "boolean", short: "v" },
 } as const;
@@ -49,6 +54,12 @@ then ? says what else there is. Without a terminal, input comes from a pipe or f
                     faults, interrupts, capabilities; with the names of the manifest
   --trace-events L  only these: a list of ${Object.keys(TRACE_KINDS).join(", ")}
   --trace-limit S   no more than so much, such as 1GiB; by default 64MiB
+  --picture FILE    what the display shows, as a PNG: at the end, and on SIGUSR2
+  --picture-every T and each time so long has passed and something has changed
+  --input-script F  types, points and clicks as F says: type "text", key ctrl+c,
+                    move X Y, click left, wheel -1, wait 200ms, after "text shown"
+  --keys            what is typed here is typed on the machine's keyboard, not on its
+                    serial line
   --deterministic   no clock and no randomness of the host's: every run is the same
   --platform-key F  the platform's secret, 32 bytes, for a component that uses
                     platform.secret; by default DIR/.bailiwick/platform.key, which is
@@ -65,7 +76,8 @@ Exit status: that of what ended the run (an essential component, or the command 
   async run(args) {
     const { values, positionals } = parseOptions(args, OPTIONS);
     const target = onlyTarget(positionals);
-    const timeoutMs = values.timeout === undefined ? undefined : parseTimeout(values.timeout);
+    const timeoutMs = values.timeout === undefined ? undefined : parseTimeout("--timeout", values.timeout);
+    const everyMs = values["picture-every"] === undefined ? undefined : parseTimeout("--picture-every", values["picture-every"]);
     if (values.guest !== undefined && values.exec === undefined) throw usageError("--guest says where --exec runs its command: it needs --exec");
     const tracing = traceOptions(values);
     const json = values.json === true;
@@ -82,6 +94,7 @@ Exit status: that of what ended the run (an essential component, or the command 
     });
     const secret = appliance.wantsSecret ? platformSecret(appliance.folder, values["platform-key"]) : undefined;
     progress.step("starting");
+    const display = openDisplay(appliance.display, { picture: values.picture, everyMs, script: values["input-script"], keys: values.keys }, progress.note);
 
     const trace = tracing === undefined ? undefined : openTraceFile(tracing.path, { ...tracing, system: appliance.system, onEnd: note });
     let session: Session | undefined;
@@ -110,8 +123,10 @@ Exit status: that of what ended the run (an essential component, or the command 
     const restore = guardTerminal(line, stop);
     try {
       session = await startSession(appliance, {
-        console: withInputFrom(line, line.interactive ? Promise.resolve() : readiness.all, watchOutput(line, (bytes) => {
+        ...(display.ports === undefined ? {} : { display: display.ports }),
+        console: withInputFrom({ ...line, onInput: (callback) => line.onInput((bytes) => void (display.typed(bytes) || callback(bytes))) }, line.interactive ? Promise.resolve() : readiness.all, watchOutput(line, (bytes) => {
           tail.add(bytes);
+          display.output(bytes);
           return begun;
         })),
         clock: deterministic ? "blocks" : "host",
@@ -127,6 +142,7 @@ Exit status: that of what ended the run (an essential component, or the command 
       if (asked !== undefined) session.stop(...asked);
       const { status, why } = await session.outcome;
       restore();
+      display.finish();
       if (why !== undefined) tell({ event: "error", message: why }, why);
       // What the guest said last is why one asks for a timeout.
       if (status === ExitStatus.timeout && !json) for (const last of tail.lines()) process.stderr.write(`  | ${showable(last)}\n`);
@@ -134,6 +150,7 @@ Exit status: that of what ended the run (an essential component, or the command 
     } finally {
       progress.done();
       restore();
+      display.close();
       trace?.close();
     }
   },
@@ -193,9 +210,9 @@ function keepTail(): { add(bytes: Uint8Array): void; lines(): string[] } {
   };
 }
 
-function parseTimeout(text: string): number {
+function parseTimeout(option: string, text: string): number {
   const us = parseDuration(text);
-  if (us === undefined) throw usageError(`--timeout ${text} is no duration`, "such as 500ms or 60s");
+  if (us === undefined) throw usageError(`${option} ${text} is no duration`, "such as 500ms or 60s");
   return us / 1000;
 }
 
