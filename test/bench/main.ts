@@ -13,11 +13,12 @@ import { guest } from "./guest.ts";
 import { GuestRuns, guestRoles } from "./guest-runs.ts";
 import { hosting } from "./hosting.ts";
 import { ipc, ipcRoles } from "./ipc.ts";
+import { network, networkRoles } from "./network.ts";
 import { revoke, revokeRoles } from "./revoke.ts";
 import { scale, scaleRoles } from "./scale.ts";
 import { WORKER } from "./workers.ts";
 
-const BENCHMARKS: readonly Benchmark[] = [ipc, scale, boot, guest, hosting, revoke, drivers, confinement];
+const BENCHMARKS: readonly Benchmark[] = [ipc, scale, boot, guest, hosting, revoke, drivers, network, confinement];
 
 const HELP = `Usage: npm run bench [-- [NAME...] [--json] [--quick]]
 
@@ -79,6 +80,6 @@ function fail(error: unknown): number {
 }
 
 const [first, second] = process.argv.slice(2);
-const role = first === WORKER ? [ipcRoles, scaleRoles, guestRoles, revokeRoles, driversRoles, confinementRoles].map((roles) => roles.get(second ?? "")).find((found) => found !== undefined) : undefined;
+const role = first === WORKER ? [ipcRoles, scaleRoles, guestRoles, revokeRoles, driversRoles, networkRoles, confinementRoles].map((roles) => roles.get(second ?? "")).find((found) => found !== undefined) : undefined;
 if (role !== undefined) role();
 else process.exitCode = await main(process.argv.slice(2)).catch(fail);
