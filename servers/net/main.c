@@ -26,13 +26,12 @@
 BW_USE(nic);
 
 enum { SLOT_RECEIVED = 128, SLOT_MINTED, SLOT_ALARM, SLOT_BELLS, SLOT_CALLS = SLOT_BELLS + LIMIT_CLIENTS, SLOT_WIRE = SLOT_CALLS + CALLS };
-_Static_assert(SLOT_WIRE + WIRE_SLOTS <= 256, "all slots are there");
+_Static_assert(SLOT_WIRE + BW_NIC_SLOTS <= 256, "all slots are there");
 #define ALARM_BIT (1ULL << 45)
 #define NIC_BIT (1ULL << 52)
 enum { FRAMES_A_TURN = 32, SECOND_MS = 1000, CONNECT_MS = 15000, RESOLVE_MS = 5000, MOST_MS = 3600000 };
 
 static struct bw_service service;
-static struct wire_facts facts;
 static struct answer answer;
 static struct call call;
 
@@ -101,8 +100,7 @@ static uint32_t do_info(struct bw_request *r) {
     const struct netif *n = netif_default;
     const bool has_address = !ip4_addr_isany_val(*netif_ip4_addr(n));
     answer.w[0] = lwip_ntohl(ip4_addr_get_u32(netif_ip4_addr(n))), answer.w[1] = lwip_ntohl(ip4_addr_get_u32(netif_ip4_netmask(n))), answer.w[2] = lwip_ntohl(ip4_addr_get_u32(netif_ip4_gw(n)));
-    answer.w[3] = (netif_is_link_up(n) ? 1U : 0) | (has_address ? 2U : 0), answer.w[4] = 0;
-    for (uint32_t i = 0; i < 6; i++) answer.w[4] |= (uint64_t)facts.mac[i] << 8 * i;
+    answer.w[3] = (netif_is_link_up(n) ? 1U : 0) | (has_address ? 2U : 0), answer.w[4] = wire_mac();
     answer.length = 5;
     return 0;
 }
@@ -345,12 +343,12 @@ static const char *begin(void) {
         return "this argument of an offer is no rule: connect: HOST:PORTS, listen: PORTS, udp: PORTS or ADDRESS:PORTS, all: true; at most 8";
     }
     random_begin(clock_now());
-    const char *wrong = wire_begin(bw_use_nic.cap, SLOT_WIRE, BW_ADDRESS_OWN, NIC_BIT, &facts);
+    const char *wrong = wire_begin(bw_use_nic.cap, SLOT_WIRE, BW_ADDRESS_OWN, NIC_BIT);
     if (wrong != NULL) return wrong;
     lwip_init();
     stream_begin(bw_arg_number("patience", 60) * 1000 * NS_PER_MS);
     const char *host_name = bw_arg("hostName");
-    if (!wire_interface(host_name == NULL ? bw_name() : host_name, &facts)) return "there is no interface";
+    if (!wire_interface(host_name == NULL ? bw_name() : host_name)) return "there is no interface";
     return set_up_address();
 }
 
