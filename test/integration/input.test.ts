@@ -1,7 +1,9 @@
 // The input drivers on the real machine: what a script types and points at comes to their client as evdev codes, whole and in order.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { parseInputScript, playInputScript } from "../../core/host/input-script.ts";
-import { Line, runAppliance } from "../support/appliance-run.ts";
+import { applianceFolder, Line, runAppliance } from "../support/appliance-run.ts";
 
 const LIMIT = { timeout: 60_000 };
 const FOLDER = "test/integration/input";
@@ -56,4 +58,30 @@ test("a flood of keys comes whole as far as it is kept, and the client is told o
   expect(lines).not.toContainEqual(expect.stringMatching(/missing/));
   // Of 5202 moments the newest 4095 and the notice; the last of them, Escape's release, is not waited for.
   expect(lines.indexOf("1 1 1") - 2).toBe(2 * 4096 - 3);
+});
+
+test("a client that asks nonsense and spoils its ring harms itself only, and is served again when it begins anew", LIMIT, async () => {
+  const manifest = readFileSync(join(FOLDER, "appliance.yaml"), "utf8");
+  const others = manifest.slice(0, manifest.indexOf("  client:"));
+  using folder = applianceFolder({
+    "appliance.yaml": `${others}  hostile:
+    image: { c: hostile.c }
+    use: { console: console.console, keyboard: keyboard.input }
+    essential: true
+`,
+    "hostile.c": readFileSync(join(FOLDER, "hostile.c")),
+  });
+  const input = playInputScript(parseInputScript('type "ab\\n"\nafter "spoilt"\ntype "cd"\nafter "still there"\ntype "e\\n"\nafter "opened anew"\ntype "f\\n"', SIZE));
+  const line = new Heard();
+  line.hear = (bytes) => input.output(bytes);
+  const { output, status, events } = await runAppliance(folder.path, { input, line });
+  const lines = output.split("\n");
+  expect(lines.slice(0, 6)).toEqual([
+    "no method 1, no words 1, memory of no channel 1", "no bell 2, an endpoint for one 2", "other messages 1, too many 4 1, no number of them 1", "first: 30 48 28", "spoilt", "still there: 0",
+  ]);
+  // What was not taken from the driver, or had not come to it, is there for the new channel; Enter ends it.
+  expect(lines[6]).toMatch(/^second:( 46)?( 32)? 18 28$/);
+  expect(lines.slice(7)).toEqual(["opened anew", "third: 33 28", ""]);
+  expect(status).toBe(0);
+  expect(events.filter(({ event }) => event === "fault" || event === "dma-fault")).toEqual([]);
 });
