@@ -12,7 +12,9 @@ export type NetworkOrder =
   /** Frames in datagrams, from and to one peer. */
   | { readonly device: string; readonly kind: "cable"; readonly listen: Endpoint; readonly peer: Endpoint }
   /** A network of the host's own making: what is sent in it goes on through the host's sockets. */
-  | { readonly device: string; readonly kind: "user"; readonly hosts: UserHosts; readonly forward: readonly Forward[] };
+  | { readonly device: string; readonly kind: "user"; readonly hosts: UserHosts; readonly forward: readonly Forward[] }
+  /** An interface of the host's, by its name there. */
+  | { readonly device: string; readonly kind: "tap"; readonly name: string };
 
 /** Whom the appliance may speak to from a user network: nobody, the host's own loopback, or whomever the host reaches. */
 export type UserHosts = "none" | "loopback" | "any";
@@ -34,6 +36,7 @@ export function networkOrders({ platform }: Manifest, board: Board, uses: Readon
       });
     }
   }
+  const tapped = new Set<string>();
   const taken = new Map<string, string>();
   const take = (protocol: "tcp" | "udp", host: Endpoint, at: Path): void => {
     const key = `${protocol} ${formatEndpoint(host)}`;
@@ -44,6 +47,11 @@ export function networkOrders({ platform }: Manifest, board: Board, uses: Readon
   return Object.entries(platform.networks).map(([device, network]): NetworkOrder => {
     if (network.kind === "cable") {
       take("udp", network.listen, ["platform", "networks", device, "cable", "listen"]);
+      return { device, ...network };
+    }
+    if (network.kind === "tap") {
+      if (tapped.has(network.name)) report.add({ code: DiagnosticCode.usedTwice, at: ["platform", "networks", device, "tap"], message: `the interface ${network.name} is taken twice`, cause: "another device has it already", fix: "give each an interface of its own" });
+      tapped.add(network.name);
       return { device, ...network };
     }
     network.forward.forEach(({ protocol, host }, i) => take(protocol, host, ["platform", "networks", device, "user", "forward", i]));

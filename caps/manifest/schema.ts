@@ -217,6 +217,9 @@ const cable = z
   .refine(({ listen, peer }) => formatEndpoint(listen) !== formatEndpoint(peer), { error: "another address than 'listen': a cable has two ends", path: ["peer"] })
   .refine(({ listen, peer }) => listen.address.includes(":") === peer.address.includes(":"), { error: "of the same kind as 'listen': both IPv4, or both IPv6", path: ["peer"] });
 
+/** Linux's own bound, and no characters that mean something to a shell. */
+const INTERFACE_PATTERN = /^[A-Za-z][A-Za-z0-9._-]{0,14}$/;
+
 /** More are of no use, and each takes a socket of the host's. */
 const MAX_FORWARDS = 64;
 
@@ -240,17 +243,25 @@ const network = z
   .strictObject({
     cable: cable.describe("Frames in UDP datagrams, to and from one peer. Nothing in it is secret or authentic.").optional(),
     user: user.describe("A network of this program's own, 10.0.2.0/24, whose connections go on through this computer's sockets. Needs no rights.").optional(),
+    tap: z
+      .string()
+      .regex(INTERFACE_PATTERN, { error: "the name of an interface: a letter, then letters, digits, '.', '_' and '-', at most 15 in all" })
+      .describe("A TAP interface of this computer's, by name. The computer says who may use one.")
+      .optional(),
   })
   .meta({ minProperties: 1, maxProperties: 1 })
   .transform((network, context): Network => {
-    if (network.cable !== undefined && network.user === undefined) return { kind: "cable", ...network.cable };
-    if (network.user !== undefined && network.cable === undefined) return { kind: "user", ...network.user };
-    context.addIssue({ code: "custom", message: "exactly one of cable, user", input: network });
+    if (Object.keys(network).length === 1) {
+      if (network.cable !== undefined) return { kind: "cable", ...network.cable };
+      if (network.user !== undefined) return { kind: "user", ...network.user };
+      if (network.tap !== undefined) return { kind: "tap", name: network.tap };
+    }
+    context.addIssue({ code: "custom", message: "exactly one of cable, user, tap", input: network });
     return z.NEVER;
   });
 
 /** What is behind a network device. */
-type Network = ({ readonly kind: "cable" } & z.output<typeof cable>) | ({ readonly kind: "user" } & z.output<typeof user>);
+type Network = ({ readonly kind: "cable" } & z.output<typeof cable>) | ({ readonly kind: "user" } & z.output<typeof user>) | { readonly kind: "tap"; readonly name: string };
 
 const side = (most: number) => z.int({ error: `pixels: a number from 16 to ${most}` }).min(16, { error: "at least 16 pixels" }).max(most, { error: `at most ${most} pixels` });
 

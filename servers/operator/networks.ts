@@ -4,6 +4,7 @@ import type { NetworkOrder } from "../../caps/manifest/resolve.ts";
 import type { NetBackend } from "../../core/host/backend.ts";
 import { openCable } from "../../core/host/cable.ts";
 import { NetworkError } from "../../core/host/network.ts";
+import { openTap } from "../../core/host/tap.ts";
 import { openUserNet } from "../../core/host/user-net.ts";
 import { FailureCode, failure } from "./failure.ts";
 import { findPackage } from "./package.ts";
@@ -34,17 +35,29 @@ export async function openNetworks(orders: readonly NetworkOrder[], onTrouble: O
   return { behind, close };
 }
 
-function openNetwork(order: NetworkOrder, onTrouble: OnTrouble): Promise<NetBackend> {
-  if (order.kind === "cable") return openCable(order);
-  return openUserNet({ ...order, helper: userNetHelper(), onLost: (why) => onTrouble(order.device, why) });
+async function openNetwork(order: NetworkOrder, onTrouble: OnTrouble): Promise<NetBackend> {
+  const onLost = (why: string): void => onTrouble(order.device, why);
+  switch (order.kind) {
+    case "cable":
+      return openCable(order);
+    case "user":
+      return openUserNet({ ...order, onLost, helper: networkHelper("userNet") });
+    case "tap":
+      return openTap({ name: order.name, onLost, helper: networkHelper("tap") });
+  }
 }
 
-/** The program that the set-up has built. @throws NetworkError */
-export function userNetHelper(record: string = findPackage().record): string {
-  const { userNet }: { readonly userNet?: unknown } = existsSync(record) ? JSON.parse(readFileSync(record, "utf8")) : {};
-  if (typeof userNet === "string" && existsSync(userNet)) return userNet;
-  throw new NetworkError(
-    userNet === null ? "the set-up could not build the user network's helper: libslirp was not to be had" : "the user network's helper is not built",
-    `bailiwick setup --only user-net --retry; it needs libslirp (Debian: apt-get install libslirp-dev), or a Debian mirror to fetch it from`,
-  );
+/** What the set-up has built, and what it needs for it. */
+const HELPERS = {
+  userNet: { title: "user network's helper", needs: "libslirp (Debian: apt-get install libslirp-dev), or a Debian mirror to fetch it from" },
+  tap: { title: "helper of TAP interfaces", needs: "the host's C compiler (Debian: apt-get install gcc)" },
+} as const;
+
+/** @param record the set-up's @throws NetworkError */
+export function networkHelper(name: keyof typeof HELPERS, record: string = findPackage().record): string {
+  const found: { readonly [name: string]: unknown } = existsSync(record) ? JSON.parse(readFileSync(record, "utf8")) : {};
+  const path = found[name];
+  if (typeof path === "string" && existsSync(path)) return path;
+  const { title, needs } = HELPERS[name];
+  throw new NetworkError(path === null ? `the set-up could not build the ${title}` : `the ${title} is not built`, `bailiwick setup --only networks --retry; it needs ${needs}`);
 }

@@ -1,8 +1,8 @@
 // User networks: the real helper over libslirp, spoken to frame by frame as an appliance would, and by hostile ones.
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { connect, createServer as createTcpServer, type Server } from "node:net";
 import { networkInterfaces, tmpdir } from "node:os";
@@ -11,10 +11,12 @@ import { afterAll, afterEach, describe, expect, test } from "vitest";
 import fc from "fast-check";
 import type { NetworkOrder } from "../../caps/manifest/resolve.ts";
 import { NetworkError } from "../../core/host/network.ts";
-import { createRecords, openUserNet, type UserNetOptions } from "../../core/host/user-net.ts";
+import { createRecords } from "../../core/host/helper.ts";
+import { openUserNet, type UserNetOptions } from "../../core/host/user-net.ts";
 import { Failure } from "../../servers/operator/failure.ts";
-import { openNetworks, userNetHelper } from "../../servers/operator/networks.ts";
+import { networkHelper, openNetworks } from "../../servers/operator/networks.ts";
 import { pause, until } from "../support/appliance-run.ts";
+import { bailiwick, CLI } from "../support/command-line.ts";
 import { ADDRESS, FrameHost, GATEWAY, MAC } from "../support/frame-host.ts";
 import { dhcp, dnsQuery, ethernet, FLAG, ipText, parseDhcp, parseTcp, PROTOCOL, read16 } from "../support/frames.ts";
 import { freePorts } from "../support/ports.ts";
@@ -29,7 +31,7 @@ afterEach(async () => {
 
 function helper(): string | undefined {
   try {
-    return userNetHelper();
+    return networkHelper("userNet");
   } catch {
     return undefined;
   }
@@ -45,11 +47,11 @@ async function network(options: Options = {}): Promise<FrameHost> {
 
 const forward = (protocol: "tcp" | "udp", port: number, inner = 80) => ({ protocol, host: { address: "127.0.0.1", port }, port: inner });
 
-/** Our own children that run the helper. */
-const helpers = (): number[] =>
+/** Children, ours by default, that run the helper. */
+const helpers = (parent = process.pid): number[] =>
   readdirSync("/proc").filter((name) => /^\d+$/.test(name)).map(Number).filter((pid) => {
     try {
-      return readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ")[1] === String(process.pid) && readFileSync(`/proc/${pid}/cmdline`, "utf8").startsWith(HELPER);
+      return readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ")[1] === String(parent) && readFileSync(`/proc/${pid}/cmdline`, "utf8").startsWith(HELPER);
     } catch {
       return false;
     }
@@ -240,6 +242,59 @@ describe.skipIf(HELPER === "")("whom an appliance may speak to", () => {
   });
 });
 
+/** Runs the helper where /etc/resolv.conf is another: for root alone. */
+const RESOLVER = "127.0.0.77";
+function withResolver(): string | undefined {
+  const [script, conf] = [join(folder, "with-resolver"), join(folder, "resolv.conf")];
+  writeFileSync(conf, `nameserver ${RESOLVER}\n`);
+  writeFileSync(script, `#!/bin/sh\nexport PATH=/usr/sbin:/usr/bin:/sbin:/bin\nexec unshare -m sh -c 'mount --bind ${conf} /etc/resolv.conf && exec ${HELPER} "$@"' sh "$@"\n`, { mode: 0o755 });
+  return spawnSync(script, ["none"], { stdio: "ignore" }).status === 0 ? script : undefined;
+}
+const RESOLVING = HELPER === "" ? undefined : withResolver();
+
+describe.skipIf(RESOLVING === undefined)("DNS, with 'hosts: any'", () => {
+  async function resolver(answer: (question: Buffer) => Buffer | undefined): Promise<void> {
+    const socket = createSocket("udp4").bind(53, RESOLVER);
+    await once(socket, "listening");
+    open.push(socket);
+    socket.on("message", (question, { port, address }) => {
+      const bytes = answer(question);
+      if (bytes !== undefined) socket.send(bytes, port, address);
+    });
+  }
+  async function asking(): Promise<FrameHost> {
+    const backend = await openUserNet({ helper: RESOLVING!, hosts: "any", forward: [] });
+    open.push(backend);
+    const host = new FrameHost(backend);
+    await host.meet();
+    return host;
+  }
+  const answers = (host: FrameHost): Uint8Array[] => host.packets(PROTOCOL.udp).filter(({ from }) => from === DNS).map(({ payload }) => payload.slice(8));
+
+  test("a question goes to the computer's own server, and its answer comes from 10.0.2.3", async () => {
+    const asked: Buffer[] = [];
+    await resolver((question) => (asked.push(question), Buffer.concat([question.subarray(0, 2), Buffer.from("the answer")])));
+    const host = await asking();
+    host.datagram(DNS, 5001, 53, dnsQuery(0x1234, "name.example"));
+    await until("the answer is there", () => answers(host).length > 0);
+    expect(asked).toEqual([Buffer.from(dnsQuery(0x1234, "name.example"))]);
+    expect(answers(host)).toEqual([Uint8Array.of(0x12, 0x34, ...Buffer.from("the answer"))]);
+  });
+
+  test("a server that does not answer is a question without an answer, and nobody else waits; one that is not there is reported", async () => {
+    const host = await asking();
+    host.datagram(DNS, 5001, 53, dnsQuery(1, "name.example"));
+    await until("it is reported as unreachable", () => host.packets(PROTOCOL.icmp).some(({ payload }) => payload[0] === 3));
+    let asked = 0;
+    await resolver(() => void asked++);
+    for (let i = 0; i < 50; i++) host.datagram(DNS, 5100 + i, 53, dnsQuery(i, "name.example"));
+    await until("all are asked", () => asked === 50);
+    host.ping(GATEWAY, 30);
+    await until("the network goes on", () => host.pinged(30));
+    expect(answers(host)).toEqual([]);
+  });
+});
+
 describe.skipIf(HELPER === "")("what the helper can do", () => {
   test("it is nobody when we are root, opens no file, has no environment, and may use no other call than it needs", async () => {
     await network();
@@ -409,11 +464,11 @@ describe("a helper that lies", () => {
   });
 
   test("does not open, ends at once, says something else, or is none: the error names it and what to do", async () => {
-    await expect(lying("exit 7")).rejects.toMatchObject({ message: "the user network's helper ended before the network was open: status 7", fix: "build it anew: bailiwick setup --only user-net" });
+    await expect(lying("exit 7")).rejects.toMatchObject({ message: "the user network's helper ended before the network was open: status 7", fix: "build it anew: bailiwick setup --only networks" });
     await expect(lying("echo cannot load a library >&2; exit 127")).rejects.toThrow("cannot load a library");
     await expect(lying("yes nonsense >&2 & yes nonsense")).rejects.toThrow(NetworkError);
     const none = await openUserNet({ helper: join(folder, "none"), hosts: "none", forward: [] }).then(() => undefined, (error: unknown) => error);
-    expect(none).toMatchObject({ name: "NetworkError", fix: "build it: bailiwick setup --only user-net" });
+    expect(none).toMatchObject({ name: "NetworkError", fix: "build it: bailiwick setup --only networks" });
   });
 
   test("records come out whole however the stream is cut", () => {
@@ -450,6 +505,9 @@ describe.skipIf(HELPER === "")("networks of an appliance", () => {
       `error[BW0318]: there is no network for net1\n  | the forward tcp:127.0.0.1:${port}:80 cannot be opened: port ${port} of 127.0.0.1 is in use\n  = fix: end the program that has it ('ss -lnptu' names it), or take another port`,
     );
     expect(helpers()).toEqual([]);
+    const troubles: string[] = [];
+    await expect(openNetworks([user("net1", port)], (device) => troubles.push(device))).rejects.toThrow(Failure);
+    expect(troubles).toEqual([]);
     const networks = await openNetworks([cable, user("net1", free!)]);
     expect(Object.keys(networks.behind)).toEqual(["net0", "net1"]);
     await networks.close();
@@ -472,13 +530,66 @@ describe.skipIf(HELPER === "")("networks of an appliance", () => {
     const thrown = (text: string): unknown => {
       writeFileSync(record, text);
       try {
-        return userNetHelper(record);
+        return networkHelper("userNet", record);
       } catch (error) {
         return error;
       }
     };
-    expect(thrown("{}")).toMatchObject({ message: "the user network's helper is not built", fix: expect.stringContaining("bailiwick setup --only user-net") });
-    expect(thrown(`{ "userNet": null }`)).toMatchObject({ message: expect.stringContaining("libslirp"), fix: expect.stringContaining("apt-get install libslirp-dev") });
-    expect(existsSync(userNetHelper())).toBe(true);
+    expect(thrown("{}")).toMatchObject({ message: "the user network's helper is not built", fix: expect.stringContaining("bailiwick setup --only networks") });
+    expect(thrown(`{ "userNet": null }`)).toMatchObject({ message: "the set-up could not build the user network's helper", fix: expect.stringContaining("apt-get install libslirp-dev") });
+    expect(existsSync(networkHelper("userNet"))).toBe(true);
+  });
+});
+
+const CLIENT = `components: { main: { image: { c: main.c }, essential: true } }\n`;
+
+describe.skipIf(HELPER === "")("bailiwick run", () => {
+  function appliance(name: string, networks: string): string {
+    const home = join(folder, name);
+    mkdirSync(home);
+    writeFileSync(join(home, "appliance.yaml"), `apiVersion: bailiwick/1\nkind: Appliance\nname: test\nversion: 0.1.0\nplatform: { board: virt-rv64, memory: 32MiB, networks: ${networks} }\n${CLIENT}`);
+    // It lives until the run is stopped.
+    writeFileSync(join(home, "main.c"), '#include <bailiwick.h>\nint main(void) { for (;;) __asm__ volatile(""); }\n');
+    return home;
+  }
+
+  test("opens the networks for the run, and closes them: a forward is listened to as long as it lasts", async () => {
+    const [port] = await freePorts(1, "tcp");
+    const home = appliance("run", `{ net0: { user: { forward: ["tcp:127.0.0.1:${port}:80"] } } }`);
+    const isOpen = (): Promise<boolean> => new Promise((resolve) => {
+      const socket = connect(port!, "127.0.0.1", () => (socket.destroy(), resolve(true))).on("error", () => resolve(false));
+    });
+    const done = bailiwick(["run", "-q", "--timeout", "4s", home]);
+    let seen = false;
+    let over = false;
+    void done.then(() => (over = true));
+    while (!over && !seen) {
+      seen = await isOpen();
+      await pause(20);
+    }
+    expect(seen).toBe(true);
+    expect((await done).status).toBe(124);
+    expect(await isOpen()).toBe(false);
+  });
+
+  test("does not run with a port in use", async () => {
+    const port = await listening(createTcpServer());
+    const { status, out, err } = await bailiwick(["run", "-q", "--timeout", "4s", appliance("in-use", `{ net0: { user: { forward: ["tcp:${port}:80"] } } }`)]);
+    expect([status, out]).toEqual([1, ""]);
+    expect(err).toBe(`error[BW0318]: there is no network for net0\n  | the forward tcp:127.0.0.1:${port}:80 cannot be opened: port ${port} of 127.0.0.1 is in use\n  = fix: end the program that has it ('ss -lnptu' names it), or take another port\n`);
+  });
+
+  test("tells when a network is lost, and goes on", async () => {
+    const home = appliance("lost", "{ net1: { user: {} } }");
+    const child = spawn(process.execPath, [CLI, "run", "--json", "--timeout", "5s", home], { stdio: ["ignore", "pipe", "ignore"] });
+    open.push({ close: () => child.kill("SIGKILL") });
+    let out = "";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => void (out += text));
+    let pid: number | undefined;
+    await until("the helper runs", () => (pid = helpers(child.pid!)[0]) !== undefined);
+    await pause(1500);
+    process.kill(pid!, "SIGKILL");
+    expect((await once(child, "close"))[0]).toBe(124);
+    expect(out).toContain(`{"event":"log","component":"net1","text":"the user network's helper has ended (signal SIGKILL): the network is gone until the next run"}`);
   });
 });

@@ -12,15 +12,19 @@ export class FrameHost {
   readonly got: Parsed[] = [];
   /** Frames that cannot be taken apart: none may come. */
   readonly wrong: string[] = [];
+  readonly #address: Ip;
+  readonly #neighbour: Ip;
   #gateway: Mac = [0x52, 0x55, 10, 0, 2, 2];
 
-  constructor(network: NetBackend) {
+  constructor(network: NetBackend, address: Ip = ADDRESS, neighbour: Ip = GATEWAY) {
     this.network = network;
+    this.#address = address;
+    this.#neighbour = neighbour;
     network.onFrame((frame) => {
       try {
         const parsed = parse(frame);
         this.got.push(parsed);
-        if (parsed.kind === "arp" && parsed.operation === 1 && parsed.target === ADDRESS) network.send(arpReply(MAC, ADDRESS, parsed.mac, parsed.ip));
+        if (parsed.kind === "arp" && parsed.operation === 1 && parsed.target === address) network.send(arpReply(MAC, address, parsed.mac, parsed.ip));
       } catch (error) {
         this.wrong.push(String(error));
       }
@@ -35,17 +39,17 @@ export class FrameHost {
     return this.packets(PROTOCOL.tcp).map(parseTcp).filter(({ toPort }) => toPort === port);
   }
 
-  /** Asks who the gateway is, which also says who we are. */
+  /** Asks who the neighbour is, which also says who we are. */
   async meet(): Promise<Mac> {
-    this.network.send(arpRequest(MAC, ADDRESS, GATEWAY));
-    await until("the gateway answers ARP", () => this.got.some((each) => each.kind === "arp" && each.operation === 2 && each.ip === GATEWAY));
+    this.network.send(arpRequest(MAC, this.#address, this.#neighbour));
+    await until("the gateway answers ARP", () => this.got.some((each) => each.kind === "arp" && each.operation === 2 && each.ip === this.#neighbour));
     const answer = this.got.find((each) => each.kind === "arp" && each.operation === 2);
     if (answer?.kind === "arp") this.#gateway = answer.mac;
     return this.#gateway;
   }
 
   sendIp(protocol: number, to: Ip, payload: readonly number[], more: { fragment?: number; id?: number } = {}): void {
-    this.network.send(ethernet(this.#gateway, MAC, 0x800, ipv4(protocol, ADDRESS, to, payload, more)));
+    this.network.send(ethernet(this.#gateway, MAC, 0x800, ipv4(protocol, this.#address, to, payload, more)));
   }
 
   ping(to: Ip, id: number, data: readonly number[] = [1, 2, 3, 4]): void {
@@ -58,11 +62,11 @@ export class FrameHost {
   }
 
   datagram(to: Ip, fromPort: number, toPort: number, data: ArrayLike<number>): void {
-    this.sendIp(PROTOCOL.udp, to, udp(ADDRESS, to, fromPort, toPort, data));
+    this.sendIp(PROTOCOL.udp, to, udp(this.#address, to, fromPort, toPort, data));
   }
 
   segment(to: Ip, segment: Segment): void {
-    this.sendIp(PROTOCOL.tcp, to, tcp(ADDRESS, to, segment));
+    this.sendIp(PROTOCOL.tcp, to, tcp(this.#address, to, segment));
   }
 
   syn(to: Ip, fromPort: number, toPort: number): void {

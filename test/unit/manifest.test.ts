@@ -102,12 +102,13 @@ describe("networks", () => {
   const cable = (listen: string, peer: string) => `{ net0: { cable: { listen: ${listen}, peer: ${peer} } } }`;
   const user = (more: string) => `{ net0: { user: { ${more} } } }`;
 
-  it("are none by default, a cable or a user network", () => {
+  it("are none by default, a cable, a user network or a TAP interface", () => {
     expect(resolveText(HEAD + BODY).networks).toEqual([]);
     expect(resolveText(networks(`{ net0: { cable: { listen: "127.0.0.1:9001", peer: "10.1.2.3:9002" } }, net1: { user: {} } }`)).networks).toEqual([
       { device: "net0", kind: "cable", listen: { address: "127.0.0.1", port: 9001 }, peer: { address: "10.1.2.3", port: 9002 } },
       { device: "net1", kind: "user", hosts: "loopback", forward: [] },
     ]);
+    expect(resolveText(networks("{ net0: { tap: bw0 } }")).networks).toEqual([{ device: "net0", kind: "tap", name: "bw0" }]);
     expect(resolveText(networks(cable('"9001"', '"65535"'))).networks).toMatchObject([{ listen: { address: "127.0.0.1", port: 9001 }, peer: { address: "127.0.0.1", port: 65535 } }]);
     expect(resolveText(networks(cable('"[::1]:9001"', '"[fe80::1]:9002"'))).networks).toMatchObject([{ listen: { address: "::1", port: 9001 }, peer: { address: "fe80::1", port: 9002 } }]);
     expect(resolveText(networks(user('hosts: any, forward: ["tcp:8080:80", "udp:0.0.0.0:53:5353", "udp:8080:80"]'))).networks).toEqual([
@@ -123,8 +124,11 @@ describe("networks", () => {
   });
 
   it.each([
-    ["neither", "{ net0: {} }", /exactly one of cable, user/],
-    ["both", `{ net0: { cable: { listen: "9001", peer: "9002" }, user: {} } }`, /exactly one of cable, user/],
+    ["neither", "{ net0: {} }", /exactly one of cable, user, tap/],
+    ["both", `{ net0: { cable: { listen: "9001", peer: "9002" }, user: {} } }`, /exactly one of cable, user, tap/],
+    ["an interface's name too long", "{ net0: { tap: abcdefghijklmnop } }", /the name of an interface/],
+    ["an interface's name with a format in it", `{ net0: { tap: "tap%d" } }`, /the name of an interface/],
+    ["an interface twice", "{ net0: { tap: bw0 }, net1: { tap: bw0 } }", /the interface bw0 is taken twice/],
     ["a port of 0", cable('"127.0.0.1:0"', '"9002"'), /1 to 65535/],
     ["a port too large", cable('"127.0.0.1:65536"', '"9002"'), /1 to 65535/],
     ["an octet too large", cable('"127.0.0.256:9001"', '"9002"'), /an address of this computer/],

@@ -11,6 +11,7 @@ import { libsodium } from "./libsodium.mjs";
 import { linux } from "./linux.mjs";
 import { lock } from "./lock.mjs";
 import { lwip } from "./lwip.mjs";
+import { networks } from "./networks.mjs";
 import { npm } from "./npm.mjs";
 import { findPlaces } from "./places.mjs";
 import { createProgress } from "./progress.mjs";
@@ -18,7 +19,6 @@ import { sqlite } from "./sqlite.mjs";
 import { readIfAny, writeWhole } from "./stamp.mjs";
 import { toolchain } from "./toolchain.mjs";
 import { unicorn } from "./unicorn.mjs";
-import { userNet } from "./user-net.mjs";
 
 /**
  * @typedef {object} SetupRecord  setup.json
@@ -33,8 +33,9 @@ import { userNet } from "./user-net.mjs";
  * @property {number} [libsodiumTriedAt]  milliseconds since 1970
  * @property {string | null} [lwip]  the folder of lwIP's sources; null: they could not be fetched
  * @property {number} [lwipTriedAt]  milliseconds since 1970
+ * @property {string | null} [tap]  the helper of TAP interfaces; null: it could not be built
  * @property {string | null} [userNet]  the helper of user networks; null: it could not be built
- * @property {number} [userNetTriedAt]  milliseconds since 1970
+ * @property {number} [networksTriedAt]  milliseconds since 1970
  *
  * @typedef {object} Context
  * @property {import("./places.mjs").Places} places
@@ -51,7 +52,7 @@ import { userNet } from "./user-net.mjs";
  */
 
 /** The compilers come before libunicorn only because a machine without them should say so before anything large is fetched. */
-export const STEPS = [npm, toolchain, unicorn, addon, linux, sqlite, libsodium, lwip, userNet, build];
+export const STEPS = [npm, toolchain, unicorn, addon, linux, sqlite, libsodium, lwip, networks, build];
 
 /**
  * @param {readonly string[]} args

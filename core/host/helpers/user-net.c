@@ -1,75 +1,36 @@
 // User networking: a network 10.0.2.0/24 whose TCP, UDP and ping go on through this host's own sockets, by libslirp. A program of its own, since
-// libslirp parses what an appliance sends: what breaks it breaks this process, which may do next to nothing (confine.c).
+// libslirp parses what an appliance sends: what breaks it breaks this process, which may do next to nothing (confine.c, reach.c).
 //
 //   user-net none|loopback|any [tcp|udp:ADDRESS:PORT:PORT]...
-//
-// Standard input and output are Ethernet frames without FCS, each after its length in two bytes, the lower first. The first record on standard output is empty: all
-// is open. It ends with standard input. What goes wrong before that is a line of words on standard error: what, and the errno's name where there is one.
 //
 // The network is libslirp's usual one: the host is 10.0.2.2 (its loopback), DNS 10.0.2.3 (with `any` alone), and DHCP gives out 10.0.2.15, to which forwards lead.
 // Source: libslirp.h; the addresses are those of QEMU's user networking.
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 #include <libslirp.h>
 #include "confine.h"
+#include "reach.h"
+#include "records.h"
 
-enum {
-  MIN_FRAME = 14,
-  MAX_FRAME = 1514,
-  /** Sockets of the appliance's, all together, with the few files that are not one. */
-  MAX_FILES = 1024,
-  INPUT_BYTES = 64 * 1024,
-};
+/** Sockets of the appliance's, all together, with the few files that are not one. */
+enum { MAX_FILES = 1024 };
 
-enum { OK = 0, UNUSABLE = 1, USAGE = 2, NONSENSE = 3 };
+enum { STDIN = 0, LONGEST_WAIT_MS = 60000 };
 
 static struct pollfd polled[MAX_FILES + 1];
 static int polled_count;
 
-static _Noreturn void fail(int status, const char *what, const char *why) {
-  fprintf(stderr, "%s %s\n", what, why);
-  exit(status);
-}
-
-static const char *error_name(int error) {
-  switch (error) {
-    case EADDRINUSE: return "EADDRINUSE";
-    case EADDRNOTAVAIL: return "EADDRNOTAVAIL";
-    case EACCES: return "EACCES";
-    case EMFILE: return "EMFILE";
-    default: return strerror(error);
-  }
-}
-
 static struct in_addr address_of(uint8_t last) { return (struct in_addr){ .s_addr = htonl(0x0a000200u | last) }; }
-
-/** Whole or not at all but for our end; the reader takes everything, so waiting for it is short. */
-static void put(const uint8_t *bytes, size_t length) {
-  while (length > 0) {
-    ssize_t written = write(STDOUT_FILENO, bytes, length);
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) exit(OK); // nobody reads any more
-    bytes += written;
-    length -= (size_t)written;
-  }
-}
 
 static ssize_t to_appliance(const void *frame, size_t length, void *opaque) {
   (void)opaque;
-  uint8_t record[2 + MAX_FRAME];
-  if (length < MIN_FRAME || length > MAX_FRAME) return (ssize_t)length;
-  record[0] = (uint8_t)length;
-  record[1] = (uint8_t)(length >> 8);
-  memcpy(record + 2, frame, length);
-  put(record, length + 2);
+  put_frame(frame, length);
   return (ssize_t)length;
 }
+
+static void from_appliance(const uint8_t *frame, size_t length, void *slirp) { slirp_input(slirp, frame, (int)length); }
 
 static int64_t now_ns(void *opaque) {
   (void)opaque;
@@ -143,25 +104,11 @@ static void open_forward(Slirp *slirp, const char *text) {
   if (slirp_add_hostfwd(slirp, udp, host, outer, address_of(15), inner) < 0) fail(UNUSABLE, text, error_name(errno));
 }
 
-/** Hands on what is whole. @return how much of it was */
-static size_t take_frames(Slirp *slirp, const uint8_t *bytes, size_t length) {
-  size_t at = 0;
-  while (length - at >= 2) {
-    size_t frame = bytes[at] | (size_t)bytes[at + 1] << 8;
-    if (frame < MIN_FRAME || frame > MAX_FRAME) fail(NONSENSE, "frame", "EINVAL");
-    if (length - at < frame + 2) break;
-    slirp_input(slirp, bytes + at + 2, (int)frame);
-    at += frame + 2;
-  }
-  return at;
-}
-
 int main(int count, char **args) {
   enum reach reach;
   if (count < 2 || !parse_reach(args[1], &reach)) fail(USAGE, "usage: user-net none|loopback|any [tcp|udp:ADDRESS:PORT:PORT]...", "");
   limit_resources(MAX_FILES);
-  fcntl(STDIN_FILENO, F_SETFL, fcntl(STDIN_FILENO, F_GETFL) | O_NONBLOCK);
-  fcntl(STDOUT_FILENO, F_SETFL, fcntl(STDOUT_FILENO, F_GETFL) & ~O_NONBLOCK);
+  prepare_records();
   const SlirpConfig config = {
     .version = 3,
     .restricted = reach == REACH_NONE,
@@ -177,24 +124,17 @@ int main(int count, char **args) {
   Slirp *slirp = slirp_new(&config, &CALLBACKS, NULL);
   if (slirp == NULL) fail(UNUSABLE, "libslirp", "refused its configuration");
   for (int i = 2; i < count; i++) open_forward(slirp, args[i]);
-  confine(reach);
-  put((const uint8_t[]){ 0, 0 }, 2);
-
-  static uint8_t input[INPUT_BYTES];
-  size_t held = 0;
+  limit_reach(reach);
+  // DNS: libslirp looks for the host's server in /etc/resolv.conf.
+  confine(reach == REACH_ANY ? CALLS_SOCKETS_AND_FILES : CALLS_SOCKETS);
+  put_ready();
   for (;;) {
     uint32_t timeout = UINT32_MAX;
-    polled[0] = (struct pollfd){ .fd = STDIN_FILENO, .events = POLLIN };
+    polled[0] = (struct pollfd){ .fd = STDIN, .events = POLLIN };
     polled_count = 1;
     slirp_pollfds_fill(slirp, &timeout, add_poll, NULL);
-    int ready = poll(polled, (nfds_t)polled_count, timeout > 60000 ? 60000 : (int)timeout);
+    int ready = poll(polled, (nfds_t)polled_count, timeout > LONGEST_WAIT_MS ? LONGEST_WAIT_MS : (int)timeout);
     slirp_pollfds_poll(slirp, ready < 0, polled_events, NULL);
-    if (ready <= 0 || polled[0].revents == 0) continue;
-    ssize_t got = read(STDIN_FILENO, input + held, sizeof input - held);
-    if (got < 0 && (errno == EAGAIN || errno == EINTR)) continue;
-    if (got <= 0) return OK;
-    held += (size_t)got;
-    size_t taken = take_frames(slirp, input, held);
-    memmove(input, input + taken, held -= taken);
+    if (ready > 0 && polled[0].revents != 0) take_frames(from_appliance, slirp);
   }
 }

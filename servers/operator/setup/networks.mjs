@@ -1,9 +1,10 @@
-// Step: the helper of user networks (core/host/user-net), built by the host's gcc against libslirp: the system's, else Debian's build unpacked into the cache.
+// Step: the helpers of networks (core/host/helpers), built by the host's gcc: of TAP interfaces, and of user networks, the latter against libslirp: the system's,
+// else Debian's build unpacked into the cache.
 //
-// It is built anew when its sources, the library or the compiler's machine change, and tried: one that was linked against what is too new for this machine is no use.
-// Where it cannot be had everything else works, and the record says so.
+// They are built anew when their sources, the library or the compiler's machine change, and the latter is tried: one that was linked against what is too new for this
+// machine is no use. Where one cannot be had everything else works, and the record says so.
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { HOST_ARCHITECTURE, openArchive } from "./apt.mjs";
 import { findProgram, run } from "./command.mjs";
 import { SetupFailure } from "./failure.mjs";
@@ -15,68 +16,77 @@ const TRIPLET = process.arch === "arm64" ? "aarch64-linux-gnu" : "x86_64-linux-g
 const SUITES = ["bookworm", "trixie", "forky"];
 /** The third version of libslirp's configuration. */
 const LOWEST = /** @type {const} */ ([4, 1]);
-const REMEDY = "apt-get install gcc libslirp-dev, then bailiwick setup --only user-net --retry";
+const REMEDY = "apt-get install gcc libslirp-dev, then bailiwick setup --only networks --retry";
 const FLAGS = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-Wconversion", "-D_FORTIFY_SOURCE=2", "-fstack-protector-strong", "-fPIE", "-pie", "-Wl,-z,relro,-z,now"];
 
 /** @typedef {{ version: string, include: string, lib: string | undefined, from: string }} Library  lib: undefined where the linker looks anyhow */
 
 /** @type {import("./steps.mjs").Step} */
-export const userNet = {
-  name: "user-net",
-  title: "user network",
+export const networks = {
+  name: "networks",
+  title: "networks",
   ready: ({ places, record, retry }) => {
-    if (record.userNet === undefined) return false;
-    if (record.userNet === null) return !retry && Date.now() - (record.userNetTriedAt ?? 0) < RETRY_MS;
     const [hash, library = ""] = (readIfAny(stampOf(places)) ?? "").split("\n");
-    return existsSync(record.userNet) && hash === inputs(places) && existsSync(library);
+    if (record.tap === undefined || record.userNet === undefined || hash !== inputs(places)) return false;
+    const waits = !retry && Date.now() - (record.networksTriedAt ?? 0) < RETRY_MS;
+    return (record.tap === null ? waits : existsSync(record.tap)) && (record.userNet === null ? waits : existsSync(record.userNet) && existsSync(library));
   },
   async run(context, line) {
-    const { places, record, env } = context;
-    delete record.userNetTriedAt;
+    const { places, record } = context;
+    delete record.networksTriedAt;
+    record.tap = null;
     record.userNet = null;
+    rmSync(stampOf(places), { force: true });
+    /** @type {Library | undefined} */
+    let library;
     try {
       const gcc = findProgram("gcc");
       if (gcc === undefined) throw new SetupFailure("the host's C compiler, gcc, is not on PATH", REMEDY);
-      rmSync(stampOf(places), { force: true });
-      const found = await firstThatWorks(gcc, context, env, line.live);
-      record.userNet = outputOf(places);
-      writeWhole(stampOf(places), `${inputs(places)}\n${found.lib ?? found.include}`);
-      return `built against libslirp ${found.version}, ${found.from}`;
+      line.live("compiling the helpers");
+      const wrong = await build(gcc, places, "tap", ["tap.c", ...SHARED], []);
+      if (wrong !== undefined) throw new SetupFailure(`the helper of TAP interfaces ${wrong}`);
+      record.tap = outputOf(places, "tap");
+      library = await firstThatWorks(gcc, context, line.live);
+      record.userNet = outputOf(places, "user-net");
     } catch (error) {
       if (!(error instanceof SetupFailure)) throw error;
       line.note(error.message);
-      record.userNetTriedAt = Date.now();
-      return "none: its helper cannot be built, so there are no user networks (platform.networks: { net0: { user: … } }); all else works. --retry asks again";
+      record.networksTriedAt = Date.now();
     }
+    writeWhole(stampOf(places), `${inputs(places)}\n${library?.lib ?? library?.include ?? ""}`);
+    if (library !== undefined) return `user networks by libslirp ${library.version}, ${library.from}; TAP`;
+    const none = record.tap === null ? "neither user networks nor TAP interfaces" : "no user networks";
+    return `there are ${none} (platform.networks), since a helper cannot be built; all else works. --retry asks again`;
   },
 };
 
+const SHARED = ["confine.c", "records.c"];
 /** @param {import("./places.mjs").Places} places */
-const sourcesOf = ({ root }) => join(root, "core", "host", "user-net");
+const sourcesOf = ({ root }) => join(root, "core", "host", "helpers");
+/** @param {import("./places.mjs").Places} places @param {"tap" | "user-net"} name */
+const outputOf = ({ own }, name) => join(own, "networks", name);
 /** @param {import("./places.mjs").Places} places */
-const outputOf = ({ own }) => join(own, "user-net", "user-net");
-/** @param {import("./places.mjs").Places} places */
-const stampOf = (places) => `${outputOf(places)}.sha256`;
+const stampOf = ({ own }) => join(own, "networks", "inputs.sha256");
 /** @param {import("./places.mjs").Places} places */
 const inputs = (places) => hashOf(places.root, [sourcesOf(places)], (name) => name.endsWith(".md"), [process.arch, ...FLAGS]);
 
 /**
- * @param {string} gcc @param {import("./steps.mjs").Context} context @param {NodeJS.ProcessEnv} env @param {(text: string) => void} live
+ * @param {string} gcc @param {import("./steps.mjs").Context} context @param {(text: string) => void} live
  * @returns {Promise<Library>}
  */
-async function firstThatWorks(gcc, { places, withCache }, env, live) {
+async function firstThatWorks(gcc, { places, env, withCache }, live) {
   /** @type {string[]} */
   const tried = [];
   for (const library of [systemLibrary(), ...cached(places.cache)]) {
     if (library === undefined) continue;
-    const wrong = await buildAndTry(gcc, places, library, live);
+    const wrong = await buildUserNet(gcc, places, library);
     if (wrong === undefined) return library;
     tried.push(`libslirp ${library.version}, ${library.from}: ${wrong}`);
   }
   for (const suite of SUITES) {
     try {
       const library = await withCache(() => fetchLibrary(places.cache, suite, env, live));
-      const wrong = await buildAndTry(gcc, places, library, live);
+      const wrong = await buildUserNet(gcc, places, library);
       if (wrong === undefined) return library;
       tried.push(`libslirp ${library.version}, ${library.from}: ${wrong}`);
     } catch (error) {
@@ -88,26 +98,32 @@ async function firstThatWorks(gcc, { places, withCache }, env, live) {
 }
 
 /**
- * @param {string} gcc @param {import("./places.mjs").Places} places @param {Library} library @param {(text: string) => void} live
+ * @param {string} gcc @param {import("./places.mjs").Places} places @param {Library} library
  * @returns {Promise<string | undefined>} what is wrong
  */
-async function buildAndTry(gcc, places, { include, lib }, live) {
-  live("compiling the user network's helper");
-  const output = outputOf(places);
-  const fresh = `${output}.new`;
-  mkdirSync(join(output, ".."), { recursive: true });
-  const folder = sourcesOf(places);
-  const sources = readdirSync(folder).filter((name) => name.endsWith(".c")).sort().map((name) => join(folder, name));
+function buildUserNet(gcc, places, { include, lib }) {
   // The old form of the path holds for libraries of libraries, too.
   const where = lib === undefined ? [] : [`-L${lib}`, "-Wl,--disable-new-dtags", `-Wl,-rpath,${lib}`, `-Wl,-rpath-link,${lib}`];
-  const built = await run(gcc, [...FLAGS, `-I${include}`, "-o", fresh, ...sources, ...where, "-lslirp"]);
-  const { status, errors } = built.status === 0 ? await run(fresh, ["none"]) : built;
+  return build(gcc, places, "user-net", ["user-net.c", "reach.c", ...SHARED], [`-I${include}`, ...where, "-lslirp"], ["none"]);
+}
+
+/**
+ * It appears whole, and only if it can be compiled and, with `trial` as arguments and no input, ends well.
+ * @param {string} gcc @param {import("./places.mjs").Places} places @param {"tap" | "user-net"} name @param {readonly string[]} sources @param {readonly string[]} more @param {readonly string[]} [trial]
+ * @returns {Promise<string | undefined>} what is wrong
+ */
+async function build(gcc, places, name, sources, more, trial) {
+  const output = outputOf(places, name);
+  const fresh = `${output}.new`;
+  mkdirSync(dirname(output), { recursive: true });
+  const built = await run(gcc, [...FLAGS, "-o", fresh, ...sources.map((file) => join(sourcesOf(places), file)), ...more]);
+  const { status, errors } = built.status === 0 && trial !== undefined ? await run(fresh, trial) : built;
   if (status === 0) {
     renameSync(fresh, output);
     return undefined;
   }
   rmSync(fresh, { force: true });
-  return `${built.status === 0 ? "the helper does not start" : "the helper cannot be compiled"}: ${errors.trim().split("\n").slice(0, 4).join("; ") || `status ${status}`}`;
+  return `${built.status === 0 ? "does not start" : "cannot be compiled"}: ${errors.trim().split("\n").slice(0, 4).join("; ") || `status ${status}`}`;
 }
 
 /** @param {string} include @returns {string | undefined} when it is new enough */
