@@ -3,7 +3,7 @@
 
 /* Clients of the manifest; sockets (listeners and those that are closing among them) and names being looked up, of each. */
 #define LIMIT_CLIENTS 8
-#define LIMIT_SOCKETS_EACH 16
+#define LIMIT_SOCKETS_EACH 32
 #define LIMIT_SOCKETS (LIMIT_CLIENTS * LIMIT_SOCKETS_EACH)
 #define LIMIT_LOOKUPS_EACH 2
 #define LIMIT_LOOKUPS (LIMIT_CLIENTS * LIMIT_LOOKUPS_EACH)
@@ -15,4 +15,4 @@
 /* Bytes of a host's name. */
 #define LIMIT_NAME 253
 /* Connections of a listener that nobody has accepted. */
-#define LIMIT_BACKLOG 8
+#define LIMIT_BACKLOG 32

@@ -78,6 +78,7 @@ static void tend(void *argument) {
 }
 
 static uint64_t deadline_after(uint64_t ms, uint64_t usual) {
+    if (ms == UINT64_MAX) return clock_now();
     const uint64_t chosen = ms == 0 ? usual : ms < MOST_MS ? ms : MOST_MS;
     return chosen == 0 ? 0 : clock_now() + chosen * NS_PER_MS;
 }

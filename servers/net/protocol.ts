@@ -1,5 +1,6 @@
 // The network as capabilities: what a capability may do is in the server, as rules; its badge names them. From one that has rules (a view), sockets are made, each
-// a capability of its own, and views with narrower rules. Addresses are IPv4 as a number (10.0.2.2 is 0x0a000202), ports 1..65535, times milliseconds (0: the server's own).
+// a capability of its own, and views with narrower rules. Addresses are IPv4 as a number (10.0.2.2 is 0x0a000202), ports 1..65535, times milliseconds (0: the server's own;
+// all bits set: not at all).
 //
 // A rule is a line: `connect HOST:PORTS`, `listen PORTS`, `udp HOST:PORTS` (datagrams to and from there), `udp PORTS` (datagrams at that port of this side), `all`.
 // HOST is an address, ADDRESS/BITS, *, or (connect alone) a name; PORTS a number, FROM-TO, or *.
@@ -16,7 +17,7 @@ export const Net = protocol({
       returns: ["address"],
       bytes: "in",
     },
-    listen: { label: 3, doc: "The answer brings a listener at this port. backlog (1..8): connections that wait to be accepted; more are not answered.", words: ["port", "backlog"], returns: [] },
+    listen: { label: 3, doc: "The answer brings a listener at this port. backlog (1..32): connections that wait to be accepted; more are not answered.", words: ["port", "backlog"], returns: [] },
     udp: { label: 4, doc: "The answer brings a datagram socket at this port, 0 for any, and says which.", words: ["port"], returns: ["port"] },
     resolve: { label: 5, doc: "The address of this name; of one that this capability may connect to.", words: ["timeout", "count"], returns: ["address"], bytes: "in" },
     restrict: { label: 6, doc: "The answer brings a capability with these rules alone, one a line, each within one of this capability's.", words: ["count"], returns: [], bytes: "in" },

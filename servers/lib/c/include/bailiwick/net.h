@@ -1,6 +1,6 @@
 /*
  * net.h: a client of the network server. A capability is a view (what may be done) or a socket. Addresses are IPv4 as a number, 10.0.2.2 is 0x0a000202; times are
- * milliseconds, 0 the server's own. Results are 0, the protocol's NET_E_... (<bailiwick/net-protocol.h>), or BW_NET_GONE: the server has ended, or the capability is none of its.
+ * milliseconds, 0 the server's own, BW_NET_NOW not to wait at all. Results are 0, the protocol's NET_E_... (<bailiwick/net-protocol.h>), or BW_NET_GONE: the server has ended, or the capability is none of its.
  */
 #pragma once
 #include <stdbool.h>
@@ -10,6 +10,7 @@
 #include <bailiwick/syscall.h>
 
 #define BW_NET_GONE UINT32_MAX
+#define BW_NET_NOW UINT64_MAX
 /* Bytes that go with one message; of a datagram that is received; and of the largest datagram. */
 #define BW_NET_PIECE 928U
 #define BW_NET_DATAGRAM_PIECE 912U
@@ -33,7 +34,7 @@ uint32_t bw_net_watch(bw_cptr net, bw_cptr slot, uint64_t bit);
 uint32_t bw_net_info(bw_cptr net, struct bw_net_info *info);
 /* A connected socket to the host of this address or name, into the empty `slot`. */
 uint32_t bw_net_connect(bw_cptr net, const char *host, uint16_t port, uint64_t timeout, bw_cptr slot);
-/* backlog: 1..8. */
+/* backlog: 1..32. */
 uint32_t bw_net_listen(bw_cptr net, uint16_t port, uint32_t backlog, bw_cptr slot);
 /* port 0: any. */
 uint32_t bw_net_udp(bw_cptr net, uint16_t port, bw_cptr slot);
