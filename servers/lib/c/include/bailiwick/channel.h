@@ -88,6 +88,7 @@ bw_err bw_acceptor_init(struct bw_acceptor *acceptor);
 /*
  * Handlers of CHANNEL_OPEN (4 words) and CHANNEL_MEMORY (1 word). A client has one channel: opening it again takes the old one back, and a client whose
  * program has ended, or that has closed both ends, makes room for another.
+ * The shapes are the client's wish: a server checks w[1] and w[3] first, for a message is copied into, or out of, what it has for one.
  */
 uint32_t bw_accept(struct bw_acceptor *acceptor, struct bw_request *request);
 uint32_t bw_accept_memory(struct bw_acceptor *acceptor, struct bw_request *request);
