@@ -45,6 +45,7 @@ export async function measure(contestant: Contestant, count: number): Promise<Ti
 
 function byHost(count: number): Times {
   const driver = openHostDriver(mirror());
+  for (const echo of [false, true]) driver({ echo, bytes: 1514, depth: 32, count });
   return Object.fromEntries(PATTERNS.map(({ name, ...load }) => [name, driver({ ...load, count }) / count])) as Times;
 }
 
