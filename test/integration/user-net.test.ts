@@ -20,6 +20,7 @@ import { bailiwick, CLI } from "../support/command-line.ts";
 import { ADDRESS, FrameHost, GATEWAY, MAC } from "../support/frame-host.ts";
 import { dhcp, dnsQuery, ethernet, FLAG, ipText, parseDhcp, parseTcp, PROTOCOL, read16 } from "../support/frames.ts";
 import { freePorts } from "../support/ports.ts";
+import { describeFrames, hasTcpdump } from "../support/tcpdump.ts";
 
 const DNS = "10.0.2.3";
 const folder = mkdtempSync(join(tmpdir(), "bailiwick-user-net-"));
@@ -79,6 +80,8 @@ describe.skipIf(HELPER === "")("a user network", () => {
     expect(offer!.options.get(53)).toEqual(Uint8Array.of(2));
     expect(ipText(offer!.options.get(1)!)).toBe("255.255.255.0");
     expect(ipText(offer!.options.get(3)!)).toBe(GATEWAY);
+    // No DNS, where nobody but loopback is to be reached.
+    expect(ipText(offer!.options.get(6) ?? new Uint8Array(4))).toBe("0.0.0.0");
     host.network.send(dhcp(MAC, 3, [50, 4, 10, 0, 2, 15, 54, 4, 10, 0, 2, 2]));
     await until("an acknowledgement", () => answers().length === 2);
     expect(answers()[1]!.options.get(53)).toEqual(Uint8Array.of(5));
@@ -180,6 +183,30 @@ describe.skipIf(HELPER === "")("a user network", () => {
   });
 });
 
+test.skipIf(HELPER === "" || !hasTcpdump())("tcpdump finds every frame of ARP, DHCP, ping, UDP and a TCP connection right, both ways", async () => {
+  const port = await listening(createServer((_, response) => response.end("x".repeat(5000))));
+  const backend = await openUserNet({ helper: HELPER, hosts: "loopback", forward: [] });
+  open.push(backend);
+  const frames: Uint8Array[] = [];
+  const host = new FrameHost({
+    send: (frame) => (frames.push(frame.slice()), backend.send(frame)),
+    onFrame: (callback) => backend.onFrame((frame) => (frames.push(frame.slice()), callback(frame))),
+    close: () => backend.close(),
+  });
+  await host.meet();
+  host.network.send(dhcp(MAC, 1));
+  host.ping(GATEWAY, 5);
+  await until("both are answered", () => host.pinged(5) && host.packets(PROTOCOL.udp).length > 0);
+  await host.exchange(GATEWAY, 40_100, port, Buffer.from("GET / HTTP/1.0\r\n\r\n"));
+  const lines = describeFrames(frames);
+  expect(lines).toHaveLength(frames.length);
+  const wrong = /bad|wrong|incorrect|truncated|unknown|\[\|/i;
+  expect(lines.filter((line) => wrong.test(line))).toEqual([]);
+  const altered = frames.at(-1)!.map((byte, at) => (at === 47 ? byte ^ 1 : byte));
+  expect(describeFrames([altered])[0]).toMatch(wrong);
+  for (const what of ["ARP, Ethernet", "BOOTP/DHCP, Reply", "DHCP-Message (53), length 1: Offer", "ICMP echo reply", "Flags [S.]", "Flags [P.]"]) expect(lines.some((line) => line.includes(what)), what).toBe(true);
+});
+
 describe.skipIf(HELPER === "")("whom an appliance may speak to", () => {
   /** Tries TCP and UDP to an address of this computer's; what arrived. */
   async function attempts(hosts: UserNetOptions["hosts"], address: string, to: string): Promise<{ readonly connected: number; readonly datagrams: number; readonly refused: boolean; readonly host: FrameHost }> {
@@ -204,7 +231,10 @@ describe.skipIf(HELPER === "")("whom an appliance may speak to", () => {
 
   test.skipIf(outside === undefined)("loopback, and not another address of this computer", async () => {
     expect(await attempts("loopback", "127.0.0.1", GATEWAY)).toMatchObject({ connected: 1, datagrams: 20, refused: false });
-    expect(await attempts("loopback", outside!, outside!)).toMatchObject({ connected: 0, datagrams: 0, refused: true });
+    const { host, ...tried } = await attempts("loopback", outside!, outside!);
+    expect(tried).toEqual({ connected: 0, datagrams: 0, refused: true });
+    // At once, so that nobody waits.
+    expect(host.segments(41_000).map(({ flags }) => flags & FLAG.rst)).toEqual([FLAG.rst]);
   });
 
   test.skipIf(outside === undefined)("any host, when the manifest says so", async () => {

@@ -22,7 +22,7 @@ bool parse_reach(const char *word, enum reach *reach) {
 
 void limit_reach(enum reach reach) { allowed = reach; }
 
-/** Sets errno when not. Without an address the socket speaks to whom it is connected to, which was looked at then. */
+/** Without an address the socket speaks to whom it is connected to, which was looked at then. */
 static bool may_speak_to(const struct sockaddr *address, socklen_t length) {
   if (allowed == REACH_ANY || address == NULL) return true;
   struct sockaddr_in to;
@@ -30,18 +30,23 @@ static bool may_speak_to(const struct sockaddr *address, socklen_t length) {
     memcpy(&to, address, sizeof to);
     if (ntohl(to.sin_addr.s_addr) >> 24 == 127) return true;
   }
-  errno = ENETUNREACH;
   return false;
 }
 
+static int refuse(int error) {
+  errno = error;
+  return -1;
+}
+
+/** libslirp makes a reset of this error, and of others a report that many stacks only take note of: so who connects knows at once. */
 int connect(int fd, const struct sockaddr *address, socklen_t length) {
-  return may_speak_to(address, length) ? (int)syscall(SYS_connect, fd, address, length) : -1;
+  return may_speak_to(address, length) ? (int)syscall(SYS_connect, fd, address, length) : refuse(ECONNREFUSED);
 }
 
 ssize_t sendto(int fd, const void *bytes, size_t count, int flags, const struct sockaddr *address, socklen_t length) {
-  return may_speak_to(address, length) ? syscall(SYS_sendto, fd, bytes, count, flags, address, length) : -1;
+  return may_speak_to(address, length) ? syscall(SYS_sendto, fd, bytes, count, flags, address, length) : refuse(ENETUNREACH);
 }
 
 ssize_t sendmsg(int fd, const struct msghdr *message, int flags) {
-  return may_speak_to(message->msg_name, message->msg_namelen) ? syscall(SYS_sendmsg, fd, message, flags) : -1;
+  return may_speak_to(message->msg_name, message->msg_namelen) ? syscall(SYS_sendmsg, fd, message, flags) : refuse(ENETUNREACH);
 }

@@ -117,7 +117,8 @@ int main(int count, char **args) {
     .vnetmask.s_addr = htonl(0xffffff00u),
     .vhost = address_of(2),
     .vdhcp_start = address_of(15),
-    .vnameserver = address_of(3),
+    // What DHCP tells: without one who asks for a name knows at once that there is none.
+    .vnameserver = reach == REACH_ANY ? address_of(3) : (struct in_addr){ .s_addr = INADDR_ANY },
     .disable_host_loopback = reach == REACH_NONE,
     .disable_dns = reach != REACH_ANY,
   };
