@@ -41,9 +41,9 @@ async function openNetwork(order: NetworkOrder, onTrouble: OnTrouble): Promise<N
     case "cable":
       return openCable(order);
     case "user":
-      return openUserNet({ ...order, onLost, helper: networkHelper("userNet") });
+      return openUserNet({ ...order, onLost, helper: userNetHelper() });
     case "tap":
-      return openTap({ name: order.name, onLost, helper: networkHelper("tap") });
+      return openTap({ name: order.name, onLost, helper: tapHelper() });
   }
 }
 
@@ -53,8 +53,12 @@ const HELPERS = {
   tap: { title: "helper of TAP interfaces", needs: "the host's C compiler (Debian: apt-get install gcc)" },
 } as const;
 
-/** @param record the set-up's @throws NetworkError */
-export function networkHelper(name: keyof typeof HELPERS, record: string = findPackage().record): string {
+/** The helper of user networks. @param record the set-up's @throws NetworkError */
+export const userNetHelper = (record?: string): string => findHelper("userNet", record);
+/** The helper of TAP interfaces. @param record the set-up's @throws NetworkError */
+export const tapHelper = (record?: string): string => findHelper("tap", record);
+
+function findHelper(name: keyof typeof HELPERS, record: string = findPackage().record): string {
   const found: { readonly [name: string]: unknown } = existsSync(record) ? JSON.parse(readFileSync(record, "utf8")) : {};
   const path = found[name];
   if (typeof path === "string" && existsSync(path)) return path;

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { openTap } from "../../core/host/tap.ts";
-import { networkHelper } from "../../servers/operator/networks.ts";
+import { tapHelper } from "../../servers/operator/networks.ts";
 import { until } from "../support/appliance-run.ts";
 import { FrameHost, MAC } from "../support/frame-host.ts";
 import { ethernet } from "../support/frames.ts";
@@ -21,7 +21,7 @@ afterEach(async () => {
 
 function helper(): string {
   try {
-    return networkHelper("tap");
+    return tapHelper();
   } catch {
     return "";
   }

@@ -14,7 +14,7 @@ import { NetworkError } from "../../core/host/network.ts";
 import { createRecords } from "../../core/host/helper.ts";
 import { openUserNet, type UserNetOptions } from "../../core/host/user-net.ts";
 import { Failure } from "../../servers/operator/failure.ts";
-import { networkHelper, openNetworks } from "../../servers/operator/networks.ts";
+import { openNetworks, userNetHelper } from "../../servers/operator/networks.ts";
 import { pause, until } from "../support/appliance-run.ts";
 import { bailiwick, CLI } from "../support/command-line.ts";
 import { ADDRESS, FrameHost, GATEWAY, MAC } from "../support/frame-host.ts";
@@ -32,7 +32,7 @@ afterEach(async () => {
 
 function helper(): string | undefined {
   try {
-    return networkHelper("userNet");
+    return userNetHelper();
   } catch {
     return undefined;
   }
@@ -560,14 +560,14 @@ describe.skipIf(HELPER === "")("networks of an appliance", () => {
     const thrown = (text: string): unknown => {
       writeFileSync(record, text);
       try {
-        return networkHelper("userNet", record);
+        return userNetHelper(record);
       } catch (error) {
         return error;
       }
     };
     expect(thrown("{}")).toMatchObject({ message: "the user network's helper is not built", fix: expect.stringContaining("bailiwick setup --only networks") });
     expect(thrown(`{ "userNet": null }`)).toMatchObject({ message: "the set-up could not build the user network's helper", fix: expect.stringContaining("apt-get install libslirp-dev") });
-    expect(existsSync(networkHelper("userNet"))).toBe(true);
+    expect(existsSync(userNetHelper())).toBe(true);
   });
 });
 
