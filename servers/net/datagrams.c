@@ -6,7 +6,7 @@
 #include <lwip/netif.h>
 #include <lwip/udp.h>
 
-#include "stream.h"
+#include "hops.h"
 
 static bool has_written(const struct socket *s, uint32_t address, uint16_t port) {
     for (uint32_t i = 0; i < LIMIT_PEERS; i++) if (s->peers[i].port == port && s->peers[i].address == address) return true;
@@ -57,10 +57,10 @@ uint32_t datagrams_add(struct socket *s, const void *bytes, uint32_t count) {
 
 uint32_t datagrams_send(struct socket *s, uint32_t address, uint16_t port) {
     const uint32_t count = s->made;
-    uint32_t refusal = 0;
     s->made = 0;
     if (!rules_allow_address(&s->rules, RULE_UDP_PEER, address, port) && !has_written(s, address, port)) return NET_E_NOT_ALLOWED;
-    if (!is_reachable(address, &refusal)) return refusal;
+    const uint32_t refusal = hop_to(s->client, address);
+    if (refusal != 0) return refusal;
     if (count + 28 > netif_default->mtu) return NET_E_TOO_LARGE;
     struct pbuf *p = pbuf_alloc(PBUF_TRANSPORT, (uint16_t)count, PBUF_RAM);
     if (p == NULL) return NET_E_FULL;

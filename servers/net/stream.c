@@ -3,11 +3,11 @@
 
 #include <bailiwick/net-protocol.h>
 
-#include <lwip/netif.h>
 #include <lwip/priv/tcp_priv.h>
 #include <lwip/tcp.h>
 
 #include "clock.h"
+#include "hops.h"
 
 static uint64_t patience, orders;
 
@@ -19,15 +19,6 @@ static ip_addr_t to_ip(uint32_t address) {
     ip_addr_t ip = {0};
     ip4_addr_set_u32(ip_2_ip4(&ip), lwip_htonl(address));
     return ip;
-}
-
-bool is_reachable(uint32_t address, uint32_t *refusal) {
-    const uint32_t own = lwip_ntohl(ip4_addr_get_u32(netif_ip4_addr(netif_default))), mask = lwip_ntohl(ip4_addr_get_u32(netif_ip4_netmask(netif_default)));
-    *refusal = own == 0 || !netif_is_link_up(netif_default) ? NET_E_NO_NETWORK : NET_E_UNREACHABLE;
-    if (own == 0 || !netif_is_link_up(netif_default)) return false;
-    /* This net, loops, groups and everybody; this side itself. */
-    if (address >> 24 == 0 || address >> 24 == 127 || address >> 28 >= 14 || address == own || address == (own | ~mask)) return false;
-    return (address & mask) == (own & mask) || ip4_addr_get_u32(netif_ip4_gw(netif_default)) != 0;
 }
 
 /* lwIP's pcb is gone, or will be: it must not lead here any more. */
@@ -132,8 +123,8 @@ static err_t on_arrival(void *argument, struct tcp_pcb *pcb, err_t error) {
 }
 
 uint32_t stream_connect(struct socket *s, uint32_t address, uint16_t port) {
-    uint32_t refusal = 0;
-    if (!is_reachable(address, &refusal)) return refusal;
+    const uint32_t refusal = hop_to(s->client, address);
+    if (refusal != 0) return refusal;
     struct tcp_pcb *pcb = tcp_new_ip_type(IPADDR_TYPE_V4);
     if (pcb == NULL) return NET_E_FULL;
     const ip_addr_t to = to_ip(address);

@@ -7,7 +7,6 @@
  *       LIMIT_BUFFER bytes and no more, however small the segments were.
  */
 #pragma once
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "table.h"
@@ -34,5 +33,3 @@ void stream_sweep(void);
 struct socket *stream_take(uint32_t client, enum socket_state state);
 /* How it ended: a refusal. */
 uint32_t stream_end(const struct socket *socket);
-/* False: nobody is there to be asked. */
-bool is_reachable(uint32_t address, uint32_t *refusal);

@@ -46,3 +46,47 @@ test("frames that are malformed, cut short, too long or not asked for, and answe
   expect(Number(/^(\d+) frames of nonsense$/.exec(said.at(-1) ?? "")?.[1])).toBeGreaterThan(500);
   expect(events.filter(({ event }) => event === "fault" || event === "dmaFault")).toEqual([]);
 });
+
+/** What hostile clients do; `net` is all there is to have, `c` a counter, `s` an answer's label. What they print comes before the neighbour is done, or not at all. */
+const HOSTILE: Readonly<Record<string, { body: string; says?: RegExp }>> = {
+  "opens all that it may, and closes nothing": {
+    body: "for (c = 0; c < 100 && (s = bw_net_connect(bw_use_net.cap, \"10.0.2.2\", c % 2 == 0 ? 80 : 9, 2000, 128)) == 0; c++) (void)bw_cnode_delete(BW_SLOT_CNODE, 128);\nbw_printf(\"hostile: %u then %u\\n\", c, s); for (;;) bw_yield();",
+    says: /^hostile: \d+ then [37]$/m,
+  },
+  "sends for ever and receives nothing": { body: "if (bw_net_connect(bw_use_net.cap, \"10.0.2.2\", 80, 0, 128) == 0) for (;;) (void)bw_net_send(128, bytes, sizeof bytes, BW_NET_NOW, &done);" },
+  "floods another host with datagrams": { body: "(void)bw_net_udp(bw_use_net.cap, 0, 128); for (;;) (void)bw_net_send_to(128, (struct bw_net_peer){0x0a000202, 9}, bytes, 1400);" },
+  "makes itself a flood of datagrams, and receives none": { body: "(void)bw_net_udp(bw_use_net.cap, 0, 128); for (;;) (void)bw_net_send_to(128, (struct bw_net_peer){0x0a000202, 7}, bytes, 900);" },
+  "sends datagrams to everybody on the net": { body: "(void)bw_net_udp(bw_use_net.cap, 0, 128); for (;; c++) (void)bw_net_send_to(128, (struct bw_net_peer){0x0a000200 + c % 256, 7}, bytes, 10);" },
+  "listens at all ports": { body: "for (c = 1; c < 200 && s == 0; c++) { s = bw_net_listen(bw_use_net.cap, (uint16_t)(6000 + c), 32, 128); (void)bw_cnode_delete(BW_SLOT_CNODE, 128); } bw_printf(\"hostile: %u then %u\\n\", c - 2, s); for (;;) bw_yield();", says: /^hostile: 32 then 3$/m },
+  "makes capabilities without end": { body: "for (c = 0; s == 0 && c < 100; c++) { s = bw_net_restrict(bw_use_net.cap, \"connect *:*\", 128); (void)bw_cnode_delete(BW_SLOT_CNODE, 128); } bw_printf(\"hostile: %u then %u\\n\", c - 1, s); for (;;) bw_yield();", says: /^hostile: 8 then 3$/m },
+  "asks for names without end": { body: "for (;;) { uint32_t a; (void)bw_net_resolve(bw_use_net.cap, \"silent.test\", BW_NET_NOW, &a); }" },
+  "asks for what makes no sense": {
+    body: `bw_cptr to[3] = {bw_use_net.cap, 128, 129}; uint64_t d = 7; (void)bw_net_udp(bw_use_net.cap, 0, 128); (void)bw_net_connect(bw_use_net.cap, "10.0.2.2", 80, 0, 129);
+      for (;; c++) { for (uint32_t i = 0; i < 120; i++) { d = d * 6364136223846793005UL + 1442695040888963407UL; bw_ipc()->words[i] = (d >> 60) < 8 ? d >> (d >> 58) : d >> 62; }
+        const uint32_t label = (uint32_t)(d >> 33) % 20; if (label != 14 && label != 10) (void)bw_call_buffer(to[c % 3], label, (uint32_t)(d >> 40) % 121, 0); }`,
+  },
+  "begins connections and closes them at once": { body: "for (;;) if (bw_net_connect(bw_use_net.cap, \"10.0.2.2\", 80, 0, 128) == 0) { (void)bw_net_send(128, bytes, 900, 0, &done); (void)bw_net_close(128); }" },
+  "dies with all its hands full": {
+    body: "(void)bw_net_watch(bw_use_net.cap, 130, 1UL << 45); s = bw_net_listen(bw_use_net.cap, 5000, 8, 131); for (c = 0; c < 10; c++) { (void)bw_net_connect(bw_use_net.cap, \"10.0.2.2\", 80, 0, 128); (void)bw_cnode_delete(BW_SLOT_CNODE, 128); } bw_printf(\"hostile: %u\\n\", s); bw_flush(); __builtin_trap();",
+    says: /^hostile: 0$/m,
+  },
+};
+
+for (const [what, { body, says }] of Object.entries(HOSTILE)) {
+  test(`a client that ${what} harms itself only`, LIMIT, async () => {
+    using folder = applianceFolder({
+      ...files,
+      "steady.c": file("steady.c"),
+      "hostile.c": `#include <bailiwick.h>\n#include <bailiwick/console.h>\n#include <bailiwick/net-protocol.h>\n#include <bailiwick/net.h>\nBW_USE(console);\nBW_USE(net);\nstatic uint8_t bytes[4096];\nint main(void) {
+        uint32_t c = 0, s = 0; size_t done = 0; (void)c; (void)s; (void)done; (void)bytes; bw_console_open(bw_use_console.cap);\n${body}\nreturn 0;\n}\n`,
+      "appliance.yaml": files["appliance.yaml"].replace(
+        /  client:[^]*$/,
+        `  steady: { image: { c: steady.c }, use: { console: console.console, net: near.any } }\n  hostile: { image: { c: hostile.c }, cpu: { budget: 1ms, period: 10ms }, use: { console: console.console, net: near.other } }\n`,
+      ).replace("offer: { web: Net,", "offer: { other: Net, web: Net,").replace("any: { all: true }\n  far", "any: { all: true }\n      other: { all: true }\n  far"),
+    });
+    const { output, events } = await runAppliance(folder.path, { limitMs: 80_000, during: (_system, line) => until("the neighbour is done", () => line.output.includes("steady: listens"), 70_000) });
+    expect(output).toContain("steady: 60 rounds, 0 wrong, 0 refused, datagrams came\nsteady: listens: 0\n");
+    if (says !== undefined) expect(output).toMatch(says);
+    expect(events.filter(({ event, component }) => (event === "fault" || event === "exit") && component !== "hostile" && component !== "steady")).toEqual([]);
+  });
+}

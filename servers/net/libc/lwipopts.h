@@ -30,7 +30,7 @@
 #define IP_SOF_BROADCAST_RECV 1
 
 #define LWIP_ARP 1
-#define ARP_TABLE_SIZE 32
+#define ARP_TABLE_SIZE 64
 #define ARP_QUEUEING 1
 #define ARP_QUEUE_LEN 4
 #define ETHARP_SUPPORT_VLAN 0
