@@ -22,6 +22,7 @@ const DATAGRAMS = [
   ...[0, 5, 928, 1472].map((bytes) => `datagram of ${bytes}: 0 0, ${bytes} back from a000202:7, 0 wrong`),
   "datagram of 1473: 12 0, 1472 back from a000202:7, 0 wrong",
 ];
+const NAMES = ["name: 0 a000202, another's: 4, by address: 4, at another port: 4", "none: 9, silent: 7", "by name: 0", "said hello: 0, heard HELLO", "closed: 0"];
 const RULES = [
   "not allowed: port 4, host 4, name 4, udp 4, listen 4, nothing 4",
   "restrict wider: 4, nonsense: 1, narrower: 0",
@@ -34,14 +35,14 @@ const VANISHED = ["connect: 0", "the peer vanished: 0 7, and then 7", "done"];
 
 test("two stacks talk over TCP and UDP, and a capability does what its rules say and no more", LIMIT, async () => {
   const { output } = await runAppliance(FOLDER, { limitMs: 60_000, during: (_system, line) => until("the client is done", () => line.output.includes("done\n"), 50_000) });
-  expect(output.trimEnd().split("\n")).toEqual([...TALK, ...DATAGRAMS, ...RULES, ...VANISHED]);
+  expect(output.trimEnd().split("\n")).toEqual([...TALK, ...DATAGRAMS, ...NAMES, ...RULES, ...VANISHED]);
 });
 
 test("frames that are malformed, cut short, too long or not asked for, and answers that no driver gives, harm no connection", LIMIT, async () => {
   using folder = applianceFolder({ ...files, "appliance.yaml": files["appliance.yaml"].replace("mode: plain", "mode: nonsense") });
   const { output, events } = await runAppliance(folder.path, { limitMs: 80_000, during: (_system, line) => until("the client is done", () => line.output.includes("nonsense\n"), 70_000) });
   const said = output.trimEnd().split("\n");
-  expect(said.slice(0, -1)).toEqual([...TALK, ...DATAGRAMS, ...RULES, ...VANISHED]);
+  expect(said.slice(0, -1)).toEqual([...TALK, ...DATAGRAMS, ...NAMES, ...RULES, ...VANISHED]);
   // Hundreds of them there were.
   expect(Number(/^(\d+) frames of nonsense$/.exec(said.at(-1) ?? "")?.[1])).toBeGreaterThan(500);
   expect(events.filter(({ event }) => event === "fault" || event === "dmaFault")).toEqual([]);

@@ -8,6 +8,7 @@ BW_USE(console);
 BW_USE(net);
 BW_USE(web);
 BW_USE(none);
+BW_USE(named);
 BW_USE(hub);
 
 enum { SLOT_SOCKET = 128, SLOT_OTHER, SLOT_VIEW, SLOT_UDP };
@@ -63,6 +64,22 @@ static void datagrams(void) {
     }
 }
 
+static void names(void) {
+    uint32_t address = 0;
+    const uint32_t found = bw_net_resolve(bw_use_named.cap, "Web.Test", 0, &address);
+    bw_printf("name: %u %x, another's: %u, by address: %u, at another port: %u\n", found, address, bw_net_resolve(bw_use_named.cap, "other.test", 0, &address), bw_net_connect(bw_use_named.cap, "10.0.2.2", 80, 0, SLOT_SOCKET),
+              bw_net_connect(bw_use_named.cap, "web.test", 81, 0, SLOT_SOCKET));
+    bw_printf("none: %u, silent: %u\n", bw_net_resolve(bw_use_named.cap, "none.test", 0, &address), bw_net_resolve(bw_use_named.cap, "silent.test", 500, &address));
+    for (uint32_t i = 0; i < 7; i++) {
+        address = 0;
+        const uint32_t lied = bw_net_resolve(bw_use_named.cap, "liar.test", 900, &address);
+        if (lied == 0 && address != 0x0a000202) bw_printf("a lie was believed: %x\n", address);
+    }
+    bw_printf("by name: %u\n", bw_net_connect(bw_use_named.cap, "web.test", 80, 0, SLOT_SOCKET));
+    (void)talk();
+    bw_printf("closed: %u\n", bw_net_close(SLOT_SOCKET));
+}
+
 int main(void) {
     bw_console_open(bw_use_console.cap);
     struct bw_net_info info;
@@ -72,6 +89,7 @@ int main(void) {
     bulk();
     bw_printf("close: %u\n", bw_net_close(SLOT_SOCKET));
     datagrams();
+    names();
 
     bw_printf("not allowed: port %u, host %u, name %u, udp %u, listen %u, nothing %u\n", bw_net_connect(bw_use_web.cap, "10.0.2.2", 81, 0, SLOT_OTHER), bw_net_connect(bw_use_web.cap, "10.0.2.3", 80, 0, SLOT_OTHER),
               bw_net_connect(bw_use_web.cap, "example.org", 80, 0, SLOT_OTHER), bw_net_udp(bw_use_web.cap, 0, SLOT_OTHER), bw_net_listen(bw_use_web.cap, 80, 1, SLOT_OTHER), bw_net_connect(bw_use_none.cap, "10.0.2.2", 80, 0, SLOT_OTHER));
