@@ -1,5 +1,5 @@
 // Builds the programs of a system: C by the toolchain, TypeScript by the bundler, servers of the kit from its own sources, ELF files as they are.
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { dirname, isAbsolute, join, relative } from "node:path";
 import { type ClockInstruction, clockInstructions, whereabouts } from "../../caps/image/clocks.ts";
 import { declaredUses, type Elf, parseElf, patchUses } from "../../caps/image/elf.ts";
@@ -7,6 +7,7 @@ import { useRecords, type ResolvedComponent } from "../../caps/image/system.ts";
 import type { CarriedProgram, ProgramOrder } from "../../caps/manifest/resolve.ts";
 import { bundleProgram } from "./bundle.ts";
 import { type Failure, FailureCode, compileFailure, failure, textOf } from "./failure.ts";
+import { findPlaces } from "./setup/places.mjs";
 import { findServers, hostedFile, type MachineSource, type Package } from "./package.ts";
 import { compileC } from "./toolchain.ts";
 
@@ -32,7 +33,7 @@ export async function buildProgram({ component, image }: Pick<ProgramOrder, "com
     case "elf":
       return readUserFile(userFile(folder, image.file), `the program of '${component}'`);
     case "c":
-      return compile(component, image.files.map((file) => userFile(folder, file)), join(folder, ".bailiwick", "build"));
+      return compile(component, image.files.map((file) => userFile(folder, file)), join(folder, ".bailiwick", "build"), fontHeaders());
     case "ts":
       return bundle(component, userFile(folder, image.file), kit);
     case "server": {
@@ -66,9 +67,18 @@ export async function compileServer(name: string, { sources, systemIncludes, mis
   return compile(name, sources, kit.cache, systemIncludes);
 }
 
+/** Where <bailiwick/terminus16.h> is, when the set-up has fetched it: any C program may draw text with it. */
+function fontHeaders(): string[] {
+  const { font } = findPlaces(process.env);
+  return existsSync(font) ? [font] : [];
+}
+
 async function compile(name: string, sources: readonly string[], outDir: string, systemIncludes: readonly string[] = []): Promise<Uint8Array> {
   for (const source of sources) readUserFile(source, `a source of '${name}'`);
   const compiled = await compileC({ name, sources, outDir, systemIncludes });
+  if (!compiled.ok && /terminus16\.h: No such file/.test(compiled.error.message)) {
+    throw compileFailure(`the program of '${name}' cannot be compiled`, { message: `${compiled.error.message}\nThe console font is not on this machine: the set-up could not fetch it, or was not run.`, fix: "`npm run setup -- --retry`, with a Debian mirror in reach" });
+  }
   if (!compiled.ok) throw compileFailure(`the program of '${name}' cannot be compiled`, compiled.error);
   return readUserFile(compiled.value.elf, `the program of '${name}'`);
 }

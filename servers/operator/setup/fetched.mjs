@@ -10,7 +10,7 @@ const RETRY_MS = 3_600_000;
 
 /**
  * @typedef {object} Source
- * @property {"sqlite" | "libsodium" | "lwip"} name  of the step, of the place and of the entry in setup.json
+ * @property {"sqlite" | "libsodium" | "lwip" | "font"} name  of the step, of the place and of the entry in setup.json
  * @property {string} title
  * @property {ReadonlyMap<string, number>} files  all that is taken, with their sizes
  * @property {string} had  what is said when it is there

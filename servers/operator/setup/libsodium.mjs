@@ -75,7 +75,7 @@ export const libsodium = fetchedSource({
   server: "the vault (image: { server: vault })",
   async fetch(temporary, result, _, line) {
     const archive = join(temporary, "libsodium.tar.gz");
-    await downloadFromPool({ title: "libsodium", path: PATH, sha256: SHA256 }, archive, line);
+    await downloadFromPool({ what: "libsodium's sources", path: PATH, sha256: SHA256 }, archive, line);
     checkHash(readFileSync(archive));
     await mustRun("tar", ["-xzf", archive, "-C", temporary, ...[...FILES.keys()].map((name) => `${INSIDE}/${name}`)], { remedy: "apt-get install tar gzip" });
     for (const name of FILES.keys()) {

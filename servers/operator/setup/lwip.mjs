@@ -111,7 +111,7 @@ export const lwip = fetchedSource({
   server: "the network server (image: { server: net })",
   async fetch(temporary, result, _, line) {
     const archive = join(temporary, "lwip.tar.xz");
-    await downloadFromPool({ title: "lwIP", path: PATH, sha256: SHA256 }, archive, line);
+    await downloadFromPool({ what: "lwIP's sources", path: PATH, sha256: SHA256 }, archive, line);
     checkHash(readFileSync(archive));
     await mustRun("tar", ["-xJf", archive, "-C", temporary, ...[...FILES.keys()].map((name) => `${INSIDE}/${name}`)], { remedy: "apt-get install tar xz-utils" });
     for (const name of FILES.keys()) {

@@ -15,6 +15,7 @@ import { fileURLToPath } from "node:url";
  * @property {string} own     what belongs to this clone alone: setup.json, stamps
  * @property {string} record  setup.json
  * @property {string} sqlite  where SQLite's sources are, once they are fetched: sqlite3.c and sqlite3.h
+ * @property {string} font  where the console font is, once it is fetched: a folder of headers for C programs
  * @property {string} libsodium  where libsodium's sources are, once they are fetched: what was under src/libsodium
  * @property {string} lwip  where lwIP's sources are, once they are fetched: what was under src
  */
@@ -29,7 +30,7 @@ export function findPlaces(env, root = packageRoot()) {
   const cache = resolve(env["BAILIWICK_CACHE"] || join(env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "bailiwick"));
   const installed = !existsSync(join(root, "package-lock.json"));
   const own = installed ? join(cache, `installed-${version}`) : join(root, ".bailiwick");
-  return { root, version, installed, cache, own, record: join(own, "setup.json"), sqlite: join(cache, "sqlite-3.53.2"), libsodium: join(cache, "libsodium-1.0.18"), lwip: join(cache, "lwip-2.2.1") };
+  return { root, version, installed, cache, own, record: join(own, "setup.json"), sqlite: join(cache, "sqlite-3.53.2"), libsodium: join(cache, "libsodium-1.0.18"), lwip: join(cache, "lwip-2.2.1"), font: join(cache, "font-terminus-1.221") };
 }
 
 /** @returns {string} */

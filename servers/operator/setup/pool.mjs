@@ -1,4 +1,4 @@
-// Sources from Debian's pool: Debian keeps those of every package of a suite there; apt fetches the one file from the mirror that this machine uses, by the machine's own
+// Files of Debian's pool: Debian keeps the sources and packages of every suite there; apt fetches the one file from the mirror that this machine uses, by the machine's own
 // configuration. No index is read: the file is known by its hash, which is the one that Debian's signed index gives, so whichever mirror it comes from, it is that one.
 import { existsSync } from "node:fs";
 import { explain, findMirrors } from "./apt.mjs";
@@ -10,10 +10,10 @@ const APT_FOLDER = "/usr/lib/apt";
 
 /**
  * From the first mirror that has it.
- * @param {{ title: string, path: string, sha256: string }} file title: whose sources; path: in the archive, as it stands in an address
+ * @param {{ what: string, path: string, sha256: string }} file what: for messages; path: in the archive, as it stands in an address
  * @param {string} to @param {import("./progress.mjs").StepLine} line
  */
-export async function downloadFromPool({ title, path, sha256 }, to, line) {
+export async function downloadFromPool({ what, path, sha256 }, to, line) {
   const remedy = "what is needed: a Debian mirror, by this machine's apt configuration or named in BAILIWICK_DEBIAN_MIRROR";
   const helper = findProgram("apt-helper", `${process.env["PATH"] ?? ""}:${APT_FOLDER}`);
   if (helper === undefined) throw new SetupFailure("Debian's files are fetched by apt, which is not on this machine", remedy);
@@ -21,11 +21,11 @@ export async function downloadFromPool({ title, path, sha256 }, to, line) {
   if (mirrors.length === 0) throw new SetupFailure("this machine's apt configuration names no Debian mirror", remedy);
   const reasons = new Set();
   for (const { uri } of mirrors) {
-    line.live(`fetching ${title}'s sources from Debian's pool`);
+    line.live(`fetching ${what} from Debian's pool`);
     // The folder is this user's alone; apt's own download user could not write to it.
     const { status, output, errors } = await run(helper, ["-o", "APT::Sandbox::User=root", "-o", "Acquire::Retries=1", "download-file", `${uri.replace(/\/+$/, "")}/${path}`, to, `SHA256:${sha256}`]);
     if (status === 0 && existsSync(to)) return;
     reasons.add(explain(`${output}\n${errors}`));
   }
-  throw new SetupFailure(`${title}'s sources: ${[...reasons].join("; ")}`, remedy);
+  throw new SetupFailure(`${what}: ${[...reasons].join("; ")}`, remedy);
 }

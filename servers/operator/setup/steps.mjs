@@ -7,6 +7,7 @@ import { addon } from "./addon.mjs";
 import { build } from "./build.mjs";
 import { endAll } from "./command.mjs";
 import { SetupFailure } from "./failure.mjs";
+import { font } from "./font.mjs";
 import { libsodium } from "./libsodium.mjs";
 import { linux } from "./linux.mjs";
 import { lock } from "./lock.mjs";
@@ -36,6 +37,8 @@ import { unicorn } from "./unicorn.mjs";
  * @property {string | null} [tap]  the helper of TAP interfaces; null: it could not be built
  * @property {string | null} [userNet]  the helper of user networks; null: it could not be built
  * @property {number} [networksTriedAt]  milliseconds since 1970
+ * @property {string | null} [font]  the folder of the console font; null: it could not be fetched
+ * @property {number} [fontTriedAt]  milliseconds since 1970
  *
  * @typedef {object} Context
  * @property {import("./places.mjs").Places} places
@@ -52,7 +55,7 @@ import { unicorn } from "./unicorn.mjs";
  */
 
 /** The compilers come before libunicorn only because a machine without them should say so before anything large is fetched. */
-export const STEPS = [npm, toolchain, unicorn, addon, linux, sqlite, libsodium, lwip, networks, build];
+export const STEPS = [npm, toolchain, unicorn, addon, linux, sqlite, libsodium, lwip, networks, font, build];
 
 /**
  * @param {readonly string[]} args
