@@ -82,6 +82,28 @@ test("one client at a time: another is refused while it lives, and finds nothing
   expect(events.filter(({ event, component }) => event === "fault" || (event === "exit" && component === "nic"))).toEqual([]);
 });
 
+test("a client that never sends gets what comes, also after its device was started anew", LIMIT, async () => {
+  using folder = applianceFolder({
+    "appliance.yaml": manifestWith({ nic: NIC, client: "{ image: { c: passive.c }, memory: 16MiB, use: { console: console.console, card: nic.card }, essential: true }" }),
+    ...source("passive.c"),
+  });
+  const net0 = tap();
+  let faults = 0;
+  const { output, status } = await runAppliance(folder.path, {
+    networks: { net0 },
+    onEvent: ({ event }) => void (faults += Number(event === "dma-fault")),
+    async during(_, line, ended) {
+      await until("the device was refused an access", () => faults > 0);
+      await until("a frame comes", () => {
+        net0.deliver(text("frame"));
+        return line.output !== "";
+      });
+      await ended();
+    },
+  });
+  expect([output, status]).toEqual(["came: 19 bytes, 1 answers were nonsense\n", 0]);
+});
+
 test("a flood, and frames that are none, cost others nothing, and what comes of it comes in order", LIMIT, async () => {
   using folder = applianceFolder({
     "appliance.yaml": manifestWith({ ...pairComponents(), nic: NIC, swallow: "{ image: { c: swallow.c }, memory: 8MiB, use: { card: nic.card } }" }, machine()),

@@ -20,6 +20,15 @@ static void lend_rooms(struct bw_nic *nic) {
     nic->failed_rooms = 0;
 }
 
+/* Before a wait: rooms that failed are lent again, but a driver without a device is not asked without end. */
+static void prepare_to_wait(struct bw_nic *nic) {
+    if (nic->failed_rooms > 0 && nic->tries < BW_NIC_TRIES) {
+        nic->tries++;
+        lend_rooms(nic);
+    }
+    bw_announce(&nic->channel.out);
+}
+
 static bw_err lend_window(struct bw_nic *nic, bw_cptr server, bw_cptr slots) {
     bw_err error = bw_untyped_retype(BW_SLOT_UNTYPED, BW_KIND_FRAME, 21, 1, BW_SLOT_CNODE, slots + SLOT_FRAME);
     if (error == 0) error = bw_frame_map(slots + SLOT_FRAME, (uint64_t)nic->window, BW_SLOT_VSPACE, BW_RIGHT_READ | BW_RIGHT_WRITE);
@@ -81,12 +90,12 @@ static uint32_t settle(struct bw_nic *nic, const struct bw_nic_answer *answer, v
         return 0;
     }
     nic->lent[place] = false;
+    if (answer->result == BW_NIC_DONE) nic->tries = 0;
     if (place >= BW_NIC_ROOMS) {
         nic->free_sends++;
         if (answer->result != BW_NIC_DONE) nic->failed_sends++;
         return 0;
     }
-    /* Not at once: a driver without a device would be asked without end. */
     if (answer->result != BW_NIC_DONE) {
         nic->failed_rooms++;
         return 0;
@@ -113,7 +122,7 @@ uint32_t bw_nic_next(struct bw_nic *nic, void *frame) {
     for (;;) {
         const uint32_t ready = bw_nic_receive(nic, frame);
         if (ready > 0) return ready;
-        bw_nic_announce(nic);
+        prepare_to_wait(nic);
         if (bw_receive_message(&nic->channel.in, &answer) != BW_RING_DONE) return 0;
         const uint32_t bytes = settle(nic, &answer, frame);
         if (bytes > 0) return bytes;
@@ -121,7 +130,7 @@ uint32_t bw_nic_next(struct bw_nic *nic, void *frame) {
 }
 
 bool bw_nic_sleeps(struct bw_nic *nic) {
-    bw_nic_announce(nic);
+    prepare_to_wait(nic);
     return bw_receiver_sleeps(&nic->channel.in);
 }
 

@@ -18,6 +18,7 @@
 #define BW_NIC_MOST_FRAME 1514U
 /* Rooms that may be with the driver at once; one more is BAD. Of frames to send that many are looked at at once. */
 #define BW_NIC_ROOMS 64U
+#define BW_NIC_TRIES 16U
 
 enum { BW_NIC_SEND = 0, BW_NIC_TAKE = 1 };
 
@@ -61,9 +62,12 @@ struct bw_nic {
     uint8_t *window;
     /* With the driver: one for each place. */
     bool lent[2 * BW_NIC_ROOMS];
-    /* Places that are free for sending, and rooms that came back empty and are lent again with the next frame that is sent. */
+    /* Places that are free for sending. */
     uint32_t free_sends;
+    /* Rooms that came back empty, because the device was started anew or is no more: they are lent again with the next frame that is sent, or before the next
+     * wait, but before no more than BW_NIC_TRIES waits while nothing at all comes or goes. */
     uint32_t failed_rooms;
+    uint32_t tries;
     uint32_t next_send;
     /* Frames that the driver says were not sent; answers of the driver's that cannot be. */
     uint64_t failed_sends;
