@@ -30,7 +30,7 @@ const NOT_SERVERS = new Set(["lib", "operator", "root"]);
 interface Foreign {
   readonly title: string;
   /** A step of the set-up, and where it puts the sources. */
-  readonly place: "sqlite" | "libsodium" | "lwip";
+  readonly place: "sqlite" | "libsodium" | "lwip" | "font";
   /** Folders in it that hold what is included. */
   readonly includes: readonly string[];
   /** A file that is there when all are. */
@@ -41,6 +41,7 @@ interface Foreign {
 
 const BUILT_WITH: ReadonlyMap<string, Foreign> = new Map([
   ["fs", { title: "SQLite", place: "sqlite", includes: ["."], sign: "sqlite3.c", origin: "the npm registry" }],
+  ["display", { title: "the console font", place: "font", includes: ["."], sign: "bailiwick/terminus16.h", origin: "a Debian mirror" }],
   ["vault", { title: "libsodium", place: "libsodium", includes: [".", "include", "include/sodium"], sign: "include/sodium/core.h", origin: "a Debian mirror" }],
   ["net", { title: "lwIP", place: "lwip", includes: [".", "include"], sign: "include/lwip/init.h", origin: "a Debian mirror" }],
 ]);

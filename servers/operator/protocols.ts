@@ -9,6 +9,7 @@ import { Console } from "../console/protocol.ts";
 import { Constructor } from "../constructor/protocol.ts";
 import { Entropy } from "../entropy/protocol.ts";
 import { File } from "../fs/protocol.ts";
+import { Display } from "../display/protocol.ts";
 import { DisplayDriver } from "../gpu/protocol.ts";
 import { InputDriver } from "../input/protocol.ts";
 import { Log } from "../log/protocol.ts";
@@ -27,6 +28,7 @@ export const KIT_PROTOCOLS: Readonly<Record<string, Protocol>> = {
   "channel-protocol": Channel,
   console: Console,
   "constructor-protocol": Constructor,
+  display: Display,
   displaydriver: DisplayDriver,
   entropy: Entropy,
   "file-protocol": File,

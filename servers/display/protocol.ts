@@ -1,0 +1,20 @@
+// Display: a surface for each client, of which the operator sees one at a time, under a bar that says whose it is. Whoever is seen has the input.
+// Pixels are four bytes: blue, green, red, and one without meaning. Events come through a channel (caps/protocol/channel.ts) with a ring to the client only,
+// of messages of 16 bytes, <bailiwick/input.h>; positions of the pointer are pixels of the surface.
+import { protocol } from "../../caps/protocol/protocol.ts";
+
+export const Display = protocol({
+  name: "Display",
+  methods: {
+    surface: {
+      label: 1,
+      doc: "This client's surface: its size in pixels, and how many frames of 2 MiB hold it, rows from the top without gaps. The answer brings up to three of them, from `frame` on.",
+      words: ["frame"],
+      returns: ["width", "height", "frames"],
+    },
+    flush: { label: 2, doc: "What is now in this rectangle, which is not empty and lies in the surface, is to be seen: now, or when the surface is.", words: ["x", "y", "width", "height"], returns: ["seen"] },
+    open: { label: 0x7c01, doc: "As Channel.open.", words: ["toCapacity", "toBytes", "fromCapacity", "fromBytes"], returns: ["pages"], caps: ["notification"] },
+    memory: { label: 0x7c02, doc: "As Channel.memory.", words: ["page"], returns: ["count"] },
+  },
+  refusals: { badRequest: 1, noCapability: 2, full: 3, tooLarge: 4 },
+});
