@@ -58,8 +58,8 @@ const helpers = (parent = process.pid): number[] =>
     }
   });
 
-async function listening(server: Server): Promise<number> {
-  server.listen(0, "127.0.0.1");
+async function listening(server: Server, at = 0): Promise<number> {
+  server.listen(at, "127.0.0.1");
   await once(server, "listening");
   open.push({ close: () => new Promise((resolve) => server.close(resolve)) });
   const address = server.address();
@@ -621,5 +621,17 @@ describe.skipIf(HELPER === "")("bailiwick run", () => {
     process.kill(pid!, "SIGKILL");
     expect((await once(child, "close"))[0]).toBe(124);
     expect(out).toContain(`{"event":"log","component":"net1","text":"the user network's helper has ended (signal SIGKILL): the network is gone until the next run"}`);
+  });
+
+  test("killed outright leaves no helper behind, and its port free", async () => {
+    const [port] = await freePorts(1, "tcp");
+    const child = spawn(process.execPath, [CLI, "run", "-q", "--timeout", "30s", appliance("killed", `{ net0: { user: { forward: ["tcp:${port}:80"] } } }`)], { stdio: "ignore" });
+    open.push({ close: () => child.kill("SIGKILL") });
+    let pid: number | undefined;
+    await until("the helper runs", () => (pid = helpers(child.pid!)[0]) !== undefined);
+    child.kill("SIGKILL");
+    const gone = (): boolean => !existsSync(`/proc/${pid}`) || readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.startsWith("Z") === true;
+    await until("it is gone", gone);
+    expect(await listening(createTcpServer(), port)).toBe(port);
   });
 });
