@@ -91,3 +91,41 @@ for (const [what, { body, says }] of Object.entries(HOSTILE)) {
     expect(events.filter(({ event, component }) => (event === "fault" || event === "exit") && component !== "hostile" && component !== "steady")).toEqual([]);
   });
 }
+
+/** Runs until one of these components has ended with status 1; what was logged. */
+async function endOf(folder: string, ...components: readonly string[]): Promise<unknown[]> {
+  const events: Record<string, unknown>[] = [];
+  const ended = () => events.some(({ event, component, status }) => event === "exit" && status === 1 && components.includes(String(component)));
+  await runAppliance(folder, { limitMs: 60_000, onEvent: (event) => void events.push(event), during: () => until("a server ends", ended, 30_000) });
+  return events.filter(({ event }) => event === "log").map(({ text }) => text);
+}
+
+test("without an address everything says so; one that nobody gives is asked for meanwhile", LIMIT, async () => {
+  using folder = applianceFolder({
+    ...files,
+    "appliance.yaml": files["appliance.yaml"].replace(/  server:[^]*$/, "  client: { image: { c: lost.c }, use: { console: console.console, net: near.any }, essential: true }\n").replace("      address: 10.0.2.15/24\n", ""),
+    "lost.c": `#include <bailiwick.h>\n#include <bailiwick/console.h>\n#include <bailiwick/net.h>\nBW_USE(console);\nBW_USE(net);\nint main(void) {
+      struct bw_net_info info; bw_console_open(bw_use_console.cap); const uint32_t told = bw_net_info(bw_use_net.cap, &info);
+      (void)bw_net_udp(bw_use_net.cap, 0, 129);
+      bw_printf("info %u: %x, link %u; connect %u, listen %u, send %u\\n", told, info.address, info.link, bw_net_connect(bw_use_net.cap, "10.0.2.2", 80, 0, 128), bw_net_listen(bw_use_net.cap, 80, 1, 128), bw_net_send_to(129, (struct bw_net_peer){0x0a000202, 7}, "x", 1));\nreturn 0;\n}\n`,
+  });
+  const { output } = await runAppliance(folder.path, { limitMs: 60_000, during: (_system, line) => until("it is told", () => line.output.includes("info"), 30_000) });
+  expect(output).toBe("info 0: 0, link 1; connect 14, listen 0, send 14\n");
+});
+
+test.each([
+  ["address: 10.0.2.15/24", "address: 10.0.2.15/31", /'address' of the arguments is none: as in 10\.0\.2\.15\/24/],
+  ["address: 10.0.2.15/24", "address: ten", /'address' of the arguments is none/],
+  ["dns: 10.0.2.2", "dns: example.org", /'gateway' or 'dns' of the arguments is no address/],
+  ['connect: "10.0.2.2:80"', 'connect: "10.0.2.2"', /argument of an offer is no rule: connect: HOST:PORTS/],
+  ['connect: "10.0.2.2:80"', 'listen: "80-70"', /argument of an offer is no rule/],
+] as const)("%s as %s keeps the server from starting, and it says why", LIMIT, async (right, wrong, why) => {
+  using folder = applianceFolder({ ...files, "appliance.yaml": files["appliance.yaml"].replace(right, wrong) });
+  expect(await endOf(folder.path, "near")).toContainEqual(expect.stringMatching(why));
+});
+
+test("a driver that has a client already is said to", LIMIT, async () => {
+  const third = "  third: { image: { server: net }, memory: 24MiB, use: { nic: hub.control, timer: timer.timer }, offer: { any: Net }, args: { address: 10.0.2.3/24 } }\n";
+  using folder = applianceFolder({ ...files, "appliance.yaml": files["appliance.yaml"].replace("memory: 128MiB", "memory: 192MiB").replace("control: Hub", "control: NicDriver") + third });
+  expect(await endOf(folder.path, "near", "far", "third")).toContainEqual("the network device's driver has no network, or another client");
+});
