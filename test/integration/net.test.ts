@@ -15,6 +15,7 @@ const TALK = [
   "connect: 0",
   "said hello: 0, heard HELLO",
   "bulk: 100000 back, 0 wrong, 0",
+  "half closed: 0, 14 back, 0, send: 10",
   "close: 0",
 ];
 const DATAGRAMS = [

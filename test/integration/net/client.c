@@ -45,6 +45,15 @@ static void bulk(void) {
     bw_printf("bulk: %lu back, %u wrong, %u\n", back, wrong, refusal);
 }
 
+/* This side has said all; the other still answers, and then ends too. */
+static void half(void) {
+    size_t done = 0, count = 1, all = 0;
+    const uint32_t shut = bw_net_send(SLOT_SOCKET, "the last words", 14, 0, &done) == 0 ? bw_net_shutdown(SLOT_SOCKET) : 99;
+    uint32_t result = 0;
+    while (result == 0 && count > 0) result = bw_net_receive(SLOT_SOCKET, bytes, sizeof bytes, 0, &count), all += count;
+    bw_printf("half closed: %u, %lu back, %u, send: %u\n", shut, all, result, bw_net_send(SLOT_SOCKET, "x", 1, 0, &done));
+}
+
 static void datagrams(void) {
     struct bw_net_peer from = {0};
     size_t count = 0;
@@ -87,6 +96,7 @@ int main(void) {
     bw_printf("connect: %u\n", bw_net_connect(bw_use_web.cap, "10.0.2.2", 80, 0, SLOT_SOCKET));
     (void)talk();
     bulk();
+    half();
     bw_printf("close: %u\n", bw_net_close(SLOT_SOCKET));
     datagrams();
     names();
