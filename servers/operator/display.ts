@@ -54,6 +54,11 @@ export function openDisplay(size: { readonly width: number; readonly height: num
     written = picture.changes;
   };
   write();
+  const anyway = (): void => void (written = -1); // also when nothing has changed: the file may be gone
+  const asked = (): void => {
+    anyway();
+    later();
+  };
   const later = (): void => {
     try {
       write();
@@ -63,10 +68,10 @@ export function openDisplay(size: { readonly width: number; readonly height: num
     }
   };
   const timer = everyMs === undefined ? undefined : setInterval(later, everyMs).unref();
-  if (path !== undefined) process.on("SIGUSR2", later);
+  if (path !== undefined) process.on("SIGUSR2", asked);
   const stop = (): void => {
     clearInterval(timer);
-    process.off("SIGUSR2", later);
+    process.off("SIGUSR2", asked);
     played?.close();
   };
   const inputs: readonly InputBackend[] = [played, typed].filter((input) => input !== undefined);
@@ -77,7 +82,10 @@ export function openDisplay(size: { readonly width: number; readonly height: num
       typed?.hear(bytes);
       return typed !== undefined;
     },
-    finish: write,
+    finish() {
+      anyway();
+      write();
+    },
     close: stop,
   };
 }

@@ -1,9 +1,11 @@
 // bailiwick run with a display: the picture in a file, input from a script and from the terminal, and what is said when that cannot be.
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { bailiwick } from "../support/command-line.ts";
+import { until } from "../support/appliance-run.ts";
+import { bailiwick, CLI, ROOT } from "../support/command-line.ts";
 import { decodePng } from "../support/png.ts";
 
 const LIMIT = { timeout: 60_000 };
@@ -21,6 +23,25 @@ test("the picture is in the file at the end", LIMIT, async () => {
   const png = decodePng(readFileSync(file("end.png")));
   expect([png.width, png.height, png.at(10, 5), png.at(120, 510), png.at(300, 300)]).toEqual([1024, 768, 0x0a0500, 0x78fe01, 0]);
   expect(readdirSync(folder)).toEqual(["end.png"]);
+});
+
+test("the picture is written while it runs, when it is asked for", LIMIT, async () => {
+  const path = file("asked.png");
+  const child = spawn(process.execPath, [CLI, "run", "-q", "test/integration/input", "--picture", path], { cwd: ROOT, stdio: "ignore" });
+  try {
+    await until("the picture is there", () => existsSync(path));
+    rmSync(path);
+    child.kill("SIGUSR2");
+    await until("it is there again", () => existsSync(path));
+    expect(decodePng(readFileSync(path)).width).toBe(1024);
+    rmSync(path);
+  } finally {
+    child.kill("SIGTERM");
+    await until("it has ended", () => child.exitCode !== null || child.signalCode !== null);
+  }
+  expect(child.exitCode).toBe(143);
+  expect(decodePng(readFileSync(path)).height).toBe(768);
+  rmSync(path);
 });
 
 test("a script types and points", LIMIT, async () => {
