@@ -142,12 +142,16 @@ int main(void) {
         bw_printf("web: no listener at port %u: %u %u\n", (uint32_t)PORT, watched, listening);
         return 1;
     }
+    /* The network server rings when there is an address. */
+    struct bw_net_info info = {0};
+    while (bw_net_info(bw_use_net.cap, &info) == 0 && info.address == 0) (void)bw_wait(BW_SLOT_NOTIFICATION);
     bw_printf("web: listening at port %u\n", (uint32_t)PORT);
     for (;;) {
         bw_flush();
-        const struct bw_msg m = bw_wait(BW_SLOT_NOTIFICATION);
-        if (bw_error(&m) != 0) return 1;
+        /* Before it sleeps: somebody may have come while it waited for an address. */
         let_in();
         for (uint32_t i = 0; i < PLACES; i++) attend(i);
+        const struct bw_msg m = bw_wait(BW_SLOT_NOTIFICATION);
+        if (bw_error(&m) != 0) return 1;
     }
 }

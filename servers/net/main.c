@@ -319,6 +319,12 @@ static bool read_address(const char *name, ip4_addr_t *address, uint32_t *bits) 
     return true;
 }
 
+/* There is another address, or none: whoever waits for one looks again. */
+static void on_address(struct netif *netif) {
+    (void)netif;
+    for (uint32_t i = 0; i < LIMIT_CLIENTS; i++) clients[i].ring = true;
+}
+
 /* The address as the manifest says, or asked of the net. NULL, or what is wrong. */
 static const char *set_up_address(void) {
     ip4_addr_t address = {0}, mask = {0}, gateway = {0}, dns = {0};
@@ -350,6 +356,7 @@ static const char *begin(void) {
     stream_begin(bw_arg_number("patience", 60) * 1000 * NS_PER_MS);
     const char *host_name = bw_arg("hostName");
     if (!wire_interface(host_name == NULL ? bw_name() : host_name)) return "there is no interface";
+    netif_set_status_callback(netif_default, on_address);
     return set_up_address();
 }
 

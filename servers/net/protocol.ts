@@ -21,7 +21,7 @@ export const Net = protocol({
     udp: { label: 4, doc: "The answer brings a datagram socket at this port, 0 for any, and says which.", words: ["port"], returns: ["port"] },
     resolve: { label: 5, doc: "The address of this name; of one that this capability may connect to.", words: ["timeout", "count"], returns: ["address"], bytes: "in" },
     restrict: { label: 6, doc: "The answer brings a capability with these rules alone, one a line, each within one of this capability's.", words: ["count"], returns: [], bytes: "in" },
-    watch: { label: 7, doc: "The notification is signalled whenever a socket of this client may be worth looking at; when it is gone, so is the client, and all it had.", words: [], returns: [], caps: ["notification"] },
+    watch: { label: 7, doc: "The notification is signalled whenever a socket of this client may be worth looking at, or there is another address; when it is gone, so is the client, and all it had.", words: [], returns: [], caps: ["notification"] },
     accept: { label: 10, doc: "The answer brings the socket of the oldest connection that waits, and says whose it is.", words: ["timeout"], returns: ["address", "port"] },
     send: { label: 11, doc: "Up to `count` bytes (at most 928), as many as there is room for, at least one: waits for that. Answers how many.", words: ["timeout", "count"], returns: ["count"], bytes: "in" },
     receive: { label: 12, doc: "Up to `count` bytes (at most 928), as soon as there are any; none: the other side will send no more.", words: ["timeout", "count"], returns: ["count"], bytes: "out" },

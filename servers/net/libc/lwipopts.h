@@ -20,6 +20,7 @@
 #define LWIP_HAVE_LOOPIF 0
 #define LWIP_SINGLE_NETIF 1
 #define LWIP_NETIF_LINK_CALLBACK 0
+#define LWIP_NETIF_STATUS_CALLBACK 1
 #define LWIP_NETIF_TX_SINGLE_PBUF 0
 /* Nothing here sends fragments, and what comes as fragments is dropped: their reassembly is memory that anybody on the wire could fill. */
 #define IP_FRAG 0
