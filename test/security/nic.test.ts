@@ -16,7 +16,7 @@ async function attack(unchecked: boolean) {
     "appliance.yaml": manifestWith({
       secret: "{ image: { c: secret.c }, cpu: { priority: 150 } }",
       attack: "{ image: { c: attack.c }, memory: 16MiB, use: { console: console.console, regs: platform.net0.regs, irq: platform.net0.irq, iospace: platform.net0.iospace }, essential: true }",
-    }),
+    }, '64MiB, networks: { net0: { cable: { listen: "9001", peer: "9002" } } }'),
     "attack.c": readFileSync("test/security/nic/attack.c"), "secret.c": readFileSync("examples/dma-attack/secret.c"),
   });
   const net0 = tap();
