@@ -55,7 +55,6 @@ const HOSTILE: Readonly<Record<string, { body: string; says?: RegExp }>> = {
     body: "for (c = 0; c < 100 && (s = bw_net_connect(bw_use_net.cap, \"10.0.2.2\", c % 2 == 0 ? 80 : 9, 2000, 128)) == 0; c++) (void)bw_cnode_delete(BW_SLOT_CNODE, 128);\nbw_printf(\"hostile: %u then %u\\n\", c, s); for (;;) bw_yield();",
     says: /^hostile: \d+ then [37]$/m,
   },
-  "sends for ever and receives nothing": { body: "if (bw_net_connect(bw_use_net.cap, \"10.0.2.2\", 80, 0, 128) == 0) for (;;) (void)bw_net_send(128, bytes, sizeof bytes, BW_NET_NOW, &done);" },
   "floods another host with datagrams": { body: "(void)bw_net_udp(bw_use_net.cap, 0, 128); for (;;) (void)bw_net_send_to(128, (struct bw_net_peer){0x0a000202, 9}, bytes, 1400);" },
   "makes itself a flood of datagrams, and receives none": { body: "(void)bw_net_udp(bw_use_net.cap, 0, 128); for (;;) (void)bw_net_send_to(128, (struct bw_net_peer){0x0a000202, 7}, bytes, 900);" },
   "sends datagrams to everybody on the net": { body: "(void)bw_net_udp(bw_use_net.cap, 0, 128); for (;; c++) (void)bw_net_send_to(128, (struct bw_net_peer){0x0a000200 + c % 256, 7}, bytes, 10);" },

@@ -84,7 +84,7 @@ test("one client at a time: another is refused while it lives, and finds nothing
 
 test("a client that never sends gets what comes, also after its device was started anew", LIMIT, async () => {
   using folder = applianceFolder({
-    "appliance.yaml": manifestWith({ nic: NIC, client: "{ image: { c: passive.c }, memory: 16MiB, use: { console: console.console, card: nic.card }, essential: true }" }),
+    "appliance.yaml": manifestWith({ nic: NIC, client: "{ image: { c: passive.c }, memory: 16MiB, use: { console: console.console, card: nic.card }, essential: true }" }, machine()),
     ...source("passive.c"),
   });
   const net0 = tap();
