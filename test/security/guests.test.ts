@@ -17,7 +17,7 @@ interface Outcome extends Run {
 }
 
 /** Runs these guests together, with a neighbour of each kind, until `over` holds. */
-async function runTogether(guests: Readonly<Record<string, Uint8Array>>, over: (run: { readonly output: string; ended(guest: string): boolean }) => boolean): Promise<Outcome> {
+async function runTogether(guests: Readonly<Record<string, Uint8Array>>, over: (run: { readonly output: string; ended(guest: string): boolean; begun(guest: string): boolean }) => boolean): Promise<Outcome> {
   const names = Object.keys(guests);
   // They read nothing. Every client of the console has a view, and who could be typed to is never known to be stuck.
   const descriptions = names.map((name) => `  ${name}: { image: { kernel: ${name}.image }, memory: 16MiB, console: console.console, input: false }\n`);
@@ -31,7 +31,8 @@ async function runTogether(guests: Readonly<Record<string, Uint8Array>>, over: (
     onEvent: (event) => void states.push(event),
     async during(_, line) {
       const ended = (guest: string): boolean => states.some((event) => event["event"] === "exit" && event["component"] === guest);
-      await until("the hostile guests are done", () => over({ output: line.output, ended }) && ended("neighbour"), LIMIT_MS);
+      const begun = (guest: string): boolean => states.some((event) => event["event"] === "guest" && event["guest"] === guest);
+      await until("the hostile guests are done", () => over({ output: line.output, ended, begun }) && ended("neighbour"), LIMIT_MS);
       const before = exactRounds(line.output);
       await until("the pair goes on", () => exactRounds(line.output) > before + 2);
       rounds = exactRounds(line.output) - before;
@@ -122,7 +123,7 @@ describe("guests that end themselves, or never end", () => {
   let run: Outcome;
   beforeAll(async () => {
     const texts = [...Object.entries(DEADLY).map(([name, [text]]) => [name, text] as const), ...Object.entries(ENDLESS)];
-    run = await runTogether(Object.fromEntries(texts.map(([name, text]) => [name, assembleGuest(text)])), ({ ended }) => Object.keys(DEADLY).every(ended));
+    run = await runTogether(Object.fromEntries(texts.map(([name, text]) => [name, assembleGuest(text)])), ({ ended, begun }) => Object.keys(DEADLY).every(ended) && Object.keys(ENDLESS).every(begun));
   }, 2 * LIMIT_MS);
 
   test.each(Object.entries(DEADLY).map(([guest, [, state]]) => [guest, state] as const))("%s: it is %s, and says where", (guest, state) => {
