@@ -1,4 +1,4 @@
-// What must hold of the CPU and of time: SCHED-1 (scheduler.ts), SCHED-2 (loans.ts), TIME-1..3 (time.ts), and
+// What must hold of the CPU and of time: SCHED-1 (scheduler.ts), SCHED-2 and -3 (loans.ts), TIME-1..3 (time.ts), and
 //
 // TIME-4  k.releases is a heap by time, and k.nextTimer no later than any of what is waited for: time that comes back, guests' timers.
 // TIME-5  A SchedContext has no more time than its budget, and its budget is no longer than its period. A full one is owed nothing and never used up.
@@ -59,6 +59,7 @@ function checkLoans(k: Kernel, sc: SchedContext): void {
     kassert(r !== undefined && r.donated === sc.id && r.place === place && r.caller !== 0, "SCHED-2", `SchedContext ${sc.id} was lent through reply ${id}, which does not hold it`);
   }
   kassert(sc.loans > 0 || sc.tcb === 0 || sc.tcb === sc.home, "SCHED-2", `SchedContext ${sc.id} is not lent, but thread ${sc.tcb} has it`);
+  kassert(sc.turnOver === 0 || (sc.loans > 0 && sc.turnOver < PRIORITIES), "SCHED-3", `SchedContext ${sc.id} is lent ${sc.loans} times, and its turn ended at priority ${sc.turnOver}`);
 }
 
 function checkBudget(k: Kernel, sc: SchedContext): void {

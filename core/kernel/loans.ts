@@ -3,8 +3,9 @@
 // SCHED-2  A SchedContext gives time to one thread at a time (sc.tcb), and that thread names it (tcb.sc). The reply objects
 //          through which it is lent are its loans, in the order of the calls; each holds a caller and knows its place there.
 //          A reply object that is not found at its place lends nothing any more: so a loan is ended, with all made on from it, in one step.
+// SCHED-3  A turn that is over and has not been given up at every priority yet is a lent one's (sc.turnOver).
 // Source: Lyons et al., EuroSys 2018 (donation); what differs from seL4 is in ARCHITECTURE.md.
-import { unready, wake } from "./scheduler.ts";
+import { giveWay, unready, wake } from "./scheduler.ts";
 import type { Kernel, Reply, SchedContext, Tcb } from "./state.ts";
 
 /** Lends the time that `from` runs on to `to`, until `reply` gives it back. */
@@ -32,9 +33,13 @@ export function endLoan(k: Kernel, reply: Reply, to: Tcb): void {
   const sc = lentThrough(k, reply);
   reply.donated = 0;
   if (sc === undefined) return goHome(k, to);
+  // A turn that ended inside the server is over for the caller too, else one that only calls would starve its equals.
+  const late = to.priority < sc.turnOver;
+  if (late) sc.turnOver = to.priority;
   sc.cutLoans(reply.place);
   leaveHolder(k, sc);
   takeTime(k, to, sc);
+  if (late) giveWay(k, to);
 }
 
 /** Another reply object stands in for this one. */

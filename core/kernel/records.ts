@@ -202,8 +202,11 @@ export class SchedContext extends Words {
   set tcb(value: number) { this.words[this.at] = value; }
   get home(): number { return this.words[this.at + 1]!; }
   set home(value: number) { this.words[this.at + 1] = value; }
-  get exhausted(): boolean { return this.words[this.at + 2] === 1; }
-  set exhausted(value: boolean) { this.words[this.at + 2] = value ? 1 : 0; }
+  get exhausted(): boolean { return (this.words[this.at + 2]! & 1) === 1; }
+  set exhausted(value: boolean) { this.words[this.at + 2] = (this.words[this.at + 2]! & ~1) | (value ? 1 : 0); }
+  /** Its turn ended while it was lent, at this priority: callers of lower ones have still to give way when it comes back to them. 0 for none. */
+  get turnOver(): number { return this.words[this.at + 2]! >> 1; }
+  set turnOver(priority: number) { this.words[this.at + 2] = (priority << 1) | (this.words[this.at + 2]! & 1); }
   /** It is lent through so many reply objects, one after the other; `loan(0)` was the first. */
   get loans(): number { return this.words[this.at + 3]!; }
 
@@ -225,5 +228,6 @@ export class SchedContext extends Words {
     for (let place = count; place < loans && place < NEAR_LOANS; place++) this.words[this.at + 4 + place] = 0;
     if (loans > NEAR_LOANS) this.farLoans.length = Math.max(0, count - NEAR_LOANS);
     this.words[this.at + 3] = count;
+    if (count === 0) this.turnOver = 0;
   }
 }

@@ -99,9 +99,9 @@ export function chooseThread(k: Kernel): number {
   return (k.current = best.id);
 }
 
-/** Puts the current thread behind the others of its priority. */
+/** Puts a thread that is in no queue, as the current one, behind the others of its priority. */
 export function giveWay(k: Kernel, t: Tcb): void {
-  k.current = 0;
+  if (k.current === t.id) k.current = 0;
   if (isRunnable(k, t)) enqueue(k, t, false);
 }
 

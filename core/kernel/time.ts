@@ -105,6 +105,7 @@ function endTurn(k: Kernel, sc: SchedContext): void {
   if (sc.budget === sc.period) {
     sc.remaining = sc.budget;
     if (t === undefined || t.id !== k.current) return;
+    if (sc.loans > 0) sc.turnOver = t.priority;
     giveWay(k, t);
   } else {
     sc.exhausted = true;

@@ -143,6 +143,12 @@ describe("FAST", () => {
     ["two clients stand in line", (w) => another(w, 100), true],
     ["a more urgent client comes between", (w) => another(w, 120), true],
     ["an idler of the same priority", (w) => { another(w, 100, "idler"); for (const sc of w.bed.k.schedContexts) if (sc !== undefined) configure(w.bed.k, sc, 30, 30); }, true],
+    ["turns end inside a more urgent server", (w) => {
+      w.server.tcb.priority = 110;
+      another(w, 100, "idler");
+      another(w, 100);
+      for (const sc of w.bed.k.schedContexts) if (sc !== undefined) configure(w.bed.k, sc, 12, 12);
+    }, true],
     ["a less urgent idler", (w) => another(w, 50, "idler"), true],
     ["the server is less urgent than an idler", (w) => { w.server.tcb.priority = 60; another(w, 80, "idler"); }, false],
     ["the server has no time of its own", (w) => {

@@ -50,7 +50,7 @@ test("frames that are malformed, cut short, too long or not asked for, and answe
 });
 
 /** What hostile clients do; `net` is all there is to have, `c` a counter, `s` an answer's label. What they say at last is waited for. */
-const HOSTILE: Readonly<Record<string, { body: string; says?: RegExp }>> = {
+const HOSTILE: Readonly<Record<string, { body: string; says?: RegExp; cpu?: string }>> = {
   "opens all that it may, and closes nothing": {
     body: "for (c = 0; c < 100 && (s = bw_net_connect(bw_use_net.cap, \"10.0.2.2\", c % 2 == 0 ? 80 : 9, 2000, 128)) == 0; c++) (void)bw_cnode_delete(BW_SLOT_CNODE, 128);\nbw_printf(\"hostile: %u then %u\\n\", c, s); for (;;) bw_yield();",
     says: /^hostile: \d+ then [37]$/m,
@@ -61,6 +61,7 @@ const HOSTILE: Readonly<Record<string, { body: string; says?: RegExp }>> = {
   "listens at all ports": { body: "for (c = 1; c < 200 && s == 0; c++) { s = bw_net_listen(bw_use_net.cap, (uint16_t)(6000 + c), 32, 128); (void)bw_cnode_delete(BW_SLOT_CNODE, 128); } bw_printf(\"hostile: %u then %u\\n\", c - 2, s); for (;;) bw_yield();", says: /^hostile: 32 then 3$/m },
   "makes capabilities without end": { body: "for (c = 0; s == 0 && c < 100; c++) { s = bw_net_restrict(bw_use_net.cap, \"connect *:*\", 128); (void)bw_cnode_delete(BW_SLOT_CNODE, 128); } bw_printf(\"hostile: %u then %u\\n\", c - 1, s); for (;;) bw_yield();", says: /^hostile: 8 then 3$/m },
   "asks for names without end": { body: "for (;;) { uint32_t a; (void)bw_net_resolve(bw_use_net.cap, \"silent.test\", BW_NET_NOW, &a); }" },
+  "sends for ever and receives nothing": { body: "if (bw_net_connect(bw_use_net.cap, \"10.0.2.2\", 80, 0, 128) == 0) for (;;) (void)bw_net_send(128, bytes, sizeof bytes, BW_NET_NOW, &done);", cpu: "" },
   "asks for what makes no sense": {
     body: `bw_cptr to[3] = {bw_use_net.cap, 128, 129}; uint64_t d = 7; (void)bw_net_udp(bw_use_net.cap, 0, 128); (void)bw_net_connect(bw_use_net.cap, "10.0.2.2", 80, 0, 129);
       for (;; c++) { for (uint32_t i = 0; i < 120; i++) { d = d * 6364136223846793005UL + 1442695040888963407UL; bw_ipc()->words[i] = (d >> 60) < 8 ? d >> (d >> 58) : d >> 62; }
@@ -73,7 +74,7 @@ const HOSTILE: Readonly<Record<string, { body: string; says?: RegExp }>> = {
   },
 };
 
-for (const [what, { body, says }] of Object.entries(HOSTILE)) {
+for (const [what, { body, says, cpu = "cpu: { budget: 1ms, period: 10ms }, " }] of Object.entries(HOSTILE)) {
   test(`a client that ${what} harms itself only`, LIMIT, async () => {
     using folder = applianceFolder({
       ...files,
@@ -82,7 +83,7 @@ for (const [what, { body, says }] of Object.entries(HOSTILE)) {
         uint32_t c = 0, s = 0; size_t done = 0; (void)c; (void)s; (void)done; (void)bytes; bw_console_open(bw_use_console.cap);\n${body}\nreturn 0;\n}\n`,
       "appliance.yaml": files["appliance.yaml"].replace(
         /  client:[^]*$/,
-        `  steady: { image: { c: steady.c }, use: { console: console.console, net: near.any } }\n  hostile: { image: { c: hostile.c }, cpu: { budget: 1ms, period: 10ms }, use: { console: console.console, net: near.other } }\n`,
+        `  steady: { image: { c: steady.c }, use: { console: console.console, net: near.any } }\n  hostile: { image: { c: hostile.c }, ${cpu}use: { console: console.console, net: near.other } }\n`,
       ).replace("offer: { web: Net,", "offer: { other: Net, web: Net,").replace("any: { all: true }\n  far", "any: { all: true }\n      other: { all: true }\n  far"),
     });
     const { output, events } = await runAppliance(folder.path, { limitMs: 80_000, during: (_system, line) => until("both are done", () => /steady: listens: \d+\n/.test(line.output) && (says === undefined || says.test(line.output)), 70_000) });

@@ -272,6 +272,7 @@ const time: Readonly<Record<string, Ways>> = {
     "a loan is in another place": ({ k }) => k.replies.find((r) => r !== undefined && r.donated !== 0)!.place++,
     "the running time is gone": ({ k }) => (k.runningSc = 4000),
   },
+  "SCHED-3": { "a turn is over that nobody lent": (w) => (own(w, w.c).turnOver = 5) },
   "TIME-1": { "time is lost": (w) => (own(w, w.spent).budget += 50) },
   "TIME-2": { "time comes back out of order": (w) => (own(w, w.spent).refills.push({ amount: 5, at: 20 }, { amount: -5, at: 10 })) },
   "TIME-3": { "used-up time that nothing will give back": (w) => (own(w, w.spent).releaseAt += 5) },

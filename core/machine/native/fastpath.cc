@@ -27,7 +27,7 @@ struct FastPath::Answer {
     int32_t caller, donated, place, receiver;
 };
 struct FastPath::Time {
-    int32_t thread, home, exhausted, loans, loan[NEAR_LOANS];
+    int32_t thread, home, over, loans, loan[NEAR_LOANS]; /* over: used up, or its turn ended while it was lent */
 };
 
 FastPath::Thread *FastPath::threadIn(uint32_t frame) const { return frame < threads ? reinterpret_cast<Thread *>(frames[frame].kernel) : nullptr; }
@@ -87,7 +87,7 @@ int32_t FastPath::call(Thread &t, Frame &f) {
     if (!to || to->hosted || to->steps || to->stepped || !mayRun(*to)) return -1;
     Answer *reply = as<Answer>(to->reply);
     Time *time = as<Time>(t.time);
-    if (!reply || !time || time->exhausted || time->loans >= NEAR_LOANS) return -1;
+    if (!reply || !time || time->over || time->loans >= NEAR_LOANS) return -1;
     if (to->time && !object(to->time)) return -1;
 
     /* remove */
@@ -125,7 +125,7 @@ int32_t FastPath::replyRecv(Thread &t, Frame &f) {
     if (!to || to->fault || to->hosted || to->steps || to->stepped || to->time || to->state != BLOCKED_ON_REPLY || !mayRun(*to)) return -1;
     Time *time = as<Time>(reply->donated);
     const int32_t place = reply->place, lent = reply->donated;
-    if (!time || time->exhausted || time->thread != t.id || t.time != lent || t.home == lent || place != time->loans - 1 || place >= NEAR_LOANS) return -1;
+    if (!time || time->over || time->thread != t.id || t.time != lent || t.home == lent || place != time->loans - 1 || place >= NEAR_LOANS) return -1;
     if (time->loan[place] != tables.object[replySlot]) return -1;
     Time *home = t.home == 0 ? nullptr : as<Time>(t.home);
     Thread *last = line->tail == 0 ? nullptr : thread(line->tail);

@@ -68,6 +68,7 @@
 #define LWIP_TCP_RTO_TIME 1000
 #define TCP_SYNMAXRTX 4
 #define SO_REUSE 0
+#define LWIP_TCP_PCB_NUM_EXT_ARGS 1
 #define LWIP_CALLBACK_API 1
 
 #define MEM_ALIGNMENT 8
@@ -94,3 +95,6 @@
 #include <stdint.h>
 uint32_t net_first_sequence(uint32_t own_address, uint16_t own_port, uint32_t address, uint16_t port);
 #define LWIP_HOOK_TCP_ISN(own, own_port, other, port) net_first_sequence(ip4_addr_get_u32(ip_2_ip4(own)), own_port, ip4_addr_get_u32(ip_2_ip4(other)), port)
+
+#include "../acks.h"
+#define LWIP_HOOK_TCP_INPACKET_PCB(pcb, header, options, first, second, rest) net_looks_at(pcb, header, rest)

@@ -1,6 +1,7 @@
 // SC-*, SCHED-*: who runs, on whose time, and what becomes of time that was lent.
 import { describe, expect, test } from "vitest";
 import { ErrorCode, Invocation, Kind } from "../../../caps/abi/numbers.ts";
+import { suspend } from "../../../core/kernel/cancel.ts";
 import { isRunnable } from "../../../core/kernel/scheduler.ts";
 import { ThreadState } from "../../../core/kernel/state.ts";
 import { answered, DONE, failed, KernelBed, retypeWord, Slot, slotWord, type ThreadOptions } from "../../support/kernel-bed.ts";
@@ -358,5 +359,68 @@ describe("SCHED", () => {
       bed.pass(MS);
     }
     expect(used).toEqual({ a: 30, b: 30, urgent: 60 });
+  });
+  /** Threads of these priorities, each on turns of 2 ms inside a call to the next, and before them one for each of `idle` that only computes. */
+  const inside = (priorities: readonly number[], idle: readonly number[]) => {
+    const all = setup(), { bed, boss, worker, serve } = all;
+    const callers = priorities.map((priority, i) => worker(`caller${i}`, { priority }, 2000, 2000));
+    for (const priority of idle) worker(`idle${priority}`, { priority }, 2000, 2000);
+    for (let i = callers.length - 1; i > 0; i--) {
+      serve(callers[i]!, [callers[i - 1]!], 20 * i);
+      bed.recv(callers[i]!, 20 * i, 20 * i + 1);
+    }
+    bed.call(boss, Slot.TCB, TCBSuspend);
+    for (let i = 1; i < callers.length; i++) bed.call(callers[i - 1]!, 20 * i + 10, 1);
+    return { ...all, callers, answer: (i: number) => bed.replyRecv(callers[i]!, 20 * i, 20 * i + 1) };
+  };
+  test("008 a turn that ends inside a more urgent server is over for the caller: one that only calls does not starve its equals", () => {
+    const { bed, sc, callers, current, answer } = inside([100, 120], [100]);
+    bed.pass(2 * MS);
+    expect(current()).toBe("caller1");
+    answer(1);
+    expect([current(), sc(callers[0]!).turnOver]).toEqual(["idle100", 0]);
+    bed.pass(2 * MS);
+    expect(current()).toBe("caller0");
+    bed.call(callers[0]!, 30, 1);
+    answer(1);
+    expect(current()).toBe("caller0");
+  });
+  test("009 a turn that a server of the caller's own priority gave up is not given up again", () => {
+    const { bed, current, answer } = inside([100, 100], [100]);
+    bed.pass(2 * MS);
+    expect(current()).toBe("idle100");
+    bed.pass(2 * MS);
+    expect(current()).toBe("caller1");
+    answer(1);
+    expect(current()).toBe("caller0");
+  });
+  test("010 down a chain of calls each gives way once, at its own priority", () => {
+    const { bed, current, answer } = inside([80, 100, 100, 120], [80, 100]);
+    bed.pass(2 * MS);
+    expect(current()).toBe("caller3");
+    answer(3);
+    expect(current()).toBe("idle100");
+    bed.pass(2 * MS);
+    expect(current()).toBe("caller2");
+    answer(2);
+    expect(current()).toBe("caller1");
+    answer(1);
+    const { k } = bed;
+    expect([current(), k.tcbs[k.readyHead[80]!]!.label, k.tcbs[k.readyTail[80]!]!.label]).toEqual(["idle100", "idle80", "caller0"]);
+  });
+  test("011 a caller that is stopped, or calls on before its turn was given up, changes nothing of that", () => {
+    const { bed, callers, sc, current, answer } = inside([80, 100, 120], [80]);
+    bed.pass(2 * MS);
+    answer(2);
+    expect([current(), sc(callers[0]!).turnOver]).toEqual(["caller1", 100]);
+    bed.call(callers[1]!, 50, 1);
+    answer(2);
+    answer(1);
+    expect(current()).toBe("idle80");
+    bed.pass(2 * MS);
+    bed.call(callers[0]!, 30, 1);
+    bed.pass(2 * MS);
+    suspend(bed.k, callers[0]!.tcb);
+    expect([current(), sc(callers[0]!).turnOver]).toEqual(["caller1", 0]);
   });
 });
