@@ -30,6 +30,7 @@ void drop_client(uint32_t client) {
         if (s->state == SOCKET_LISTENING || s->state == SOCKET_DATAGRAMS) close_socket(s);
         else stream_abort(s);
     }
+    pings_end(client);
     close_views(client);
 }
 
@@ -63,7 +64,7 @@ static uint32_t attempt_connect(struct call *c, struct answer *a) {
     return 0;
 }
 
-static uint32_t attempt_accept(const struct call *c, struct answer *a) {
+static uint32_t attempt_accept(struct call *c, struct answer *a) {
     struct socket *s = stream_accept(c->socket);
     if (s == NULL) return BW_LATER;
     a->w[0] = lwip_ntohl(ip4_addr_get_u32(ip_2_ip4(&s->tcp->remote_ip))), a->w[1] = s->tcp->remote_port;
@@ -72,7 +73,7 @@ static uint32_t attempt_accept(const struct call *c, struct answer *a) {
     return 0;
 }
 
-static uint32_t attempt_send(const struct call *c, struct answer *a) {
+static uint32_t attempt_send(struct call *c, struct answer *a) {
     uint32_t taken = 0;
     const uint32_t refusal = stream_send(c->socket, c->bytes, c->count, &taken);
     if (refusal == 0 && taken == 0 && c->count > 0) return BW_LATER;
@@ -81,7 +82,7 @@ static uint32_t attempt_send(const struct call *c, struct answer *a) {
     return refusal;
 }
 
-static uint32_t attempt_receive(const struct call *c, struct answer *a) {
+static uint32_t attempt_receive(struct call *c, struct answer *a) {
     struct socket *s = c->socket;
     const uint32_t count = s->count < c->count ? s->count : c->count;
     if (s->count == 0 && !s->ended) {
@@ -98,7 +99,7 @@ static uint32_t attempt_receive(const struct call *c, struct answer *a) {
     return 0;
 }
 
-static uint32_t attempt_receive_from(const struct call *c, struct answer *a) {
+static uint32_t attempt_receive_from(struct call *c, struct answer *a) {
     struct datagram d;
     uint32_t left = 0;
     if (!datagrams_receive(c->socket, &d, a->bytes, LIMIT_DATAGRAM_PIECE, &left)) return BW_LATER;
@@ -116,23 +117,41 @@ static uint32_t attempt_resolve(struct call *c, struct answer *a) {
     return a->w[0] == 0 ? NET_E_NO_ADDRESS : 0;
 }
 
+static uint32_t attempt_ping(struct call *c, struct answer *a) {
+    struct ping *p = c->ping;
+    if (c->lookup != NULL && (p->done || c->lookup->done)) {
+        if (!p->done) ping_send(p, c->lookup->address);
+        lookup_forget(c->lookup);
+        c->lookup = NULL;
+    }
+    if (!p->done) return BW_LATER;
+    a->w[0] = p->address, a->w[1] = p->took / 1000;
+    a->length = 2;
+    ping_forget(p);
+    c->ping = NULL;
+    return p->refusal;
+}
+
 static uint32_t give_up(struct call *c) {
     if (c->lookup != NULL) lookup_forget(c->lookup);
     c->lookup = NULL;
+    if (c->ping != NULL) ping_forget(c->ping);
+    c->ping = NULL;
     if (c->kind == CALL_CONNECT) stream_abort(c->socket);
     return NET_E_TIMEOUT;
 }
 
 static uint32_t attempt(struct call *c, struct answer *a) {
-    static uint32_t (*const by_socket[])(const struct call *, struct answer *) = {
-        [CALL_ACCEPT] = attempt_accept, [CALL_SEND] = attempt_send, [CALL_RECEIVE] = attempt_receive, [CALL_RECEIVE_FROM] = attempt_receive_from,
+    static uint32_t (*const attempts[])(struct call *, struct answer *) = {
+        [CALL_CONNECT] = attempt_connect, [CALL_ACCEPT] = attempt_accept, [CALL_SEND] = attempt_send, [CALL_RECEIVE] = attempt_receive,
+        [CALL_RECEIVE_FROM] = attempt_receive_from, [CALL_RESOLVE] = attempt_resolve, [CALL_PING] = attempt_ping,
     };
     a->length = a->count = 0, a->badge = 0, a->made = NULL;
     if (c->socket != NULL && (c->socket->state == SOCKET_FREE || c->socket->state == SOCKET_CLOSING || c->socket->times != c->times)) {
         if (c->lookup != NULL) lookup_forget(c->lookup);
         return NET_E_CLOSED;
     }
-    const uint32_t label = c->kind == CALL_CONNECT ? attempt_connect(c, a) : c->kind == CALL_RESOLVE ? attempt_resolve(c, a) : by_socket[c->kind](c, a);
+    const uint32_t label = attempts[c->kind](c, a);
     return label == BW_LATER && c->deadline != 0 && clock_now() >= c->deadline ? give_up(c) : label;
 }
 

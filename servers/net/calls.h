@@ -13,6 +13,7 @@
 #include <bailiwick.h>
 
 #include "names.h"
+#include "ping.h"
 #include "table.h"
 
 enum { CALLS_EACH = 8, CALLS = LIMIT_CLIENTS * CALLS_EACH };
@@ -28,7 +29,7 @@ struct answer {
     struct socket *made;
 };
 
-enum call_kind { CALL_CONNECT, CALL_ACCEPT, CALL_SEND, CALL_RECEIVE, CALL_RECEIVE_FROM, CALL_RESOLVE };
+enum call_kind { CALL_CONNECT, CALL_ACCEPT, CALL_SEND, CALL_RECEIVE, CALL_RECEIVE_FROM, CALL_RESOLVE, CALL_PING };
 
 struct call {
     bool used;
@@ -38,6 +39,7 @@ struct call {
     /* Of the socket, when the call came. */
     uint64_t times;
     struct lookup *lookup;
+    struct ping *ping;
     /* When it is answered `timeout`; 0: never. */
     uint64_t deadline;
     /* CONNECT: the host. */

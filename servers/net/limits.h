@@ -7,6 +7,9 @@
 #define LIMIT_SOCKETS (LIMIT_CLIENTS * LIMIT_SOCKETS_EACH)
 #define LIMIT_LOOKUPS_EACH 2
 #define LIMIT_LOOKUPS (LIMIT_CLIENTS * LIMIT_LOOKUPS_EACH)
+/* Echo requests that wait for their answer. */
+#define LIMIT_PINGS_EACH 4
+#define LIMIT_PINGS (LIMIT_CLIENTS * LIMIT_PINGS_EACH)
 /* Neighbours that were asked for and have not answered, of each: half of lwIP's table of them. */
 #define LIMIT_HOPS_EACH 4
 /* Capabilities that a client made narrower, and rules in one. */

@@ -29,7 +29,7 @@ enum { SLOT_RECEIVED = 128, SLOT_MINTED, SLOT_ALARM, SLOT_BELLS, SLOT_CALLS = SL
 _Static_assert(SLOT_WIRE + BW_NIC_SLOTS <= 256, "all slots are there");
 #define ALARM_BIT (1ULL << 45)
 #define NIC_BIT (1ULL << 52)
-enum { FRAMES_A_TURN = 32, SECOND_MS = 1000, CONNECT_MS = 15000, RESOLVE_MS = 5000, MOST_MS = 3600000 };
+enum { FRAMES_A_TURN = 32, SECOND_MS = 1000, CONNECT_MS = 15000, RESOLVE_MS = 5000, PING_MS = 5000, MOST_MS = 3600000 };
 
 static struct bw_service service;
 static struct answer answer;
@@ -114,7 +114,7 @@ static uint32_t do_connect(struct bw_request *r) {
     if (rules == NULL) return NET_E_WRONG_KIND;
     const enum host_kind kind = is_port(port) && take_bytes(r, 3, count, text, LIMIT_NAME) ? host_of(text, count, &address, name) : HOST_NONE;
     if (kind == HOST_NONE) return NET_E_BAD_REQUEST;
-    if (kind == HOST_ADDRESS ? !rules_allow_address(rules, RULE_CONNECT, address, (uint16_t)port) : !rules_allow_name(rules, name, (uint16_t)port)) return NET_E_NOT_ALLOWED;
+    if (kind == HOST_ADDRESS ? !rules_allow_address(rules, RULE_CONNECT, address, (uint16_t)port) : !rules_allow_name(rules, RULE_CONNECT, name, (uint16_t)port)) return NET_E_NOT_ALLOWED;
     struct socket *s = stream_take(client, SOCKET_DIALLING);
     if (s == NULL) return NET_E_FULL;
     struct lookup *lookup = NULL;
@@ -164,11 +164,31 @@ static uint32_t do_resolve(struct bw_request *r) {
     const struct rules *rules = rules_of(r->badge, &client);
     if (rules == NULL) return NET_E_WRONG_KIND;
     if (!take_bytes(r, 2, r->w[1], text, LIMIT_NAME) || host_of(text, r->w[1], &address, name) != HOST_NAME) return NET_E_BAD_REQUEST;
-    if (!rules_allow_name(rules, name, 0)) return NET_E_NOT_ALLOWED;
+    if (!rules_allow_name(rules, RULE_CONNECT, name, 0) && !rules_allow_name(rules, RULE_PING, name, 0)) return NET_E_NOT_ALLOWED;
     struct lookup *lookup = NULL;
     const uint32_t refusal = lookup_begin(client, name, &lookup);
     if (refusal != 0) return refusal;
     call.kind = CALL_RESOLVE, call.client = client, call.lookup = lookup, call.deadline = deadline_after(r->w[0], RESOLVE_MS);
+    return call_now(&call, &service, &answer);
+}
+
+static uint32_t do_ping(struct bw_request *r) {
+    static char text[LIMIT_NAME + 1], name[LIMIT_NAME + 1];
+    uint32_t client = 0, address = 0;
+    const struct rules *rules = rules_of(r->badge, &client);
+    if (rules == NULL) return NET_E_WRONG_KIND;
+    const enum host_kind kind = take_bytes(r, 3, r->w[2], text, LIMIT_NAME) ? host_of(text, r->w[2], &address, name) : HOST_NONE;
+    if (kind == HOST_NONE) return NET_E_BAD_REQUEST;
+    if (kind == HOST_ADDRESS ? !rules_allow_address(rules, RULE_PING, address, 0) : !rules_allow_name(rules, RULE_PING, name, 0)) return NET_E_NOT_ALLOWED;
+    if (r->w[1] > LIMIT_PING) return NET_E_TOO_LARGE;
+    call.kind = CALL_PING, call.client = client, call.deadline = deadline_after(r->w[0], PING_MS), call.ping = ping_take(client, (uint32_t)r->w[1]);
+    if (call.ping == NULL) return NET_E_FULL;
+    const uint32_t refusal = kind == HOST_NAME ? lookup_begin(client, name, &call.lookup) : 0;
+    if (refusal != 0) {
+        ping_forget(call.ping);
+        return refusal;
+    }
+    if (kind == HOST_ADDRESS) ping_send(call.ping, address);
     return call_now(&call, &service, &answer);
 }
 
@@ -279,7 +299,7 @@ static const struct bw_method methods[] = {
     {.label = NET_SEND, .words = 2, .handle = do_send},         {.label = NET_RECEIVE, .words = 2, .handle = do_receive},
     {.label = NET_SHUTDOWN, .words = 0, .handle = do_shutdown}, {.label = NET_CLOSE, .words = 0, .handle = do_close},
     {.label = NET_SEND_TO, .words = 4, .handle = do_send_to},   {.label = NET_RECEIVE_FROM, .words = 1, .handle = do_receive_from},
-    {.label = NET_NAME, .words = 0, .handle = do_name},
+    {.label = NET_NAME, .words = 0, .handle = do_name},         {.label = NET_PING, .words = 3, .handle = do_ping},
 };
 
 static uint32_t handle(struct bw_request *r) {
@@ -347,7 +367,7 @@ static const char *begin(void) {
     const char *word = table_begin();
     if (word != NULL) {
         bw_log(word);
-        return "this argument of an offer is no rule: connect: HOST:PORTS, listen: PORTS, udp: PORTS or ADDRESS:PORTS, all: true; at most 8";
+        return "this argument of an offer is no rule: connect: HOST:PORTS, listen: PORTS, udp: PORTS or ADDRESS:PORTS, ping: HOST, all: true; at most 8";
     }
     random_begin(clock_now());
     const char *wrong = wire_begin(bw_use_nic.cap, SLOT_WIRE, BW_ADDRESS_OWN, NIC_BIT);

@@ -2,8 +2,8 @@
 // a capability of its own, and views with narrower rules. Addresses are IPv4 as a number (10.0.2.2 is 0x0a000202), ports 1..65535, times milliseconds (0: the server's own;
 // all bits set: not at all).
 //
-// A rule is a line: `connect HOST:PORTS`, `listen PORTS`, `udp HOST:PORTS` (datagrams to and from there), `udp PORTS` (datagrams at that port of this side), `all`.
-// HOST is an address, ADDRESS/BITS, *, or (connect alone) a name; PORTS a number, FROM-TO, or *.
+// A rule is a line: `connect HOST:PORTS`, `listen PORTS`, `udp HOST:PORTS` (datagrams to and from there), `udp PORTS` (datagrams at that port of this side), `ping HOST`, `all`.
+// HOST is an address, ADDRESS/BITS, *, or (not for udp) a name; PORTS a number, FROM-TO, or *.
 import { protocol } from "../../caps/protocol/protocol.ts";
 
 export const Net = protocol({
@@ -19,7 +19,7 @@ export const Net = protocol({
     },
     listen: { label: 3, doc: "The answer brings a listener at this port. backlog (1..32): connections that wait to be accepted; more are not answered.", words: ["port", "backlog"], returns: [] },
     udp: { label: 4, doc: "The answer brings a datagram socket at this port, 0 for any, and says which.", words: ["port"], returns: ["port"] },
-    resolve: { label: 5, doc: "The address of this name; of one that this capability may connect to.", words: ["timeout", "count"], returns: ["address"], bytes: "in" },
+    resolve: { label: 5, doc: "The address of this name; of one that this capability may connect to, or ping.", words: ["timeout", "count"], returns: ["address"], bytes: "in" },
     restrict: { label: 6, doc: "The answer brings a capability with these rules alone, one a line, each within one of this capability's.", words: ["count"], returns: [], bytes: "in" },
     watch: { label: 7, doc: "The notification is signalled whenever a socket of this client may be worth looking at, or there is another address; when it is gone, so is the client, and all it had.", words: [], returns: [], caps: ["notification"] },
     accept: { label: 10, doc: "The answer brings the socket of the oldest connection that waits, and says whose it is.", words: ["timeout"], returns: ["address", "port"] },
@@ -36,6 +36,13 @@ export const Net = protocol({
     },
     receiveFrom: { label: 16, doc: "The oldest datagram: up to 912 bytes of it, whose it is, and how many bytes of it are left for the next call.", words: ["timeout"], returns: ["address", "port", "left", "count"], bytes: "out" },
     name: { label: 17, doc: "The two ends of a socket.", words: [], returns: ["address", "port", "ownAddress", "ownPort"] },
+    ping: {
+      label: 18,
+      doc: "An echo request with `size` bytes (at most 1472) to the host of this address or name: who answered, and after how long.",
+      words: ["timeout", "size", "count"],
+      returns: ["address", "microseconds"],
+      bytes: "in",
+    },
   },
   refusals: {
     badRequest: 1,

@@ -80,9 +80,9 @@ static bool hosts_of(const char *text, size_t count, struct rule *rule) {
     if (used > 0 && used < count && text[used] == '/') {
         const size_t digits = number_in(text + used + 1, count - used - 1, 32, &bits);
         if (digits == 0 || used + 1 + digits != count) return false;
-    } else if (used != count) {
+    } else if (used == 0 || used != count) {
         rule->address = 0;
-        return rule->kind == RULE_CONNECT && host_of(text, count, &rule->address, rule->name) == HOST_NAME;
+        return (rule->kind == RULE_CONNECT || rule->kind == RULE_PING) && host_of(text, count, &rule->address, rule->name) == HOST_NAME;
     }
     rule->mask = bits == 0 ? 0 : UINT32_MAX << (32 - bits);
     rule->address &= rule->mask;
@@ -96,10 +96,11 @@ static bool add(struct rules *rules, const struct rule *rule) {
 }
 
 static bool add_all(struct rules *rules) {
-    static const enum rule_kind kinds[] = {RULE_CONNECT, RULE_LISTEN, RULE_UDP_PEER, RULE_UDP_OWN};
+    static const enum rule_kind kinds[] = {RULE_CONNECT, RULE_LISTEN, RULE_UDP_PEER, RULE_UDP_OWN, RULE_PING};
     const uint32_t before = rules->count;
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-        const struct rule rule = {.kind = kinds[i], .from = 1, .to = UINT16_MAX};
+        const bool ports = kinds[i] != RULE_PING;
+        const struct rule rule = {.kind = kinds[i], .from = ports ? 1 : 0, .to = ports ? UINT16_MAX : 0};
         if (!add(rules, &rule)) {
             rules->count = before;
             return false;
@@ -113,8 +114,10 @@ static bool add_of(struct rules *rules, const char *word, size_t letters, const 
     size_t colon = 0;
     while (colon < count && text[colon] != ':') colon++;
     const bool connect = letters == 7 && strncmp(word, "connect", 7) == 0, listen = letters == 6 && strncmp(word, "listen", 6) == 0, udp = letters == 3 && strncmp(word, "udp", 3) == 0;
-    if (!connect && !listen && !udp) return false;
-    rule.kind = connect ? RULE_CONNECT : listen ? RULE_LISTEN : colon < count ? RULE_UDP_PEER : RULE_UDP_OWN;
+    const bool ping = letters == 4 && strncmp(word, "ping", 4) == 0;
+    if (!connect && !listen && !udp && !ping) return false;
+    rule.kind = ping ? RULE_PING : connect ? RULE_CONNECT : listen ? RULE_LISTEN : colon < count ? RULE_UDP_PEER : RULE_UDP_OWN;
+    if (ping) return hosts_of(text, count, &rule) && add(rules, &rule);
     if (rule.kind == RULE_LISTEN || rule.kind == RULE_UDP_OWN) return ports_of(text, count, &rule) && add(rules, &rule);
     return colon < count && hosts_of(text, colon, &rule) && ports_of(text + colon + 1, count - colon - 1, &rule) && add(rules, &rule);
 }
@@ -138,11 +141,11 @@ bool rules_allow_address(const struct rules *rules, enum rule_kind kind, uint32_
     return false;
 }
 
-bool rules_allow_name(const struct rules *rules, const char *name, uint16_t port) {
+bool rules_allow_name(const struct rules *rules, enum rule_kind kind, const char *name, uint16_t port) {
     for (uint32_t i = 0; i < rules->count; i++) {
         const struct rule *rule = &rules->rule[i];
         const bool same = rule->name[0] == 0 ? rule->mask == 0 : strcmp(rule->name, name) == 0;
-        if (rule->kind == RULE_CONNECT && same && (port == 0 || has_port(rule, port))) return true;
+        if (rule->kind == kind && same && (port == 0 || has_port(rule, port))) return true;
     }
     return false;
 }

@@ -14,8 +14,8 @@
 
 #include "limits.h"
 
-/* UDP_PEER: datagrams with a host's port; UDP_OWN: datagrams at a port of this side. */
-enum rule_kind { RULE_CONNECT, RULE_LISTEN, RULE_UDP_PEER, RULE_UDP_OWN };
+/* UDP_PEER: datagrams with a host's port; UDP_OWN: datagrams at a port of this side; PING: echo requests, to port 0 of a host. */
+enum rule_kind { RULE_CONNECT, RULE_LISTEN, RULE_UDP_PEER, RULE_UDP_OWN, RULE_PING };
 
 struct rule {
     enum rule_kind kind;
@@ -39,7 +39,7 @@ bool rules_add_of(struct rules *rules, const char *word, const char *text);
 
 bool rules_allow_address(const struct rules *rules, enum rule_kind kind, uint32_t address, uint16_t port);
 /* name: in small letters, as host_name makes it. port 0: any that a rule has. */
-bool rules_allow_name(const struct rules *rules, const char *name, uint16_t port);
+bool rules_allow_name(const struct rules *rules, enum rule_kind kind, const char *name, uint16_t port);
 bool rules_allow_port(const struct rules *rules, enum rule_kind kind, uint16_t port);
 bool rules_have(const struct rules *rules, enum rule_kind kind);
 /* All of `inner` is within rules of `outer`. */

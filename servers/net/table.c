@@ -24,12 +24,12 @@ static bool read_rules(struct rules *rules, const char *offer, const char *word)
 }
 
 const char *table_begin(void) {
-    static const char *const words[] = {"connect", "listen", "udp"};
+    static const char *const words[] = {"connect", "listen", "udp", "ping"};
     for (uint32_t i = 0; i < OFFERS && bw_offer(i) != NULL; i++) {
         const char *offer = bw_offer(i);
         const char *all = bw_arg_in(offer, "all");
         if (all != NULL && (strcmp(all, "true") == 0 || strcmp(all, "1") == 0) && !rules_add(&offers[i], "all", 3)) return "all";
-        for (uint32_t w = 0; w < 3; w++) if (!read_rules(&offers[i], offer, words[w])) return words[w];
+        for (size_t w = 0; w < sizeof words / sizeof *words; w++) if (!read_rules(&offers[i], offer, words[w])) return words[w];
     }
     return NULL;
 }

@@ -7,7 +7,7 @@ import { applianceFolder, runAppliance, until } from "../support/appliance-run.t
 const LIMIT = { timeout: 90_000 };
 const FOLDER = "test/integration/net";
 const file = (name: string) => readFileSync(join(FOLDER, name), "utf8");
-const files = { "appliance.yaml": file("appliance.yaml"), "hub.c": file("hub.c"), "server.c": file("server.c"), "client.c": file("client.c") };
+const files = { "appliance.yaml": file("appliance.yaml"), "hub.c": file("hub.c"), "server.c": file("server.c"), "client.c": file("client.c"), "pinger.c": file("pinger.c") };
 
 /** What the client says when all is well. Refusals are the protocol's numbers. */
 const TALK = [
@@ -23,6 +23,13 @@ const DATAGRAMS = [
   ...[0, 5, 928, 1472].map((bytes) => `datagram of ${bytes}: 0 0, ${bytes} back from a000202:7, 0 wrong`),
   "datagram of 1473: 12 0, 1472 back from a000202:7, 0 wrong",
 ];
+const PINGS = [
+  ...[0, 56, 1472].map((bytes) => `ping of ${bytes}: 0 from a000202, timed`),
+  "ping of 1473: 12 from a000202, timed",
+  "by name: 0 from a000202, found: 0 a000202, none: 9, in silence: 7, no name: 1",
+  "not allowed: host 4, name 4, by others 4 4, connect 4 4, udp 4",
+  "restricted: 4 0, then 0, beyond it: 4; itself: 8, nobody there: 7, everybody: 8, at once: 7",
+];
 const NAMES = ["name: 0 a000202, another's: 4, by address: 4, at another port: 4", "none: 9, silent: 7", "by name: 0", "said hello: 0, heard HELLO", "closed: 0"];
 const RULES = [
   "not allowed: port 4, host 4, name 4, udp 4, listen 4, nothing 4",
@@ -36,17 +43,27 @@ const VANISHED = ["connect: 0", "the peer vanished: 0 7, and then 7", "done"];
 
 test("two stacks talk over TCP and UDP, and a capability does what its rules say and no more", LIMIT, async () => {
   const { output } = await runAppliance(FOLDER, { limitMs: 60_000, during: (_system, line) => until("the client is done", () => line.output.includes("done\n"), 50_000) });
-  expect(output.trimEnd().split("\n")).toEqual([...TALK, ...DATAGRAMS, ...NAMES, ...RULES, ...VANISHED]);
+  expect(output.trimEnd().split("\n")).toEqual([...TALK, ...DATAGRAMS, ...PINGS, ...NAMES, ...RULES, ...VANISHED]);
 });
 
 test("frames that are malformed, cut short, too long or not asked for, and answers that no driver gives, harm no connection", LIMIT, async () => {
   using folder = applianceFolder({ ...files, "appliance.yaml": files["appliance.yaml"].replace("mode: plain", "mode: nonsense") });
   const { output, events } = await runAppliance(folder.path, { limitMs: 80_000, during: (_system, line) => until("the client is done", () => line.output.includes("nonsense\n"), 70_000) });
   const said = output.trimEnd().split("\n");
-  expect(said.slice(0, -1)).toEqual([...TALK, ...DATAGRAMS, ...NAMES, ...RULES, ...VANISHED]);
+  expect(said.slice(0, -1)).toEqual([...TALK, ...DATAGRAMS, ...PINGS, ...NAMES, ...RULES, ...VANISHED]);
   // Hundreds of them there were.
   expect(Number(/^(\d+) frames of nonsense$/.exec(said.at(-1) ?? "")?.[1])).toBeGreaterThan(500);
   expect(events.filter(({ event }) => event === "fault" || event === "dmaFault")).toEqual([]);
+});
+
+test("of what comes back for a ping only the answer itself is believed, and that there is no way of whoever has seen the request", LIMIT, async () => {
+  using folder = applianceFolder({
+    ...files,
+    "appliance.yaml": files["appliance.yaml"].replace("mode: plain", "mode: lies").replace(/  client:[^]*$/, "  client: { image: { c: pinger.c }, use: { console: console.console, net: near.any } }\n"),
+  });
+  const { output } = await runAppliance(folder.path, { limitMs: 60_000, during: (_system, line) => until("the client is done", () => line.output.includes("\n"), 50_000) });
+  // What each of them is, by its place, is said in hub.c.
+  expect(output).toBe(`answers: 0 ${"7 ".repeat(9)}8 7 7 7 8 7 0 7 0 0\n`);
 });
 
 /** What hostile clients do; `net` is all there is to have, `c` a counter, `s` an answer's label. What they say at last is waited for. */
@@ -58,6 +75,7 @@ const HOSTILE: Readonly<Record<string, { body: string; says?: RegExp; cpu?: stri
   "floods another host with datagrams": { body: "(void)bw_net_udp(bw_use_net.cap, 0, 128); for (;;) (void)bw_net_send_to(128, (struct bw_net_peer){0x0a000202, 9}, bytes, 1400);" },
   "makes itself a flood of datagrams, and receives none": { body: "(void)bw_net_udp(bw_use_net.cap, 0, 128); for (;;) (void)bw_net_send_to(128, (struct bw_net_peer){0x0a000202, 7}, bytes, 900);" },
   "sends datagrams to everybody on the net": { body: "(void)bw_net_udp(bw_use_net.cap, 0, 128); for (;; c++) (void)bw_net_send_to(128, (struct bw_net_peer){0x0a000200 + c % 256, 7}, bytes, 10);" },
+  "pings everybody on the net": { body: "char host[] = \"10.0.2.100\"; for (;; c++) { host[8] = (char)('0' + c / 10 % 10), host[9] = (char)('0' + c % 10); (void)bw_net_ping(bw_use_net.cap, host, 1472, c % 2 == 0 ? BW_NET_NOW : 20, NULL); }" },
   "listens at all ports": { body: "for (c = 1; c < 200 && s == 0; c++) { s = bw_net_listen(bw_use_net.cap, (uint16_t)(6000 + c), 32, 128); (void)bw_cnode_delete(BW_SLOT_CNODE, 128); } bw_printf(\"hostile: %u then %u\\n\", c - 2, s); for (;;) bw_yield();", says: /^hostile: 32 then 3$/m },
   "makes capabilities without end": { body: "for (c = 0; s == 0 && c < 100; c++) { s = bw_net_restrict(bw_use_net.cap, \"connect *:*\", 128); (void)bw_cnode_delete(BW_SLOT_CNODE, 128); } bw_printf(\"hostile: %u then %u\\n\", c - 1, s); for (;;) bw_yield();", says: /^hostile: 8 then 3$/m },
   "asks for names without end": { body: "for (;;) { uint32_t a; (void)bw_net_resolve(bw_use_net.cap, \"silent.test\", BW_NET_NOW, &a); }" },

@@ -13,7 +13,9 @@
 #define LWIP_NETCONN 0
 #define LWIP_STATS 0
 #define LWIP_IPV6 0
-#define LWIP_RAW 0
+/* No raw sockets; where lwIP would ask them stands ping.c. */
+#define LWIP_RAW 1
+#define MEMP_NUM_RAW_PCB 1
 #define LWIP_IGMP 0
 #define LWIP_AUTOIP 0
 #define LWIP_NETIF_LOOPBACK 0

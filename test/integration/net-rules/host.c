@@ -24,8 +24,8 @@ int main(void) {
             for (int i = 0; i < 2; i++) printf("%d%s", rules_allow_address(&sets[i], (enum rule_kind)kind, address, (uint16_t)port), i == 0 ? " " : "\n");
             break;
         case 'n':
-            if (sscanf(line + 2, "%253s %u", name, &port) != 2) return 1;
-            for (int i = 0; i < 2; i++) printf("%d%s", rules_allow_name(&sets[i], name, (uint16_t)port), i == 0 ? " " : "\n");
+            if (sscanf(line + 2, "%u %253s %u", &kind, name, &port) != 3) return 1;
+            for (int i = 0; i < 2; i++) printf("%d%s", rules_allow_name(&sets[i], (enum rule_kind)kind, name, (uint16_t)port), i == 0 ? " " : "\n");
             break;
         case 'p':
             if (sscanf(line + 2, "%u %u", &kind, &port) != 2) return 1;

@@ -9,6 +9,7 @@ BW_USE(net);
 BW_USE(web);
 BW_USE(none);
 BW_USE(named);
+BW_USE(pings);
 BW_USE(hub);
 
 enum { SLOT_SOCKET = 128, SLOT_OTHER, SLOT_VIEW, SLOT_UDP };
@@ -43,6 +44,27 @@ static void bulk(void) {
         back += count;
     }
     bw_printf("bulk: %lu back, %u wrong, %u\n", back, wrong, refusal);
+}
+
+static void pings(void) {
+    const uint32_t sizes[] = {0, 56, 1472, 1473};
+    struct bw_net_echo echo = {0};
+    for (uint32_t n = 0; n < 4; n++) {
+        const uint32_t result = bw_net_ping(bw_use_pings.cap, "10.0.2.2", sizes[n], 0, &echo);
+        bw_printf("ping of %u: %u from %x, %s\n", sizes[n], result, echo.address, echo.microseconds > 0 && echo.microseconds < 5000000 ? "timed" : "no time");
+    }
+    uint32_t address = 0;
+    const uint32_t by_name = bw_net_ping(bw_use_pings.cap, "web.test", 8, 0, &echo), found = bw_net_resolve(bw_use_pings.cap, "web.test", 0, &address);
+    bw_printf("by name: %u from %x, found: %u %x, none: %u, in silence: %u, no name: %u\n", by_name, echo.address, found, address, bw_net_ping(bw_use_net.cap, "none.test", 8, 0, NULL),
+              bw_net_ping(bw_use_net.cap, "silent.test", 8, 500, NULL), bw_net_ping(bw_use_net.cap, "10.0.2.256", 8, 0, NULL));
+    bw_printf("not allowed: host %u, name %u, by others %u %u, connect %u %u, udp %u\n", bw_net_ping(bw_use_pings.cap, "10.0.2.3", 8, 0, NULL), bw_net_ping(bw_use_pings.cap, "none.test", 8, 0, NULL),
+              bw_net_ping(bw_use_web.cap, "10.0.2.2", 8, 0, NULL), bw_net_ping(bw_use_none.cap, "10.0.2.2", 8, 0, NULL), bw_net_connect(bw_use_pings.cap, "10.0.2.2", 80, 0, SLOT_OTHER),
+              bw_net_connect(bw_use_pings.cap, "web.test", 80, 0, SLOT_OTHER), bw_net_udp(bw_use_pings.cap, 0, SLOT_OTHER));
+    bw_printf("restricted: %u %u, then %u, beyond it: %u; itself: %u, nobody there: %u, everybody: %u, at once: %u\n", bw_net_restrict(bw_use_pings.cap, "ping 10.0.2.0/24", SLOT_VIEW),
+              bw_net_restrict(bw_use_net.cap, "ping 10.0.2.0/24", SLOT_VIEW), bw_net_ping(SLOT_VIEW, "10.0.2.2", 8, 0, NULL), bw_net_ping(SLOT_VIEW, "10.0.3.2", 8, 0, NULL),
+              bw_net_ping(bw_use_net.cap, "10.0.2.15", 8, 0, NULL), bw_net_ping(bw_use_net.cap, "10.0.2.9", 8, 500, NULL), bw_net_ping(SLOT_VIEW, "10.0.2.255", 8, 0, NULL),
+              bw_net_ping(SLOT_VIEW, "10.0.2.9", 8, BW_NET_NOW, NULL));
+    (void)bw_net_close(SLOT_VIEW);
 }
 
 /* This side has said all; the other still answers, and then ends too. */
@@ -96,12 +118,16 @@ int main(void) {
     bw_console_open(bw_use_console.cap);
     struct bw_net_info info;
     bw_printf("info: %u %x %x link %u\n", bw_net_info(bw_use_net.cap, &info), info.address, info.mask, info.link);
-    bw_printf("connect: %u\n", bw_net_connect(bw_use_web.cap, "10.0.2.2", 80, 0, SLOT_SOCKET));
+    /* The other may not listen yet. */
+    uint32_t made;
+    while ((made = bw_net_connect(bw_use_web.cap, "10.0.2.2", 80, 0, SLOT_SOCKET)) == NET_E_REFUSED) bw_yield();
+    bw_printf("connect: %u\n", made);
     (void)talk();
     bulk();
     half();
     bw_printf("close: %u\n", bw_net_close(SLOT_SOCKET));
     datagrams();
+    pings();
     names();
 
     bw_printf("not allowed: port %u, host %u, name %u, udp %u, listen %u, nothing %u\n", bw_net_connect(bw_use_web.cap, "10.0.2.2", 81, 0, SLOT_OTHER), bw_net_connect(bw_use_web.cap, "10.0.2.3", 80, 0, SLOT_OTHER),

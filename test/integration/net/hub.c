@@ -1,6 +1,6 @@
 /*
  * A cable for tests: two network drivers in one program (protocol NicDriver, twice), each one's frames the other's. By its argument `mode` it is hostile to both: it makes up frames,
- * and answers that no driver gives. A client of `control` cuts the cable and mends it.
+ * and answers that no driver gives; or it answers echo requests itself, with lies. A client of `control` cuts the cable and mends it.
  */
 #include <bailiwick.h>
 #include <bailiwick/nic.h>
@@ -61,6 +61,63 @@ static void make_right(uint8_t *frame, uint32_t bytes) {
     frame[24] = (uint8_t)(~sum >> 8), frame[25] = (uint8_t)~sum;
 }
 
+static uint16_t sum_of(const uint8_t *bytes, uint32_t count) {
+    uint32_t sum = 0;
+    for (uint32_t i = 0; i < count; i++) sum += i % 2 == 0 ? (uint32_t)bytes[i] << 8 : bytes[i];
+    sum = (sum & 0xffff) + (sum >> 16), sum = (sum & 0xffff) + (sum >> 16);
+    return (uint16_t)~sum;
+}
+
+static void put16(uint8_t *at, uint32_t value) { at[0] = (uint8_t)(value >> 8), at[1] = (uint8_t)value; }
+
+/* An answer to an echo request, in its place: which one is said by how many bytes it has. */
+static bool lie_about(uint32_t from, uint8_t *frame, uint32_t bytes) {
+    static uint8_t late[BW_NIC_MOST_FRAME], request[28];
+    static uint32_t late_bytes;
+    enum { IP = 14, ICMP = 34, DATA = 42 };
+    if (bytes < DATA || frame[12] != 8 || frame[13] != 0 || frame[IP + 9] != 1 || frame[ICMP] != 8) return false;
+    const uint32_t kind = (uint32_t)(frame[IP + 2] << 8 | frame[IP + 3]) - 28;
+    uint8_t address[6];
+    memcpy(request, frame + IP, sizeof request);
+    memcpy(address, frame, 6), memcpy(frame, frame + 6, 6), memcpy(frame + 6, address, 6);
+    memcpy(address, frame + IP + 12, 4), memcpy(frame + IP + 12, frame + IP + 16, 4), memcpy(frame + IP + 16, address, 4);
+    uint32_t data = kind;
+    const bool failure = kind >= 10 && kind <= 15;
+    frame[ICMP] = kind == 9 ? 8 : failure ? (kind == 14 ? 11 : 3) : 0;
+    switch (kind) {
+    case 1: frame[ICMP + 5] ^= 1; break;          /* another identifier */
+    case 2: frame[ICMP + 6] ^= 0x80; break;       /* another sequence number */
+    case 3: frame[IP + 15] ^= 1; break;           /* from somebody else */
+    case 4: frame[DATA + 3] ^= 1; break;          /* another byte in the middle */
+    case 5: data = 4; break;                      /* cut short */
+    case 6: frame[DATA + data++] = 0; break;      /* longer */
+    case 8: frame[ICMP + 1] = 1; break;           /* another code */
+    case 11: request[24] ^= 1; break;             /* of another request */
+    case 12: request[9] = 17; break;              /* of a datagram */
+    case 13: data = 27; break;                    /* cut short */
+    case 15: request[0] = 0x46; break;            /* with options, which this side never sends */
+    default: break;
+    }
+    if (failure) {
+        if (kind != 13) data = 28;
+        memset(frame + ICMP + 1, 0, 7);
+        memcpy(frame + DATA, request, data);
+    }
+    frame[ICMP + 2] = frame[ICMP + 3] = 0;
+    put16(frame + ICMP + 2, (uint32_t)sum_of(frame + ICMP, 8 + data) ^ (kind == 7 ? 0x0100U : 0));
+    put16(frame + IP + 2, 28 + data);
+    bytes = DATA + data;
+    make_right(frame, bytes);
+    if (kind == 17) {
+        memcpy(late, frame, bytes), late_bytes = bytes;
+        return true;
+    }
+    if (kind == 18) deliver(from, late, late_bytes);
+    deliver(from, frame, bytes);
+    if (kind == 16) deliver(from, frame, bytes);
+    return true;
+}
+
 /* A frame that looks as much like a good one as its kind says, and lies. */
 static void make_nonsense(uint32_t to, const uint8_t *model, uint32_t bytes) {
     static uint8_t frame[BW_NIC_MOST_FRAME];
@@ -93,7 +150,7 @@ static void make_nonsense(uint32_t to, const uint8_t *model, uint32_t bytes) {
     }
 }
 
-static bool turn_of(uint32_t i, bool hostile) {
+static bool turn_of(uint32_t i, bool hostile, bool lies) {
     static uint8_t frame[BW_NIC_MOST_FRAME];
     struct bw_nic_request r;
     struct end *e = &ends[i];
@@ -107,6 +164,7 @@ static bool turn_of(uint32_t i, bool hostile) {
         } else {
             memcpy(frame, window(i) + r.offset, r.bytes <= BW_NIC_MOST_FRAME ? r.bytes : 0);
             answer(i, r.id, BW_NIC_DONE, 0);
+            if (lies && lie_about(i, frame, r.bytes)) continue;
             deliver(1 - i, frame, r.bytes);
             if (hostile) for (uint32_t k = 0; k < 3; k++) make_nonsense(k % 2 == 0 ? 1 - i : i, frame, r.bytes);
         }
@@ -116,9 +174,9 @@ static bool turn_of(uint32_t i, bool hostile) {
 
 static bool turn(void) {
     const char *mode = bw_arg("mode");
-    const bool hostile = mode != NULL && strcmp(mode, "nonsense") == 0;
+    const bool hostile = mode != NULL && strcmp(mode, "nonsense") == 0, lies = mode != NULL && strcmp(mode, "lies") == 0;
     bool more = false;
-    for (uint32_t i = 0; i < ENDS; i++) more = turn_of(i, hostile) || more;
+    for (uint32_t i = 0; i < ENDS; i++) more = turn_of(i, hostile, lies) || more;
     for (uint32_t i = 0; i < ENDS; i++) if (channels[i].client != 0) bw_announce(&channels[i].out);
     return more;
 }

@@ -25,6 +25,9 @@ static bool echo(uint32_t round) {
 int main(void) {
     uint32_t wrong = 0, lost = 0, refused = 0;
     bw_console_open(bw_use_console.cap);
+    /* The other may not listen yet. */
+    while (bw_net_connect(bw_use_net.cap, "10.0.2.2", 80, 0, SLOT_SOCKET) == NET_E_REFUSED) bw_yield();
+    (void)bw_net_close(SLOT_SOCKET);
     if (bw_net_udp(bw_use_net.cap, 0, SLOT_UDP) != 0) wrong++;
     for (uint32_t round = 0; round < ROUNDS; round++) {
         const struct bw_net_peer to = {0x0a000202, 7};

@@ -65,6 +65,16 @@ uint32_t bw_net_resolve(bw_cptr net, const char *name, uint64_t timeout, uint32_
     return result_of(&m);
 }
 
+uint32_t bw_net_ping(bw_cptr net, const char *host, uint32_t size, uint64_t timeout, struct bw_net_echo *echo) {
+    const size_t count = strlen(host);
+    if (count > 253) return NET_E_BAD_REQUEST;
+    uint64_t *words = bw_ipc()->words;
+    words[0] = timeout, words[1] = size, words[2] = count;
+    const struct bw_msg m = call_bytes(net, NET_PING, 3, host, count);
+    if (result_of(&m) == 0 && echo != NULL) *echo = (struct bw_net_echo){.address = (uint32_t)m.w[0], .microseconds = m.w[1]};
+    return result_of(&m);
+}
+
 uint32_t bw_net_restrict(bw_cptr net, const char *rules, bw_cptr slot) {
     const size_t count = strlen(rules);
     if (count > BW_NET_PIECE) return NET_E_BAD_REQUEST;

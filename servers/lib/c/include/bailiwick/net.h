@@ -29,6 +29,12 @@ struct bw_net_info {
     uint64_t mac;
 };
 
+struct bw_net_echo {
+    uint32_t address;
+    /* From when it went, to when the server saw the answer. */
+    uint64_t microseconds;
+};
+
 /* The server rings `bit` of this program's notification when a socket may be worth looking at, and knows by it when this program has ended: then it ends all that it had. */
 uint32_t bw_net_watch(bw_cptr net, bw_cptr slot, uint64_t bit);
 uint32_t bw_net_info(bw_cptr net, struct bw_net_info *info);
@@ -39,6 +45,8 @@ uint32_t bw_net_listen(bw_cptr net, uint16_t port, uint32_t backlog, bw_cptr slo
 /* port 0: any. */
 uint32_t bw_net_udp(bw_cptr net, uint16_t port, bw_cptr slot);
 uint32_t bw_net_resolve(bw_cptr net, const char *name, uint64_t timeout, uint32_t *address);
+/* An echo request with `size` bytes (at most BW_NET_DATAGRAM) to the host of this address or name; waits for the answer. echo: may be NULL. */
+uint32_t bw_net_ping(bw_cptr net, const char *host, uint32_t size, uint64_t timeout, struct bw_net_echo *echo);
 /* rules: lines as in servers/net/protocol.ts. */
 uint32_t bw_net_restrict(bw_cptr net, const char *rules, bw_cptr slot);
 /* The oldest connection that waits; waits for one. peer: may be NULL. */
