@@ -82,7 +82,7 @@ describe.skipIf(HELPER === undefined)("fetch", () => {
 
   test("what the server says instead of a page is printed, and the status is said", LIMIT, async () => {
     const done = await fetchFrom(talks((socket) => void socket.end("HTTP/1.1 404 Not \u001b[31mFound\r\nContent-Length: 13\r\n\r\nnothing here\n")));
-    expect([done.status, done.out.replaceAll("\r\n", "\n"), said(done)[0]]).toEqual([1, "nothing here\n", expect.stringMatching(/^404 Not [^\u001b]*Found$/)]);
+    expect([done.status, done.out.replaceAll("\r\n", "\n"), said(done)[0]]).toEqual([1, "nothing here\n", "404 Not \ufffd[31mFound"]);
   });
 
   const head = (length: string): string => `HTTP/1.1 200 OK\r\nContent-Length: ${length}\r\n\r\n`;
