@@ -43,6 +43,7 @@ export const FailureCode = {
   attestation: "BW0317",
   network: "BW0318",
   display: "BW0320",
+  capture: "BW0321",
 } as const;
 export type FailureCode = (typeof FailureCode)[keyof typeof FailureCode];
 

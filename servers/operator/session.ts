@@ -3,6 +3,7 @@
 import type { BootOptions, Ending, System } from "../../core/boot.ts";
 import { SECRET_BYTES } from "../../caps/image/measurements.ts";
 import type { ConsoleBackend, DisplayPorts } from "../../core/host/backend.ts";
+import { watchFrames } from "../../core/host/pcap.ts";
 import { createPicture } from "../../core/host/picture.ts";
 import type { TraceRecord } from "../../core/kernel/trace.ts";
 import { withSecret, type Appliance } from "./appliance.ts";
@@ -23,6 +24,8 @@ export interface SessionOptions {
   readonly secret?: Uint8Array;
   /** What shows the appliance's display, and who types; by default a picture that nobody looks at. For an appliance that has a display. */
   readonly display?: DisplayPorts;
+  /** Each frame that goes over a network device, either way, before it goes on; not to be kept. */
+  readonly onFrame?: (device: string, frame: Uint8Array) => void;
   /** What the kernel does, as it is recorded, and how many records were lost because too much happened between two turns of the host. */
   readonly onTrace?: (records: readonly TraceRecord[], lost: number) => void;
   /** Every line of the control device: as an event when it is one. */
@@ -75,8 +78,10 @@ export async function startSession(appliance: Appliance, options: SessionOptions
     ...(options.onTrace === undefined ? {} : { onTrace: options.onTrace }),
   };
   const behind = await openBehind(appliance, (device, text) => boot.onEvent(JSON.stringify({ event: "log", component: device, text })));
+  const { onFrame } = options;
+  const networks = onFrame === undefined ? behind.networks : Object.fromEntries(Object.entries(behind.networks).map(([device, network]) => [device, watchFrames(network, (frame) => onFrame(device, frame))]));
   try {
-    system = await start({ ...boot, disks: behind.disks, networks: behind.networks });
+    system = await start({ ...boot, disks: behind.disks, networks });
   } catch (error) {
     await behind.close();
     throw error;

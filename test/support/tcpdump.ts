@@ -1,19 +1,29 @@
-// What tcpdump, where it is installed, makes of frames: another's eye on what our tests' own code makes and takes apart.
+// What tcpdump makes of frames: another's eye on what our own code makes and takes apart. The set-up sees to it where there is a Debian mirror (step `tcpdump`).
 import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { pcapHeader, pcapRecord } from "../../core/host/pcap.ts";
+import { findPackage } from "../../servers/operator/package.ts";
+import type { SetupRecord } from "../../servers/operator/setup/steps.mjs";
 
-export const hasTcpdump = (): boolean => spawnSync("tcpdump", ["--version"], { stdio: "ignore" }).status === 0;
+function found(): SetupRecord["tcpdump"] {
+  const { record } = findPackage();
+  return existsSync(record) ? (JSON.parse(readFileSync(record, "utf8")) as SetupRecord).tcpdump : undefined;
+}
+const TCPDUMP = found() ?? { program: "tcpdump" };
+const ENVIRONMENT = TCPDUMP.lib === undefined ? process.env : { ...process.env, LD_LIBRARY_PATH: TCPDUMP.lib };
 
-/** A line for each frame. Source: the pcap file format, libpcap's pcap-savefile(5). */
-export function describeFrames(frames: readonly Uint8Array[]): string[] {
-  const header = Buffer.alloc(24);
-  [0xa1b2c3d4, 0x0004_0002, 0, 0, 65_535, 1].forEach((word, i) => header.writeUInt32LE(word, 4 * i));
-  const records = frames.flatMap((frame) => {
-    const record = Buffer.alloc(16);
-    [0, 0, frame.length, frame.length].forEach((word, i) => record.writeUInt32LE(word, 4 * i));
-    return [record, frame];
-  });
-  // -vv checks checksums; one line for each, since the details begin with blanks.
-  const { stdout, status, stderr } = spawnSync("tcpdump", ["-r", "-", "-n", "-t", "-vv", ...(process.getuid?.() === 0 ? ["-Z", "root"] : [])], { input: Buffer.concat([header, ...records]), encoding: "utf8" });
-  if (status !== 0) throw new Error(`tcpdump: ${stderr}`);
+export const hasTcpdump = (): boolean => spawnSync(TCPDUMP.program, ["--version"], { stdio: "ignore", env: ENVIRONMENT }).status === 0;
+
+/** A line for each frame. */
+export const describeFrames = (frames: readonly Uint8Array[]): string[] => describeCapture(Buffer.concat([pcapHeader(), ...frames.map((frame) => pcapRecord(frame, 0))]));
+
+/** The same of a file of frames. @throws when tcpdump finds it no whole file */
+export function describeCapture(file: Uint8Array): string[] {
+  // -vv checks checksums; one line for each, since the details begin with blanks. It says on standard error where it reads from, and nothing else when all is well.
+  const { stdout, status, stderr } = spawnSync(TCPDUMP.program, ["-r", "-", "-n", "-t", "-vv", ...(process.getuid?.() === 0 ? ["-Z", "root"] : [])], { input: file, encoding: "utf8", env: ENVIRONMENT, maxBuffer: 1 << 28 });
+  if (status !== 0 || stderr.trimEnd().split("\n").length > 1) throw new Error(`tcpdump: ${stderr}`);
   return stdout.replace(/\n[ \t]+/g, " ").split("\n").filter(Boolean);
 }
+
+/** Of what is not as it should be: cut short, a wrong checksum or length, nothing that it knows. */
+export const isWrong = (line: string): boolean => /bad|wrong|incorrect|truncated|unknown|\[\||invalid|> ip length|malformed|ERR/i.test(line);

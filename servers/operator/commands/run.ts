@@ -7,6 +7,7 @@ import type { ResolvedComponent, ResolvedSystem } from "../../../caps/image/syst
 import type { ConsoleBackend } from "../../../core/host/backend.ts";
 import { openTerminal, watchOutput, type Terminal } from "../../../core/host/terminal.ts";
 import { prepareAppliance } from "../appliance.ts";
+import { openCaptures } from "../capture.ts";
 import { openDisplay } from "../display.ts";
 import { describeEvent, showable, type SystemEvent } from "../events.ts";
 import { ExitStatus, usageError } from "../failure.ts";
@@ -27,6 +28,7 @@ const OPTIONS = {
   trace: { type: "string" },
   "trace-events": { type: "string" },
   "trace-limit": { type: "string" },
+  capture: { type: "string", multiple: true },
   picture: { type: "string" },
   "picture-every": { type: "string" },
   "input-script": { type: "string" },
@@ -54,6 +56,8 @@ then ? says what else there is. Without a terminal, input comes from a pipe or f
                     faults, interrupts, capabilities; with the names of the manifest
   --trace-events L  only these: a list of ${Object.keys(TRACE_KINDS).join(", ")}
   --trace-limit S   no more than so much, such as 1GiB; by default 64MiB
+  --capture D=FILE  what goes over network device D, such as net0, for tcpdump and
+                    Wireshark; may be there for each device
   --picture FILE    what the display shows, as a PNG: at the end, and on SIGUSR2
   --picture-every T and each time so long has passed and something has changed
   --input-script F  types, points and clicks as F says: type "text", key ctrl+c,
@@ -96,6 +100,7 @@ Exit status: that of what ended the run (an essential component, or the command 
     progress.step("starting");
     const display = openDisplay(appliance.display, { picture: values.picture, everyMs, script: values["input-script"], keys: values.keys }, progress.note);
 
+    const captures = openCaptures(values.capture ?? [], appliance.networks.map(({ device }) => device), progress.note);
     const trace = tracing === undefined ? undefined : openTraceFile(tracing.path, { ...tracing, system: appliance.system, onEnd: note });
     let session: Session | undefined;
     let asked: readonly [status: number, why: string | undefined] | undefined;
@@ -133,6 +138,7 @@ Exit status: that of what ended the run (an essential component, or the command 
         ...(deterministic ? { seed: createHash("sha256").update(`bailiwick ${appliance.system.name}`).digest() } : {}),
         ...(secret === undefined ? {} : { secret }),
         ...(values["no-iommu"] === true ? { unchecked: true } : {}),
+        ...(values.capture === undefined ? {} : { onFrame: captures.frame }),
         ...(timeoutMs === undefined ? {} : { timeoutMs }),
         ...(trace === undefined ? {} : { onTrace: trace.write }),
         onEvent: tell,
@@ -152,6 +158,7 @@ Exit status: that of what ended the run (an essential component, or the command 
       restore();
       display.close();
       trace?.close();
+      captures.close();
     }
   },
 };

@@ -18,6 +18,7 @@ import { findPlaces } from "./places.mjs";
 import { createProgress } from "./progress.mjs";
 import { sqlite } from "./sqlite.mjs";
 import { readIfAny, writeWhole } from "./stamp.mjs";
+import { tcpdump } from "./tcpdump.mjs";
 import { toolchain } from "./toolchain.mjs";
 import { unicorn } from "./unicorn.mjs";
 
@@ -39,6 +40,8 @@ import { unicorn } from "./unicorn.mjs";
  * @property {number} [networksTriedAt]  milliseconds since 1970
  * @property {string | null} [font]  the folder of the console font; null: it could not be fetched
  * @property {number} [fontTriedAt]  milliseconds since 1970
+ * @property {import("./tcpdump.mjs").Tcpdump | null} [tcpdump]  for tests; null: it could not be fetched
+ * @property {number} [tcpdumpTriedAt]  milliseconds since 1970
  *
  * @typedef {object} Context
  * @property {import("./places.mjs").Places} places
@@ -55,7 +58,7 @@ import { unicorn } from "./unicorn.mjs";
  */
 
 /** The compilers come before libunicorn only because a machine without them should say so before anything large is fetched. */
-export const STEPS = [npm, toolchain, unicorn, addon, linux, sqlite, libsodium, lwip, networks, font, build];
+export const STEPS = [npm, toolchain, unicorn, addon, linux, sqlite, libsodium, lwip, networks, font, tcpdump, build];
 
 /**
  * @param {readonly string[]} args
