@@ -9,8 +9,9 @@
 //   wait 200ms            from the step before
 //   at 2s                 waits until then, from the start of the script; the past is now
 //   after "ready"         waits until the machine's terminal has shown this since the last such line
-import { Axis, Button, EventType, REL_WHEEL, SYN_REPORT, TABLET_MOST, type InputEvent, type InputKind } from "../devices/virtio/input.ts";
+import type { InputEvent, InputKind } from "../devices/virtio/input.ts";
 import type { InputBackend } from "./backend.ts";
+import { buttonMoment, BUTTONS, keyMoment, pointerMoment, wheelMoment, type Moment } from "./input-events.ts";
 import { keyCode, keyNames, SHIFT, strokeOf } from "./keys.ts";
 
 /** A script that makes no sense: which line, why, and what would. */
@@ -24,13 +25,12 @@ export class ScriptError extends Error {
 }
 
 export type Step =
-  | { readonly kind: "input"; readonly device: InputKind; readonly events: readonly InputEvent[] }
+  | ({ readonly kind: "input" } & Moment)
   | { readonly kind: "wait"; readonly ms: number }
   | { readonly kind: "at"; readonly ms: number }
   | { readonly kind: "after"; readonly text: string };
 
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, min: 60_000 };
-const BUTTONS: Readonly<Record<string, number>> = { left: Button.LEFT, right: Button.RIGHT, middle: Button.MIDDLE };
 /** A longer text is no step of a person. */
 const MOST_TEXT = 4096;
 const MOST_WAIT_MS = 24 * 3600 * 1000;
@@ -61,10 +61,9 @@ interface Line {
   readonly size: { readonly width: number; readonly height: number };
 }
 
-const SYN: InputEvent = { type: EventType.SYN, code: SYN_REPORT, value: 0 };
-const input = (device: InputKind, ...events: readonly InputEvent[]): Step => ({ kind: "input", device, events: [...events, SYN] });
-const key = (code: number, value: 0 | 1): Step => input("keyboard", { type: EventType.KEY, code, value });
-const button = (code: number, value: 0 | 1): Step => input("tablet", { type: EventType.KEY, code, value });
+const input = (moment: Moment): Step => ({ kind: "input", ...moment });
+const key = (code: number, value: 0 | 1): Step => input(keyMoment(code, value === 1));
+const button = (code: number, value: 0 | 1): Step => input(buttonMoment(code, value === 1));
 
 const STEPS: Readonly<Record<string, (line: Line) => Step[]>> = {
   type: (line) =>
@@ -84,8 +83,7 @@ const STEPS: Readonly<Record<string, (line: Line) => Step[]>> = {
     const [, x, y] = /^(\d{1,5})\s+(\d{1,5})$/.exec(line.rest)?.map(Number) ?? [];
     const { width, height } = line.size;
     if (x === undefined || y === undefined || x >= width || y >= height) throw new ScriptError(line.line, `move ${line.rest} is no place on the display`, `two numbers: 0 to ${width - 1}, then 0 to ${height - 1}`);
-    const position = (at: number, of: number): number => Math.round((at * TABLET_MOST) / (of - 1));
-    return [input("tablet", { type: EventType.ABS, code: Axis.X, value: position(x, width) }, { type: EventType.ABS, code: Axis.Y, value: position(y, height) })];
+    return [input(pointerMoment(x / (width - 1), y / (height - 1)))];
   },
   click: (line) => {
     const code = Object.hasOwn(BUTTONS, line.rest) ? BUTTONS[line.rest] : undefined;
@@ -94,7 +92,7 @@ const STEPS: Readonly<Record<string, (line: Line) => Step[]>> = {
   },
   wheel: (line) => {
     if (!/^[+-]?[1-9]\d{0,2}$/.test(line.rest)) throw new ScriptError(line.line, `wheel ${line.rest} is no way to turn it`, "a number such as 1 or -1");
-    return [input("tablet", { type: EventType.REL, code: REL_WHEEL, value: Number(line.rest) })];
+    return [input(wheelMoment(Number(line.rest)))];
   },
   wait: (line) => [{ kind: "wait", ms: duration(line) }],
   at: (line) => [{ kind: "at", ms: duration(line) }],

@@ -43,3 +43,17 @@ export function keyCode(name: string): number | undefined {
 }
 
 export const keyNames = (): string[] => [...Object.keys(NAMED), ...[...STROKES].filter(([letter, { shift }]) => !shift && letter > " ").map(([letter]) => letter)];
+
+/** Keys as browsers call them, by their place on the keyboard: those that are not called KeyA, Digit1 or F1. Source: UI Events KeyboardEvent code Values, W3C. */
+const BROWSER: Readonly<Record<string, string>> = {
+  Minus: "-", Equal: "=", BracketLeft: "[", BracketRight: "]", Semicolon: ";", Quote: "'", Backquote: "`", Backslash: "\\", Comma: ",", Period: ".", Slash: "/",
+  Space: "space", Enter: "enter", Tab: "tab", Backspace: "backspace", Escape: "escape", CapsLock: "capslock", ShiftLeft: "shift", ShiftRight: "rightshift", ControlLeft: "ctrl",
+  ControlRight: "rightctrl", AltLeft: "alt", AltRight: "rightalt", MetaLeft: "meta", ArrowUp: "up", ArrowDown: "down", ArrowLeft: "left", ArrowRight: "right", Home: "home", End: "end",
+  PageUp: "pageup", PageDown: "pagedown", Insert: "insert", Delete: "delete",
+};
+
+/** The code of a key by its name in a browser; undefined: the keyboard here has none such. */
+export function browserKeyCode(name: string): number | undefined {
+  const own = /^(?:Key([A-Z])|Digit([0-9])|(F(?:[1-9]|1[0-2])))$/.exec(name)?.slice(1).find((part) => part !== undefined) ?? (Object.hasOwn(BROWSER, name) ? BROWSER[name] : undefined);
+  return own === undefined ? undefined : keyCode(own.toLowerCase());
+}

@@ -1,6 +1,7 @@
 // What a display shows, kept in memory, and as a PNG whenever somebody asks. Source: PNG (Third Edition), W3C 2025.
 import { renameSync, rmSync, writeFileSync } from "node:fs";
-import { crc32, deflateSync } from "node:zlib";
+import { promisify } from "node:util";
+import { constants, crc32, deflate, deflateSync } from "node:zlib";
 import type { DisplayBackend } from "../devices/virtio/gpu.ts";
 
 /** Sides of a display, in pixels. */
@@ -15,6 +16,10 @@ export interface Picture extends DisplayBackend {
   /** Red, green and blue of a pixel, 0xrrggbb. @throws RangeError when it is not in the picture */
   at(x: number, y: number): number;
   png(): Uint8Array;
+  /** The same of this moment, larger, and made beside the machine instead of in its time. */
+  snapshot(): Promise<Uint8Array>;
+  /** Is called after each change; while it lasts nothing is drawn. */
+  onChange(callback: () => void): void;
 }
 
 /** A display of this size in pixels, PICTURE_LEAST_SIDE..PICTURE_MOST_SIDE each way. @throws RangeError for any other */
@@ -25,6 +30,11 @@ export function createPicture(width: number, height: number): Picture {
   let shown = { width, height };
   let pixels = new Uint8Array(width * height * 4);
   let changes = 0;
+  const callbacks: (() => void)[] = [];
+  const changed = (): void => {
+    changes++;
+    for (const callback of callbacks) callback();
+  };
   return {
     width,
     height,
@@ -37,14 +47,14 @@ export function createPicture(width: number, height: number): Picture {
     size(w, h) {
       shown = w === 0 || h === 0 ? { width, height } : { width: w, height: h };
       pixels = new Uint8Array(shown.width * shown.height * 4);
-      changes++;
+      changed();
     },
     draw(rectangle, from, offset, stride) {
       for (let row = 0; row < rectangle.height; row++) {
         const begin = offset + row * stride;
         pixels.set(from.subarray(begin, begin + rectangle.width * 4), ((rectangle.y + row) * shown.width + rectangle.x) * 4);
       }
-      changes++;
+      changed();
     },
     at(x, y) {
       if (!(x >= 0 && x < shown.width && y >= 0 && y < shown.height)) throw new RangeError(`there is no pixel ${x}, ${y} in a picture of ${shown.width} x ${shown.height}`);
@@ -52,11 +62,18 @@ export function createPicture(width: number, height: number): Picture {
       return (pixels[at + 2]! << 16) | (pixels[at + 1]! << 8) | pixels[at]!;
     },
     png: () => encodePng(shown.width, shown.height, pixels),
+    snapshot: async () => {
+      const { width: w, height: h } = shown, rows = rowsOf(w, h, pixels);
+      return pngOf(w, h, await promisify(deflate)(rows, { level: constants.Z_BEST_SPEED }));
+    },
+    onChange: (callback) => void callbacks.push(callback),
   };
 }
 
 /** @param pixels blue, green, red and one byte without meaning each, rows from the top without gaps */
-export function encodePng(width: number, height: number, pixels: Uint8Array): Uint8Array {
+export const encodePng = (width: number, height: number, pixels: Uint8Array): Uint8Array => pngOf(width, height, deflateSync(rowsOf(width, height, pixels)));
+
+function rowsOf(width: number, height: number, pixels: Uint8Array): Uint8Array {
   const rows = new Uint8Array(height * (1 + width * 3)); // each row begins with its filter, 0: none
   for (let y = 0, to = 0, from = 0; y < height; y++) {
     to++;
@@ -66,12 +83,16 @@ export function encodePng(width: number, height: number, pixels: Uint8Array): Ui
       rows[to++] = pixels[from]!;
     }
   }
+  return rows;
+}
+
+function pngOf(width: number, height: number, deflated: Uint8Array): Uint8Array {
   const header = new DataView(new ArrayBuffer(13));
   header.setUint32(0, width);
   header.setUint32(4, height);
   header.setUint8(8, 8); // bits of a sample
   header.setUint8(9, 2); // red, green, blue
-  return Buffer.concat([SIGNATURE, chunk("IHDR", new Uint8Array(header.buffer)), chunk("IDAT", deflateSync(rows)), chunk("IEND", new Uint8Array(0))]);
+  return Buffer.concat([SIGNATURE, chunk("IHDR", new Uint8Array(header.buffer)), chunk("IDAT", deflated), chunk("IEND", new Uint8Array(0))]);
 }
 
 const SIGNATURE = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);

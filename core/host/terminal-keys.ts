@@ -1,7 +1,8 @@
 // A terminal as a keyboard: the bytes that it sends for keys, as the keys that were pressed. Source: ECMA-48; XTerm Control Sequences.
 // A terminal tells of characters, not of keys: each is pressed and released at once, and what no key writes is left out.
-import { EventType, SYN_REPORT, type InputEvent, type InputKind } from "../devices/virtio/input.ts";
+import type { InputEvent, InputKind } from "../devices/virtio/input.ts";
 import type { InputBackend } from "./backend.ts";
+import { keyMoment } from "./input-events.ts";
 import { CTRL, keyCode, SHIFT, strokeOf } from "./keys.ts";
 
 /** What comes behind ESC [ or ESC O, with its parameter where it ends in ~. */
@@ -50,15 +51,16 @@ function characterKeys(byte: number): number[] {
 /** What `hear` is given is typed. */
 export function typedKeys(): InputBackend & { hear(bytes: Uint8Array): void } {
   const callbacks: ((device: InputKind, events: readonly InputEvent[]) => void)[] = [];
-  const key = (code: number, value: number): void => {
-    for (const callback of callbacks) callback("keyboard", [{ type: EventType.KEY, code, value }, { type: EventType.SYN, code: SYN_REPORT, value: 0 }]);
+  const key = (code: number, down: boolean): void => {
+    const { device, events } = keyMoment(code, down);
+    for (const callback of callbacks) callback(device, events);
   };
   return {
     onInput: (callback) => void callbacks.push(callback),
     hear(bytes) {
       for (const codes of keysOf(bytes)) {
-        for (const code of codes) key(code, 1);
-        for (const code of codes.toReversed()) key(code, 0);
+        for (const code of codes) key(code, true);
+        for (const code of codes.toReversed()) key(code, false);
       }
     },
   };

@@ -2,7 +2,8 @@
 import { readFileSync } from "node:fs";
 import type { DisplayPorts, InputBackend } from "../../core/host/backend.ts";
 import { parseInputScript, playInputScript, ScriptError } from "../../core/host/input-script.ts";
-import { createPicture, writePicture } from "../../core/host/picture.ts";
+import { createPicture, writePicture, type Picture } from "../../core/host/picture.ts";
+import { openView, ViewError, type View } from "../../core/host/view.ts";
 import { typedKeys } from "../../core/host/terminal-keys.ts";
 import { failure, FailureCode, textOf, usageError } from "./failure.ts";
 
@@ -14,6 +15,10 @@ export interface DisplayOptions {
   readonly script?: string | undefined;
   /** What is typed on the terminal is typed on the keyboard. */
   readonly keys?: boolean | undefined;
+  /** A port of loopback, 0: any that is free, at which a browser shows the display and takes what is typed. */
+  readonly view?: number | undefined;
+  /** Of the view. */
+  readonly title?: string | undefined;
 }
 
 export interface RunDisplay {
@@ -31,11 +36,11 @@ export interface RunDisplay {
 
 const MIN_EVERY_MS = 10;
 
-/** @param size the appliance's display. @param note what goes wrong later, a line each. @throws Failure naming the option, the file and what is wrong with it */
-export function openDisplay(size: { readonly width: number; readonly height: number } | undefined, { picture: path, everyMs, script, keys = false }: DisplayOptions, note: (text: string) => void): RunDisplay {
+/** Resolves once a view, if there is one, can be looked at. @param size the appliance's display. @param note where the view is, and what goes wrong later, a line each. @throws Failure naming the option, the file and what is wrong with it */
+export async function openDisplay(size: { readonly width: number; readonly height: number } | undefined, { picture: path, everyMs, script, keys = false, view: port, title = "Bailiwick" }: DisplayOptions, note: (text: string) => void): Promise<RunDisplay> {
   if (everyMs !== undefined && path === undefined) throw usageError("--picture-every says how often --picture is written: it needs --picture");
   if (everyMs !== undefined && everyMs < MIN_EVERY_MS) throw usageError(`--picture-every ${everyMs}ms is too often`, `at least ${MIN_EVERY_MS}ms`);
-  const wish = path !== undefined ? "--picture shows" : script !== undefined ? "--input-script is for" : keys ? "--keys are for" : undefined;
+  const wish = path !== undefined ? "--picture shows" : script !== undefined ? "--input-script is for" : keys ? "--keys are for" : port !== undefined ? "--view shows" : undefined;
   if (size === undefined) {
     if (wish !== undefined) throw usageError(`${wish} the machine's display, and the appliance has none`, "in its manifest: platform.display: { width: 1024, height: 768 }");
     return { output: () => {}, typed: () => false, finish: () => {}, close: () => {} };
@@ -54,6 +59,7 @@ export function openDisplay(size: { readonly width: number; readonly height: num
     written = picture.changes;
   };
   write();
+  const view = port === undefined ? undefined : await openViewAt(port, picture, title, note);
   const anyway = (): void => void (written = -1); // also when nothing has changed: the file may be gone
   const asked = (): void => {
     anyway();
@@ -73,8 +79,9 @@ export function openDisplay(size: { readonly width: number; readonly height: num
     clearInterval(timer);
     process.off("SIGUSR2", asked);
     played?.close();
+    view?.close();
   };
-  const inputs: readonly InputBackend[] = [played, typed].filter((input) => input !== undefined);
+  const inputs: readonly InputBackend[] = [played, typed, view].filter((input) => input !== undefined);
   return {
     ports: { picture, input: { onInput: (callback) => inputs.forEach((input) => input.onInput(callback)) } },
     output: (bytes) => played?.output(bytes),
@@ -88,6 +95,19 @@ export function openDisplay(size: { readonly width: number; readonly height: num
     },
     close: stop,
   };
+}
+
+async function openViewAt(port: number, picture: Picture, title: string, note: (text: string) => void): Promise<View> {
+  const onWatched = (watched: boolean): void => note(watched ? "somebody looks at the display" : `nobody looks at the display any more; it is still at ${view.url}`);
+  let view: View;
+  try {
+    view = await openView(picture, { port, title, onWatched });
+  } catch (error) {
+    if (!(error instanceof ViewError)) throw error;
+    throw failure(FailureCode.display, "the display cannot be shown in a browser", { cause: error.message, ...(error.fix === undefined ? {} : { fix: error.fix }) });
+  }
+  note(`the display is at ${view.url}`);
+  return view;
 }
 
 function readScript(path: string, size: { readonly width: number; readonly height: number }) {

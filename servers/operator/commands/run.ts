@@ -33,6 +33,7 @@ const OPTIONS = {
   "picture-every": { type: "string" },
   "input-script": { type: "string" },
   keys: { type: "boolean" },
+  view: { type: "string" },
   quiet: { type: "boolean", short: "q" },
   verbose: { type: "boolean", short: "v" },
 } as const;
@@ -64,6 +65,8 @@ then ? says what else there is. Without a terminal, input comes from a pipe or f
                     move X Y, click left, wheel -1, wait 200ms, after "text shown"
   --keys            what is typed here is typed on the machine's keyboard, not on its
                     serial line
+  --view [PORT]     the display in a browser of this computer, live, with its keys and
+                    pointer: at the address that is said, which nobody else knows
   --deterministic   no clock and no randomness of the host's: every run is the same
   --platform-key F  the platform's secret, 32 bytes, for a component that uses
                     platform.secret; by default DIR/.bailiwick/platform.key, which is
@@ -78,10 +81,11 @@ Exit status: that of what ended the run (an essential component, or the command 
 81 it reset itself, 82 it panicked, 83 it is stuck, 84 it broke its machine,
 124 timeout, 130 interrupted.`,
   async run(args) {
-    const { values, positionals } = parseOptions(args, OPTIONS);
+    const { values, positionals } = parseOptions(withPort(args), OPTIONS);
     const target = onlyTarget(positionals);
     const timeoutMs = values.timeout === undefined ? undefined : parseTimeout("--timeout", values.timeout);
     const everyMs = values["picture-every"] === undefined ? undefined : parseTimeout("--picture-every", values["picture-every"]);
+    const view = values.view === undefined ? undefined : parsePort(values.view);
     if (values.guest !== undefined && values.exec === undefined) throw usageError("--guest says where --exec runs its command: it needs --exec");
     const tracing = traceOptions(values);
     const json = values.json === true;
@@ -98,7 +102,7 @@ Exit status: that of what ended the run (an essential component, or the command 
     });
     const secret = appliance.wantsSecret ? platformSecret(appliance.folder, values["platform-key"]) : undefined;
     progress.step("starting");
-    const display = openDisplay(appliance.display, { picture: values.picture, everyMs, script: values["input-script"], keys: values.keys }, progress.note);
+    const display = await openDisplay(appliance.display, { picture: values.picture, everyMs, script: values["input-script"], keys: values.keys, view, title: appliance.system.name }, progress.note);
 
     const captures = openCaptures(values.capture ?? [], appliance.networks.map(({ device }) => device), progress.note);
     const trace = tracing === undefined ? undefined : openTraceFile(tracing.path, { ...tracing, system: appliance.system, onEnd: note });
@@ -215,6 +219,17 @@ function keepTail(): { add(bytes: Uint8Array): void; lines(): string[] } {
       return lines.slice(-TAIL_LINES);
     },
   };
+}
+
+/** --view may be there without its port: then it is 0. */
+function withPort(args: readonly string[]): string[] {
+  const end = args.includes("--") ? args.indexOf("--") : args.length;
+  return args.map((arg, i) => (arg === "--view" && i < end && args[i - 1] !== "--exec" && !/^\d+$/.test(args[i + 1] ?? "") ? "--view=0" : arg));
+}
+
+function parsePort(text: string): number {
+  if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535) throw usageError(`--view ${text} is no port`, "a number from 1 to 65535; without one, any that is free");
+  return Number(text);
 }
 
 function parseTimeout(option: string, text: string): number {
