@@ -6,7 +6,7 @@ export const viewPage = (nonce: string, title: string): string => `<!doctype htm
 <meta charset="utf-8">
 <title>${title.replace(/[&<>"]/g, (letter) => `&#${letter.charCodeAt(0)};`)}</title>
 <style nonce="${nonce}">
-  body { margin: 0; background: #222; color: #ccc; font: 14px sans-serif; display: grid; place-items: center; min-height: 100vh; }
+  body { margin: 0; background: #222; color: #ccc; font: 14px sans-serif; display: grid; place-content: center; justify-items: center; min-height: 100vh; }
   canvas { max-width: 100vw; max-height: calc(100vh - 2em); outline: none; cursor: crosshair; touch-action: none; }
   canvas:focus { box-shadow: 0 0 0 2px #69c; }
 </style>

@@ -2,6 +2,8 @@
 export { boot, type BootOptions, type Ending, type System, type SystemStats } from "../../core/boot.ts";
 export type { BootFile, ConsoleBackend, DisplayPorts, InputBackend } from "../../core/host/backend.ts";
 export { createPicture, writePicture, type Picture } from "../../core/host/picture.ts";
+export { openView, ViewError, type View, type ViewOptions } from "../../core/host/view.ts";
+export { pcapHeader, pcapRecord } from "../../core/host/pcap.ts";
 export { parseInputScript, playInputScript, ScriptError, type ScriptedInput, type Step } from "../../core/host/input-script.ts";
 export { openCapture, openTerminal, type Capture, type Terminal, type TerminalOptions } from "../../core/host/terminal.ts";
 export * from "../../caps/abi/numbers.ts";

@@ -50,5 +50,6 @@ int main(void) {
     bw_printf("elsewhere: %u\n", bw_net_connect(bw_use_net.cap, "192.0.2.1", 80, 5000, SLOT_SOCKET));
     uint32_t address = 0;
     bw_printf("a name: %u\n", bw_net_resolve(bw_use_net.cap, "name.example", 5000, &address));
+    bw_printf("ping: %u, elsewhere: %u\n", bw_net_ping(bw_use_net.cap, "10.0.2.2", 56, 5000, NULL), bw_net_ping(bw_use_net.cap, "192.0.2.1", 56, 5000, NULL));
     for (;;) page(port);
 }
