@@ -132,7 +132,7 @@ test("both ends of a cable capture the same pings, and all of them are right", L
   const [near = [], far = []] = ends.map((end) => readCapture(file(`${end}.pcap`)));
   const pings = (captured: readonly Captured[]): string[] => captured.filter(({ parsed }) => parsed.kind === "ip" && parsed.protocol === PROTOCOL.icmp).map(({ frame }) => Buffer.from(frame).toString("hex"));
   const both = pings(near).filter((frame) => pings(far).includes(frame));
-  expect(both.length).toBeGreaterThan(7);
+  expect(both.length).toBeGreaterThan(3);
   for (const end of ends) readByTcpdump(file(`${end}.pcap`), (end === "near" ? near : far).length, /ICMP echo request, id \d+, seq \d+, length 64/, /ICMP echo reply/, /ARP, .*Reply 10\.7\.0\.[12] is-at/);
 });
 

@@ -76,6 +76,11 @@ const HOSTILE: Readonly<Record<string, { body: string; says?: RegExp; cpu?: stri
   "makes itself a flood of datagrams, and receives none": { body: "(void)bw_net_udp(bw_use_net.cap, 0, 128); for (;;) (void)bw_net_send_to(128, (struct bw_net_peer){0x0a000202, 7}, bytes, 900);" },
   "sends datagrams to everybody on the net": { body: "(void)bw_net_udp(bw_use_net.cap, 0, 128); for (;; c++) (void)bw_net_send_to(128, (struct bw_net_peer){0x0a000200 + c % 256, 7}, bytes, 10);" },
   "pings everybody on the net": { body: "char host[] = \"10.0.2.100\"; for (;; c++) { host[8] = (char)('0' + c / 10 % 10), host[9] = (char)('0' + c % 10); (void)bw_net_ping(bw_use_net.cap, host, 1472, c % 2 == 0 ? BW_NET_NOW : 20, NULL); }" },
+  // A host of 8 letters is one word. Who sends instead of calling is answered nowhere, and its requests hold places for the hour that they ask for: its own.
+  "asks for pings of an hour, and waits for none": {
+    body: "uint64_t host; memcpy(&host, \"10.0.2.9\", 8); for (c = 0; c < 50; c++) (void)bw_send(bw_use_net.cap, bw_info(NET_PING, 4, 0), 3600000, 8, 8, host); s = bw_net_ping(bw_use_net.cap, \"10.0.2.2\", 8, 0, NULL); bw_printf(\"hostile: %u\\n\", s); for (;;) bw_yield();",
+    says: /^hostile: 3$/m,
+  },
   "listens at all ports": { body: "for (c = 1; c < 200 && s == 0; c++) { s = bw_net_listen(bw_use_net.cap, (uint16_t)(6000 + c), 32, 128); (void)bw_cnode_delete(BW_SLOT_CNODE, 128); } bw_printf(\"hostile: %u then %u\\n\", c - 2, s); for (;;) bw_yield();", says: /^hostile: 32 then 3$/m },
   "makes capabilities without end": { body: "for (c = 0; s == 0 && c < 100; c++) { s = bw_net_restrict(bw_use_net.cap, \"connect *:*\", 128); (void)bw_cnode_delete(BW_SLOT_CNODE, 128); } bw_printf(\"hostile: %u then %u\\n\", c - 1, s); for (;;) bw_yield();", says: /^hostile: 8 then 3$/m },
   "asks for names without end": { body: "for (;;) { uint32_t a; (void)bw_net_resolve(bw_use_net.cap, \"silent.test\", BW_NET_NOW, &a); }" },

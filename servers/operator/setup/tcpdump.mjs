@@ -9,8 +9,8 @@ import { inTemporary, moveIntoPlace } from "./stamp.mjs";
 
 const RETRY_MS = 3_600_000;
 const TRIPLET = process.arch === "arm64" ? "aarch64-linux-gnu" : "x86_64-linux-gnu";
-/** The oldest first: it asks least of the machine's own libraries. */
-const SUITES = ["bookworm", "trixie", "forky"];
+/** The oldest first: it asks least of the machine's own libraries. No more of them: where no mirror answers each costs time. */
+const SUITES = ["bookworm", "trixie"];
 /** It, and what it stands on, by the names of all suites; what these stand on is on every Debian. */
 const PACKAGES = ["tcpdump", "libpcap0.8", "libpcap0.8t64", "libssl3", "libssl3t64", "libdbus-1-3"];
 
