@@ -65,7 +65,9 @@ export async function openView(picture: Picture, { port = 0, title = "Bailiwick"
   let origins: readonly string[] = [];
 
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const refuse = (status: number, text: string, headers: Readonly<Record<string, string>> = {}): void => void response.writeHead(status, { "content-type": "text/plain", ...headers }).end(`${text}\n`);
+    const refuse = (status: number, text: string, headers: Readonly<Record<string, string>> = {}): void => {
+      response.writeHead(status, { "content-type": "text/plain", ...headers }).end(`${text}\n`);
+    };
     for (const [name, value] of Object.entries(HEADERS)) response.setHeader(name, value);
     if (!isOurs(request, origins)) return refuse(403, "This is for the view's own page alone.");
     const [path = "", query] = (request.url ?? "").split("?", 2), [before, given = "", what = "", ...more] = path.split("/");
