@@ -1,6 +1,6 @@
-// Display: a surface for each client, of which the operator sees one at a time, under a bar that says whose it is. Whoever is seen has the input.
-// Pixels are four bytes: blue, green, red, and one without meaning. Events come through a channel (caps/protocol/channel.ts) with a ring to the client only,
-// of messages of 16 bytes, <bailiwick/input.h>; positions of the pointer are pixels of the surface.
+// Display: a window for each client, with a title that only the server draws, under a bar that says who has the keyboard. What the client draws is its surface: the
+// window's content. Pixels are four bytes: blue, green, red, and one without meaning. Events come through a channel (caps/protocol/channel.ts) with a ring to the client only,
+// of messages of 16 bytes, <bailiwick/input.h>: keys and the focus of the window that has it, the pointer in pixels of the surface. <bailiwick/display.h> does all of it.
 import { protocol } from "../../caps/protocol/protocol.ts";
 
 export const Display = protocol({
@@ -12,7 +12,7 @@ export const Display = protocol({
       words: ["frame"],
       returns: ["width", "height", "frames"],
     },
-    flush: { label: 2, doc: "What is now in this rectangle, which is not empty and lies in the surface, is to be seen: now, or when the surface is.", words: ["x", "y", "width", "height"], returns: ["seen"] },
+    flush: { label: 2, doc: "What is now in this rectangle, which is not empty and lies in the surface, is to be seen, where no other window covers it. Answered when it is shown; 1: this window has the focus.", words: ["x", "y", "width", "height"], returns: ["focused"] },
     open: { label: 0x7c01, doc: "As Channel.open.", words: ["toCapacity", "toBytes", "fromCapacity", "fromBytes"], returns: ["pages"], caps: ["notification"] },
     memory: { label: 0x7c02, doc: "As Channel.memory.", words: ["page"], returns: ["count"] },
   },

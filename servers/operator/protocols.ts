@@ -28,7 +28,7 @@ export const KIT_PROTOCOLS: Readonly<Record<string, Protocol>> = {
   "channel-protocol": Channel,
   console: Console,
   "constructor-protocol": Constructor,
-  display: Display,
+  "display-protocol": Display,
   displaydriver: DisplayDriver,
   entropy: Entropy,
   "file-protocol": File,

@@ -1,107 +1,156 @@
-// The display server on the real machine: each client sees and hears what is its own, the bar says who is seen, and no client can change that.
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-import { expect, test } from "vitest";
-import { parseInputScript, playInputScript } from "../../core/host/input-script.ts";
-import type { InputBackend } from "../../core/host/backend.ts";
-import { createPicture, type Picture } from "../../core/host/picture.ts";
-import { findPlaces } from "../../servers/operator/setup/places.mjs";
-import { applianceFolder, Line, pause, runAppliance, until } from "../support/appliance-run.ts";
+// The display server on the real machine: each client sees and hears what is its own, the bar says who has the keyboard, and no client can change that.
+import { expect } from "vitest";
+import { pause, until } from "../support/appliance-run.ts";
+import { BAR, BELOW, Desk, EDGE, FOLDER, GREEN, read, RED, TITLE, withFont, withWindows, type Area } from "./display/desk.ts";
 
 const LIMIT = { timeout: 60_000 };
-const FOLDER = "test/integration/display";
-const SIZE = { width: 640, height: 480 };
-const [RED, GREEN, BAR] = [0xff0000, 0x00ff00, 24];
-/** Where no Debian mirror is in reach there is no font for the bar, and the set-up has said so. */
-const withFont = test.skipIf(!existsSync(findPlaces(process.env).font));
+const files = (windows: string, more: Readonly<Record<string, string>> = {}): Record<string, string> => ({ "appliance.yaml": withWindows(windows), "client.c": read("client.c"), ...more });
 
-const below = (picture: Picture): Set<number> => {
-  const colours = new Set<number>();
-  for (let y = BAR; y < SIZE.height; y++) for (let x = 0; x < SIZE.width; x++) colours.add(picture.at(x, y));
-  return colours;
-};
-const bar = (picture: Picture): string => {
-  const rows: string[] = [];
-  for (let y = 0; y < BAR; y++) rows.push(Array.from({ length: 120 }, (_, x) => picture.at(x, y)).join());
-  return rows.join("\n");
-};
-
-withFont("one client is seen, under its name, and has the input; a key and a click into the bar show the next", LIMIT, async () => {
-  const picture = createPicture(SIZE.width, SIZE.height), line = new Line();
-  const script = (text: string): void => playInputScript(parseInputScript(text, SIZE)).onInput((device, events) => send(device, events));
-  let send: Parameters<InputBackend["onInput"]>[0] = () => {};
-  const said = (text: string): Promise<void> => until(text, () => line.output.includes(text));
-  const { output, status } = await runAppliance(FOLDER, {
-    picture,
-    line,
-    input: { onInput: (callback) => void (send = callback) },
-    async during(_system, _line, ended) {
-      await said("red: ready");
-      await said("green: ready");
-      await until("red is seen", () => below(picture).has(RED));
-      expect(below(picture)).toEqual(new Set([RED]));
-      const redBar = bar(picture);
-      script("key a\nkey f12");
-      await said("red: key 30");
-      await until("green is seen", () => below(picture).has(GREEN));
-      expect(below(picture)).toEqual(new Set([GREEN]));
-      expect(bar(picture)).not.toBe(redBar);
-      await said("red: forget");
-      script("key b\nmove 100 200\nclick left\nmove 639 479\nclick right");
-      await said("green: click 639 455");
-      script("move 5 5\nclick left");
-      await until("red is seen again", () => below(picture).has(RED));
-      expect(bar(picture)).toBe(redBar);
-      script("key c\nkey escape");
-      await ended();
-    },
+withFont("windows as large as the screen: one is seen, and has the input; a key and a click into the bar show the next", LIMIT, async () => {
+  const desk = new Desk();
+  const { status } = await desk.run(FOLDER, async (ended) => {
+    await desk.said("red: ready");
+    await desk.said("green: ready");
+    await until("red is seen", () => desk.colours(BELOW).has(RED));
+    expect(desk.colours(BELOW)).toEqual(new Set([RED]));
+    const redBar = desk.bar();
+    desk.script("key a\nkey f12");
+    await desk.said("red: key 30 up");
+    await until("green is seen", () => desk.colours(BELOW).has(GREEN));
+    expect(desk.colours(BELOW)).toEqual(new Set([GREEN]));
+    expect(desk.bar()).not.toBe(redBar);
+    await desk.said("red: no focus");
+    desk.script("key b\nmove 100 200\nclick left\nmove 639 479\nclick right\nwheel -2");
+    await desk.said("green: wheel -2");
+    desk.script("move 5 5\nclick left");
+    await until("red is seen again", () => desk.colours(BELOW).has(RED));
+    desk.script("move 639 479");
+    await until("the bar is as before", () => desk.bar() === redBar);
+    desk.script("key c\nkey escape");
+    await ended();
   });
   expect(status).toBe(0);
-  const lines = output.split("\n").map((text) => text.replace(/^\S*\s*\| /, "").trim());
-  const of = (name: string): string[] => lines.filter((text) => text.includes(`${name}:`)).map((text) => text.slice(text.indexOf(`${name}:`)));
-  expect(of("red")).toEqual(["red: 640 x 456, 1 frame, 1 caps, none", "red: 0, nonsense: 1 1 1 1, 1", "red: ready none 0", "red: key 30", "red: forget", "red: key 46", "red: key 1"]);
-  expect(of("green").slice(0, 6)).toEqual(["green: 640 x 456, 1 frame, 1 caps, none", "green: 0, nonsense: 1 1 1 1, 1", "green: ready none 0", "green: key 48", "green: click 100 176", "green: click 639 455"]);
+  expect(desk.of("red")).toEqual([
+    "red: 0, 640 x 456", "red: 0, nonsense: 1 1 1 1, 1", "red: ready", "red: focus", "red: key 30 down", "red: key 30 up", "red: no focus", "red: focus", "red: key 46 down", "red: key 46 up", "red: key 1 down",
+  ]);
+  expect(desk.of("green").slice(0, 5)).toEqual(["green: 0, 640 x 456", "green: 0, nonsense: 1 1 1 1, 1", "green: ready", "green: no focus", "green: focus"]);
+  // Keys and the pointer come by two rings.
+  expect(desk.of("green").slice(5).toSorted()).toEqual(["green: down 100 176", "green: down 639 455", "green: key 48 down", "green: key 48 up", "green: no focus", "green: up 100 176", "green: up 639 455", "green: wheel -2"]);
 });
 
-withFont("a client that spoils its ring, asks nonsense and floods changes neither the bar nor what others see and hear", LIMIT, async () => {
-  const read = (name: string): string => readFileSync(join(FOLDER, name), "utf8");
-  using folder = applianceFolder({
-    "appliance.yaml": read("appliance.yaml").replace("  red:\n    image: { c: client.c }", "  red:\n    image: { c: hostile.c }\n    cpu: { priority: 90 }").replace("args: { colour: 16711680 }\n    essential: true", "essential: false"),
-    "client.c": read("client.c"),
-    "hostile.c": read("hostile.c"),
-  });
-  const picture = createPicture(SIZE.width, SIZE.height), line = new Line();
-  let send: Parameters<InputBackend["onInput"]>[0] = () => {};
-  const script = (text: string): void => playInputScript(parseInputScript(text, SIZE)).onInput((device, events) => send(device, events));
-  const said = (text: string): Promise<void> => until(text, () => line.output.includes(text));
-  const { output, status, events } = await runAppliance(folder.path, {
-    picture,
-    line,
-    input: { onInput: (callback) => void (send = callback) },
-    async during(_system, _line, ended) {
-      await said("red: floods");
-      await said("green: ready");
-      await until("red is seen", () => below(picture).has(RED));
-      const redBar = bar(picture);
-      script('type "not for green"\nmove 20 30\nclick left');
-      expect(bar(picture)).toBe(redBar);
-      await pause(300); // the click has another way than the key
-      script("key f12");
-      await until("green is seen", () => !below(picture).has(RED));
-      for (let i = 0; i < 20; i++) {
-        await pause(10);
-        expect(below(picture)).toEqual(new Set([GREEN]));
-      }
-      expect(bar(picture)).not.toBe(redBar);
-      script("key a\nmove 100 200\nclick left\nkey escape");
-      await ended();
-    },
+// Frames of red, green: overlapping, on the desk below the bar.
+const [RED_AT, GREEN_AT]: readonly Area[] = [{ x: 20, y: BAR + 10, width: 300, height: 200 }, { x: 200, y: BAR + 100, width: 400, height: 300 }] as const;
+const TWO = '{ red: "20,10 300x200", green: "200,100 400x300" }';
+const content = ({ x, y, width, height }: Area): Area => ({ x: x + EDGE, y: y + TITLE, width: width - 2 * EDGE, height: height - TITLE - EDGE });
+const title = ({ x, y, width }: Area): Area => ({ x, y, width, height: TITLE });
+
+withFont("windows beside and over each other: what is over, who is told of the pointer and of keys, and how a window is moved", LIMIT, async () => {
+  const desk = new Desk();
+  const { status } = await desk.run(files(TWO), async (ended) => {
+    await desk.said("red: ready");
+    await desk.said("green: ready");
+    await desk.still();
+    // The first one has the focus, and lies over the other.
+    expect(desk.colours(content(RED_AT!))).toEqual(new Set([RED]));
+    expect(desk.picture.at(330, 300)).toBe(GREEN);
+    expect(desk.picture.at(10, 300)).not.toBe(GREEN);
+    const [redTitle, bar] = [desk.look(title(RED_AT!)), desk.bar()];
+
+    // A click into the other brings it up; only it is told, and where.
+    desk.script("move 330 300\nclick left");
+    await desk.said("green: up 129 154");
+    desk.script("move 620 470");
+    await desk.still();
+    expect(desk.colours(content(GREEN_AT!))).toEqual(new Set([GREEN]));
+    expect(desk.look(title(RED_AT!))).not.toBe(redTitle);
+    expect(desk.bar()).not.toBe(bar);
+
+    // A key that is held while the focus goes elsewhere is released for nobody.
+    desk.script("press p\nkey b");
+    await desk.said("green: key 48 up");
+    desk.script("key f12");
+    await desk.said("green: no focus");
+    desk.script("release p\nkey c");
+    await desk.said("red: key 46 up");
+
+    // What is dragged out of a window stays the window's, whatever lies there; a position is one of its pixels.
+    desk.script("move 100 100\npress left\nmove 630 470\npress right\nrelease left\nmove 0 0\nrelease right");
+    await desk.said("red: up 0 0");
+    // Where nobody is, and over a window without the focus, nobody hears of the wheel.
+    desk.script("move 630 470\nwheel 1\nclick left\nmove 500 400\nwheel 1\nmove 100 100\nwheel 5");
+    await desk.said("red: wheel 5");
+
+    // By its title, and no further than the desk.
+    desk.script("move 110 40\npress left\nmove 220 240\nrelease left\nmove 620 470");
+    await desk.still();
+    expect(desk.look(title({ ...RED_AT!, x: 130, y: BAR + 210 }))).toBe(redTitle);
+    expect(desk.colours(content({ ...RED_AT!, x: 130, y: BAR + 210 }))).toEqual(new Set([RED]));
+    expect(desk.colours({ x: 20, y: BAR + 10, width: 100, height: 200 }).has(RED)).toBe(false);
+    desk.script("move 220 240\npress left\nmove 0 0\nrelease left\nmove 620 470");
+    await desk.still();
+    expect(desk.look(title({ ...RED_AT!, x: 0, y: BAR }))).toBe(redTitle);
+    expect(desk.bar()).toBe(bar);
+    desk.script("move 50 100\nclick left");
+    await desk.said("red: up 49 54");
+    desk.script("key escape");
+    await ended();
   });
   expect(status).toBe(0);
-  const of = (name: string): string[] => output.split("\n").filter((text) => text.includes(`${name}:`)).map((text) => text.slice(text.indexOf(`${name}:`)));
-  expect(of("red")).toEqual(["red: 1 1 1, open 2 2 1 1 1", "red: floods"]);
-  // Keys and clicks come by two rings: Escape may come before the click.
-  expect(of("green").slice(2, 4)).toEqual(["green: ready none 0", "green: key 30"]);
-  expect(of("green").slice(4).filter((text) => text !== "green: click 100 176")).toEqual(["green: key 1"]);
+  expect(desk.of("red").slice(0, 4)).toEqual(["red: 0, 298 x 177", "red: 0, nonsense: 1 1 1 1, 1", "red: ready", "red: focus"]);
+  expect(desk.of("red").slice(4)).toEqual([
+    "red: no focus", "red: focus", "red: key 46 down", "red: key 46 up", "red: down 79 44", "red: down 297 176", "red: up 297 176", "red: up 0 0", "red: wheel 5", "red: down 49 54", "red: up 49 54", "red: key 1 down",
+  ]);
+  expect(desk.of("green").slice(2)).toEqual(["green: ready", "green: no focus", "green: focus", "green: down 129 154", "green: up 129 154", "green: key 25 down", "green: key 48 down", "green: key 48 up", "green: no focus"]);
+});
+
+withFont("windows of which the manifest says nothing are tiles, and one alone is full", LIMIT, async () => {
+  const desk = new Desk();
+  await desk.run(files(""), async () => {
+    await desk.said("red: ready");
+    await desk.said("green: ready");
+  });
+  expect([desk.of("red")[0], desk.of("green")[0]]).toEqual(["red: 0, 306 x 417", "green: 0, 306 x 417"]);
+  const alone = new Desk();
+  await alone.run({ ...files(""), "appliance.yaml": withWindows("").replace(/  green:\n(    .*\n)*/, "") }, () => alone.said("red: ready"));
+  expect(alone.of("red")[0]).toBe("red: 0, 640 x 456");
+});
+
+withFont("a window that cannot be ends the server, and the log says what could", LIMIT, async () => {
+  const desk = new Desk();
+  const { events } = await desk.run(files('{ red: "0,0 640x457" }'), () => pause(400));
+  expect(JSON.stringify(events)).toContain('args.windows: each is \\"full\\", or \\"X,Y WIDTHxHEIGHT\\"');
+});
+
+const hostile = (windows: string, priority: string): Record<string, string> =>
+  files(windows, {
+    "appliance.yaml": withWindows(windows).replace("  red:\n    image: { c: client.c }", `  red:\n    image: { c: hostile.c }${priority}`).replace("args: { colour: 16711680 }\n    essential: true", "essential: false"),
+    "hostile.c": read("hostile.c"),
+  });
+
+withFont("a client that spoils its ring, asks nonsense and floods changes neither the bar nor what others see and hear", LIMIT, async () => {
+  const desk = new Desk();
+  const { status, events } = await desk.run(hostile("{ red: full, green: full }", "\n    cpu: { priority: 90 }"), async (ended) => {
+    await desk.said("red: floods");
+    await desk.said("green: ready");
+    await until("red is seen", () => desk.colours(BELOW).has(RED));
+    const redBar = desk.bar();
+    desk.script('type "not for green"\nmove 20 30\nclick left');
+    expect(desk.bar()).toBe(redBar);
+    await pause(300); // the click has another way than the key
+    desk.script("move 639 479\nkey f12");
+    await until("green is seen", () => !desk.colours(BELOW).has(RED));
+    for (let i = 0; i < 20; i++) {
+      await pause(10);
+      expect(desk.colours({ ...BELOW, width: 620 })).toEqual(new Set([GREEN]));
+    }
+    expect(desk.bar()).not.toBe(redBar);
+    desk.script("key a\nmove 100 200\nclick left");
+    await desk.said("green: up 100 176");
+    desk.script("key escape");
+    await ended();
+  });
+  expect(status).toBe(0);
+  expect(desk.of("red")).toEqual(["red: 1 1 1, open 2 2 1 1 1", "red: floods"]);
+  expect(desk.of("green").slice(2).toSorted()).toEqual(["green: down 100 176", "green: focus", "green: key 1 down", "green: key 30 down", "green: key 30 up", "green: no focus", "green: ready", "green: up 100 176"]);
   expect(events.filter(({ event }) => event === "fault" || event === "dma-fault")).toEqual([]);
 });

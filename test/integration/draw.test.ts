@@ -1,16 +1,15 @@
 // <bailiwick/draw.h> on the real machine, against a picture that is worked out here from the font's file; and, compiled for this machine with every check that
 // the compiler has, against fonts and numbers that make no sense.
-import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { findPlaces } from "../../servers/operator/setup/places.mjs";
+import { compileNative } from "../support/native.ts";
 import { decodePng } from "../support/png.ts";
 import { runAppliance } from "../support/appliance-run.ts";
 
 const LIMIT = { timeout: 60_000 };
-const { font: FONT, root } = findPlaces(process.env);
+const { font: FONT } = findPlaces(process.env);
 const [BLUE, WHITE, GOLD] = [0x2040a0, 0xffffff, 0xe0b040];
 const [WIDTH, HEIGHT] = [640, 400];
 
@@ -70,14 +69,6 @@ test.skipIf(!existsSync(FONT))("rectangles and text are where they should be, an
 });
 
 test("fonts that are none and numbers that make no sense write nothing outside of the canvas", LIMIT, () => {
-  const folder = mkdtempSync(join(tmpdir(), "bailiwick-draw-"));
-  try {
-    const library = join(root, "servers", "lib", "c");
-    const program = join(folder, "hostile");
-    execFileSync("cc", ["-std=c11", "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-Wall", "-Wextra", "-Werror", "-I", join(library, "include"), "-o", program,
-      join("test", "integration", "draw", "hostile.c"), join(library, "src", "draw.c"), join(library, "src", "font.c")]);
-    expect(execFileSync(program, ["20000", "1"]).toString()).toMatch(/^20000 rounds, [1-9]\d{3,} fonts opened, [1-9]\d* pixels drawn\n$/);
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+  using program = compileNative([join("test", "integration", "draw", "hostile.c")], ["draw", "font"]);
+  expect(program.run(["20000", "1"]).toString()).toMatch(/^20000 rounds, [1-9]\d{3,} fonts opened, [1-9]\d* pixels drawn\n$/);
 });

@@ -1,17 +1,16 @@
 /*
- * A client of the display: fills its surface with its colour, asks for what makes no sense, and prints each key that is pressed and where each click was.
- * Escape ends it.
+ * A client of the display: fills its window with its colour, asks for what makes no sense, and prints each key that is pressed, where each button went down and up, and
+ * whether it has the focus. Escape ends it.
  */
 #include <bailiwick.h>
-#include <bailiwick/channel.h>
+#include <bailiwick/display-protocol.h>
 #include <bailiwick/display.h>
 #include <bailiwick/input.h>
 
 BW_USE(console);
 BW_USE(display);
 
-enum { SLOT_FRAME = 130, SLOT_CHANNEL = 140 };
-#define DATA 0x60400000UL
+static struct bw_window window;
 
 static uint32_t flush(uint64_t x, uint64_t y, uint64_t width, uint64_t height) {
     const struct bw_msg m = bw_call(bw_use_display.cap, bw_info(DISPLAY_FLUSH, 4, 0), x, y, width, height);
@@ -20,28 +19,23 @@ static uint32_t flush(uint64_t x, uint64_t y, uint64_t width, uint64_t height) {
 
 int main(void) {
     bw_console_open(bw_use_console.cap);
-    bw_receive_slots(SLOT_FRAME, 1);
-    const struct bw_msg m = bw_call(bw_use_display.cap, bw_info(DISPLAY_SURFACE, 1, 0), 0, 0, 0, 0);
-    const bw_err mapped = bw_frame_map(SLOT_FRAME, DATA, BW_SLOT_VSPACE, BW_RIGHT_READ | BW_RIGHT_WRITE);
-    bw_printf("%s: %lu x %lu, %lu frame, %u caps, %s\n", bw_name(), m.w[0], m.w[1], m.w[2], bw_caps(&m), bw_error_name(mapped));
-    uint32_t *pixels = (uint32_t *)DATA;
-    for (uint64_t i = 0; i < m.w[0] * m.w[1]; i++) pixels[i] = (uint32_t)bw_arg_number("colour", 0);
+    const struct bw_window_wish wish = {.display = bw_use_display.cap, .slots = 130, .address = BW_ADDRESS_OWN, .bit = 1ULL << 52};
+    const uint32_t refusal = bw_window_open(&window, &wish);
+    const uint32_t width = window.canvas.width, height = window.canvas.height;
+    bw_printf("%s: %u, %u x %u\n", bw_name(), refusal, width, height);
+    if (refusal != 0) return 1;
+    bw_fill(&window.canvas, (struct bw_area){0, 0, (int32_t)width, (int32_t)height}, (uint32_t)bw_arg_number("colour", 0));
     const struct bw_msg beyond = bw_call(bw_use_display.cap, bw_info(DISPLAY_SURFACE, 1, 0), 1, 0, 0, 0);
-    bw_printf("%s: %u, nonsense: %u %u %u %u, %u\n", bw_name(), flush(0, 0, m.w[0], m.w[1]), flush(0, 0, 0, 1), flush(0, m.w[1], 1, 1), flush(1, 0, m.w[0], 1), flush(~0UL, ~0UL, 2, 2), bw_label(&beyond));
-    static struct bw_channel channel;
-    const struct bw_channel_wish wish = {.from_server = {32, sizeof(struct bw_input_event)}, .slots = SLOT_CHANNEL, .address = BW_ADDRESS_OWN, .bit = 1ULL << 52};
-    uint32_t refusal = 0;
-    const bw_err error = bw_channel_open(&channel, bw_use_display.cap, &wish, &refusal);
-    bw_printf("%s: ready %s %u\n", bw_name(), bw_error_name(error), refusal);
-    struct bw_input_event event = {0};
-    int32_t position[2] = {0, 0};
-    while (event.type != BW_EVENT_KEY || event.code != 1) {
-        if (bw_receive_message(&channel.in, &event) != BW_RING_DONE) break;
-        if (event.type == BW_EVENT_ABSOLUTE && event.code < 2) position[event.code] = event.value;
-        if (event.type == BW_EVENT_SYN && event.code == BW_EVENT_DROPPED) bw_printf("%s: forget\n", bw_name());
-        if (event.type != BW_EVENT_KEY || event.value != 1) continue;
-        if (event.code < 256) bw_printf("%s: key %u\n", bw_name(), event.code);
-        else bw_printf("%s: click %d %d\n", bw_name(), position[0], position[1]);
+    bw_printf("%s: %u, nonsense: %u %u %u %u, %u\n", bw_name(), bw_window_flush_all(&window), flush(0, 0, 0, 1), flush(0, height, 1, 1), flush(1, 0, width, 1), flush(~0UL, ~0UL, 2, 2), bw_label(&beyond));
+    bw_printf("%s: ready\n", bw_name());
+    struct bw_window_event e;
+    while (bw_window_next(&window, &e)) {
+        if (e.kind == BW_WINDOW_FOCUS) bw_printf("%s: %s\n", bw_name(), e.value != 0 ? "focus" : "no focus");
+        if (e.kind == BW_WINDOW_LOST) bw_printf("%s: lost\n", bw_name());
+        if (e.kind == BW_WINDOW_WHEEL) bw_printf("%s: wheel %d\n", bw_name(), e.value);
+        if (e.kind == BW_WINDOW_BUTTON) bw_printf("%s: %s %d %d\n", bw_name(), e.value != 0 ? "down" : "up", window.x, window.y);
+        if (e.kind == BW_WINDOW_KEY) bw_printf("%s: key %u %s\n", bw_name(), e.code, e.value != 0 ? "down" : "up");
+        if (e.kind == BW_WINDOW_KEY && e.code == BW_KEY_ESCAPE && e.value != 0) break;
     }
     return 0;
 }

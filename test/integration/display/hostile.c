@@ -3,7 +3,7 @@
  */
 #include <bailiwick.h>
 #include <bailiwick/channel.h>
-#include <bailiwick/display.h>
+#include <bailiwick/display-protocol.h>
 #include <bailiwick/input.h>
 
 BW_USE(console);
