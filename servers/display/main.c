@@ -120,7 +120,8 @@ static const char *open_screen(uint32_t clients) {
     const struct bw_msg info = bw_call(bw_use_gpu.cap, bw_info(DISPLAY_DRIVER_INFO, 0, 0), 0, 0, 0, 0);
     if (bw_error(&info) != 0 || bw_label(&info) != 0) return "there is no display behind the driver";
     const uint64_t width = info.w[0], height = info.w[1], frames = info.w[2];
-    if (frames > FRAMES || height <= 2 * BAR || height > MOST_SIDE || width < LEAST_SIDE || width > MOST_SIDE || frames != frames_of(width, height)) return "the display is too large or too small: 64 x 49 up to 1920 x 1080 pixels";
+    const bool fits = height > 2 * BAR && height <= MOST_SIDE && width >= LEAST_SIDE && width <= MOST_SIDE && frames <= FRAMES && frames == frames_of(width, height);
+    if (!fits) return "the display is too large or too small: 64 x 49 up to 1920 x 1080 pixels";
     screen.canvas = (struct bw_canvas){(uint32_t *)SCREEN_ADDRESS, (uint32_t)width, (uint32_t)height, (uint32_t)width};
     screen.windows.desk = (struct bw_area){0, BAR, (int32_t)width, (int32_t)height - BAR};
     const char *wrong = place_windows(clients);

@@ -12,7 +12,12 @@ export const Display = protocol({
       words: ["frame"],
       returns: ["width", "height", "frames"],
     },
-    flush: { label: 2, doc: "What is now in this rectangle, which is not empty and lies in the surface, is to be seen, where no other window covers it. Answered when it is shown; 1: this window has the focus.", words: ["x", "y", "width", "height"], returns: ["focused"] },
+    flush: {
+      label: 2,
+      doc: "What is now in this rectangle, which is not empty and lies in the surface, is to be seen, where no other window covers it. Answered when it is shown; 1: this window has the focus.",
+      words: ["x", "y", "width", "height"],
+      returns: ["focused"],
+    },
     open: { label: 0x7c01, doc: "As Channel.open.", words: ["toCapacity", "toBytes", "fromCapacity", "fromBytes"], returns: ["pages"], caps: ["notification"] },
     memory: { label: 0x7c02, doc: "As Channel.memory.", words: ["page"], returns: ["count"] },
   },

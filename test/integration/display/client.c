@@ -26,7 +26,8 @@ int main(void) {
     if (refusal != 0) return 1;
     bw_fill(&window.canvas, (struct bw_area){0, 0, (int32_t)width, (int32_t)height}, (uint32_t)bw_arg_number("colour", 0));
     const struct bw_msg beyond = bw_call(bw_use_display.cap, bw_info(DISPLAY_SURFACE, 1, 0), 1, 0, 0, 0);
-    bw_printf("%s: %u, nonsense: %u %u %u %u, %u\n", bw_name(), bw_window_flush_all(&window), flush(0, 0, 0, 1), flush(0, height, 1, 1), flush(1, 0, width, 1), flush(~0UL, ~0UL, 2, 2), bw_label(&beyond));
+    const uint32_t whole = bw_window_flush_all(&window);
+    bw_printf("%s: %u, nonsense: %u %u %u %u, %u\n", bw_name(), whole, flush(0, 0, 0, 1), flush(0, height, 1, 1), flush(1, 0, width, 1), flush(~0UL, ~0UL, 2, 2), bw_label(&beyond));
     bw_printf("%s: ready\n", bw_name());
     struct bw_window_event e;
     while (bw_window_next(&window, &e)) {

@@ -19,6 +19,8 @@ export const withFont = test.skipIf(!existsSync(findPlaces(process.env).font));
 export const read = (name: string): string => readFileSync(join(FOLDER, name), "utf8");
 /** The manifest of the tests, with other windows than full ones. */
 export const withWindows = (windows: string): string => read("appliance.yaml").replace(/    args: \{ windows: .*\n/, windows === "" ? "" : `    args: { windows: ${windows} }\n`);
+/** The manifest with another program of this component. */
+export const withProgram = (manifest: string, component: string, file: string): string => manifest.replace(new RegExp(`(?<=^  ${component}:\\n    image: \\{ c: )[^ ]+`, "m"), file);
 
 export interface Area {
   readonly x: number;
