@@ -1,4 +1,5 @@
 // The keys of a keyboard with the US layout: their codes (linux/input-event-codes.h), and which of them make a character.
+import { KEY_ROWS } from "../../caps/abi/input.ts";
 
 /** Codes by name, for keys that have no character of their own. */
 const NAMED = {
@@ -7,18 +8,8 @@ const NAMED = {
   rightctrl: 97, rightalt: 100, rightshift: 54, home: 102, up: 103, pageup: 104, left: 105, right: 106, end: 107, down: 108, pagedown: 109, insert: 110, delete: 111, meta: 125,
 } as const;
 
-/** Rows of keys: code of the first, what they write, what they write with Shift. */
-const ROWS = [
-  [2, "1234567890-=", "!@#$%^&*()_+"],
-  [16, "qwertyuiop[]", "QWERTYUIOP{}"],
-  [30, "asdfghjkl;'`", 'ASDFGHJKL:"~'],
-  [43, "\\zxcvbnm,./", "|ZXCVBNM<>?"],
-  [28, "\n", ""],
-  [15, "\t", ""],
-  [57, " ", ""],
-  [14, "\b", ""],
-  [1, "\u001b", ""],
-] as const;
+/** What else has a character, on a terminal. */
+const CONTROLS = [[NAMED.backspace, "\b", ""], [NAMED.escape, "\u001b", ""]] as const;
 
 export interface Stroke {
   readonly code: number;
@@ -29,7 +20,8 @@ export const SHIFT = NAMED.shift;
 export const CTRL = NAMED.ctrl;
 
 const STROKES: ReadonlyMap<string, Stroke> = new Map(
-  ROWS.flatMap(([first, plain, shifted]) => [plain, shifted].flatMap((row, i) => Array.from(row, (letter, n): [string, Stroke] => [letter, { code: first + n, shift: i === 1 }]))),
+  // Without Shift where it makes no difference: the last one counts.
+  [...KEY_ROWS, ...CONTROLS].flatMap(([first, plain, shifted]) => [shifted, plain].flatMap((row, i) => Array.from(row, (letter, n): [string, Stroke] => [letter, { code: first + n, shift: i === 0 }]))),
 );
 
 /** Which key writes this character; undefined: none does. */

@@ -1,9 +1,10 @@
 // TypeScript → the one text of a hosted program: a script that defines `program`, whose `default` is the generator to run.
 // The program has the language and its capabilities: whatever it would need of the host is refused here, by name, before it runs.
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { builtinModules } from "node:module";
 import { basename, dirname, join } from "node:path";
 import { build, type BuildFailure, type Message, type Plugin } from "esbuild";
+import { findPlaces } from "./setup/places.mjs";
 
 export interface BundleOptions {
   /** Absolute path of the source whose default export is the program. */
@@ -50,14 +51,23 @@ function describe({ text, location }: Message, entry: string): string {
   return location === null ? text : `${location.file}:${location.line}:${location.column + 1}: ${text}`;
 }
 
-/** Resolves the SDK to this package's own, and refuses what only a host has. */
+/** The bytes of the console font, which the set-up fetches: servers/lib/ts/terminus16.d.ts. */
+const FONT = "bailiwick/terminus16";
+
+/** Resolves the SDK and the font to this package's own, and refuses what only a host has. */
 function confine(root: string): Plugin {
   return {
     name: "confine",
-    setup({ onResolve }) {
+    setup({ onResolve, onLoad }) {
       onResolve({ filter: /^bailiwick\/sdk$/ }, () => {
         const source = join(root, "servers", "operator", "sdk.ts");
         return { path: existsSync(source) ? source : join(root, "dist", "sdk.js") };
+      });
+      onResolve({ filter: /^bailiwick\/terminus16$/ }, () => ({ path: FONT, namespace: FONT }));
+      onLoad({ filter: /^/, namespace: FONT }, () => {
+        const file = join(findPlaces(process.env).font, "terminus16.psf");
+        if (!existsSync(file)) return { errors: [{ text: "the console font is not on this machine: the set-up could not fetch it, or was not run; `npm run setup -- --retry`, with a Debian mirror in reach" }] };
+        return { contents: `export const terminus16 = Uint8Array.of(${readFileSync(file).join()});` };
       });
       onResolve({ filter: /^(node:|[a-z])/ }, ({ path, importer }) => {
         if (!path.startsWith("node:") && !BUILTIN.has(path)) return undefined;

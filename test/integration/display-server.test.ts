@@ -206,3 +206,34 @@ withFont("one that flushes without pause leaves a neighbour of its priority the 
   // Half of the time is its own; where whoever calls most had most of it, it took twenty times as long.
   expect(beside / alone).toBeLessThan(6);
 });
+
+withFont("a hosted program's window: what it flushes is seen, and it hears the same", LIMIT, async () => {
+  const desk = new Desk();
+  const { status } = await desk.run(files(TWO, { "appliance.yaml": withWindows(TWO).replace("    image: { c: client.c }\n    memory: 1MiB", "    image: { ts: client.ts }\n    memory: 4MiB"), "client.ts": read("client.ts") }), async (ended) => {
+    await desk.said("red: ready");
+    await desk.said("green: ready");
+    await desk.still();
+    expect(desk.colours(content(RED_AT!))).toEqual(new Set([RED, 0xffffff]));
+    desk.script("press shift\nkey a\nrelease shift\nkey b\nkey ctrl+c");
+    await desk.said("red: key 29 up");
+    desk.script("move 50 100\nclick left\nwheel 3\npress right\nmove 60 110\nrelease right");
+    await desk.said("red: other up 39 54, 0");
+    desk.script("move 630 470");
+    await desk.still();
+    const { x, y } = content(RED_AT!);
+    expect(desk.colours({ x, y: y + 60, width: 50, height: 50 })).toEqual(new Set([RED]));
+    expect(desk.colours({ x: x + 10, y: y + 30, width: 16, height: 16 })).toEqual(new Set([0x202020, 0xffffff]));
+    expect(desk.colours({ x: x + 26, y: y + 30, width: 16, height: 16 })).toEqual(new Set([RED]));
+    // The title has the name in the same font.
+    const name = desk.look({ x: x + 7, y: RED_AT!.y + 2, width: 24, height: 16 }).split(",").map((pixel) => Number(pixel) === 0xffffff);
+    expect(desk.look({ x: x + 66, y: y + 10, width: 24, height: 16 }).split(",").map((pixel) => Number(pixel) === 0xffffff)).toEqual(name);
+    desk.script("key enter");
+    await ended();
+  });
+  expect(status).toBe(0);
+  expect(desk.of("red")).toEqual([
+    "red: 298 x 177", "red: ready", "red: focus", "red: key 42 down undefined", 'red: key 30 down "A"', "red: key 30 up", "red: key 42 up", 'red: key 48 down "b"', "red: key 48 up",
+    "red: key 29 down undefined", "red: key 46 down undefined", "red: key 46 up", "red: key 29 up",
+    "red: move 29 44", "red: left down 29 44, 1", "red: left up 29 44, 0", "red: wheel 3", "red: other down 29 44, 2", "red: move 39 54", "red: other up 39 54, 0", 'red: key 28 down "\\n"',
+  ]);
+});

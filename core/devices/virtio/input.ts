@@ -4,6 +4,7 @@
 // Invariants:
 //   I1  Events that belong together (up to SYN_REPORT) are taken together or not at all: what does not fit is the caller's to keep.
 //   I2  Reading the configuration changes nothing; what SELECT asks for and is not there has SIZE 0.
+import { Axis, Button, EventType, REL_WHEEL, SYN_DROPPED, SYN_REPORT } from "../../../caps/abi/input.ts";
 import type { VirtioLink, VirtioModel } from "./mmio.ts";
 import { Chain } from "./queue.ts";
 import { DeviceId, INPUT_EVENT_BYTES, InputConfig, InputSelect } from "./spec.ts";
@@ -14,12 +15,7 @@ const QUEUE_SIZE = 64;
 /** Events of one moment: each needs a buffer of the queue's. */
 export const INPUT_MOST_TOGETHER = 16;
 
-export const EventType = { SYN: 0, KEY: 1, REL: 2, ABS: 3 } as const;
-export const SYN_REPORT = 0;
-export const SYN_DROPPED = 3;
-export const Button = { LEFT: 0x110, RIGHT: 0x111, MIDDLE: 0x112 } as const;
-export const Axis = { X: 0, Y: 1 } as const;
-export const REL_WHEEL = 8;
+export { Axis, Button, EventType, REL_WHEEL, SYN_DROPPED, SYN_REPORT };
 /** A tablet's positions are 0 to this on both axes, whatever the display's size. */
 export const TABLET_MOST = 32767;
 /** Keys have codes from 1 to this. */
