@@ -6,7 +6,7 @@
 #include "clients.h"
 #include "screen.h"
 
-enum { EVENTS = 128 };
+enum { EVENTS = 512 };
 
 static struct client {
     /* Of its channel; 0: it has none. */
@@ -17,7 +17,7 @@ static struct client {
 } table[WINDOWS_MOST];
 
 static struct bw_accepted channels[WINDOWS_MOST];
-static struct bw_acceptor acceptor = {.channels = channels, .count = WINDOWS_MOST, .pages = 1};
+static struct bw_acceptor acceptor = {.channels = channels, .count = WINDOWS_MOST, .pages = CLIENT_PAGES};
 
 bw_err clients_init(bw_cptr received, bw_cptr slots, uint64_t address, uint64_t first_bit) {
     acceptor.received = received, acceptor.slots = slots, acceptor.address = address, acceptor.first_bit = first_bit;

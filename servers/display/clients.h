@@ -10,8 +10,10 @@
 
 #include "windows.h"
 
+/* Frames of a channel: 512 events. */
+enum { CLIENT_PAGES = 3 };
 bw_err clients_init(bw_cptr received, bw_cptr slots, uint64_t address, uint64_t first_bit);
-#define CLIENTS_SLOTS (BW_CHANNEL_TABLES + WINDOWS_MOST * BW_CHANNEL_SLOTS(1))
+#define CLIENTS_SLOTS (BW_CHANNEL_TABLES + WINDOWS_MOST * BW_CHANNEL_SLOTS(CLIENT_PAGES))
 /* The number of the client with this badge, from 0, whatever offer of ours it uses. NOBODY: none of the manifest's. */
 uint32_t client_of(uint64_t badge);
 

@@ -18,8 +18,10 @@ test("printf's conversions", LIMIT, async () => {
     bw_printf("%s|%8s|%-8s|%c|%%|%p|%s\\n", "text", "right", "left", 'c', (void *)0x1234, (const char *)NULL);
     bw_printf("%d bytes\\n", bw_printf("four") );
     const char *unknown = "100%! %q %";
-    bw_puts(unknown);`));
-  expect(output).toBe(["-42 7 4294967295|  -42|42   |-0042|beef BEEF 0000beef", "-9223372036854775808 18446744073709551615 ffffffffffffffff 4", "text|   right|left    |c|%|0x1234|(null)", "four4 bytes", "100%! %q %", ""].join("\n"));
+    bw_puts(unknown);
+    bw_puts(bw_formatted("%s %u", "formatted", 7U));
+    bw_printf("%zu\\n", strlen(bw_formatted("%400d", 1)));`));
+  expect(output).toBe(["-42 7 4294967295|  -42|42   |-0042|beef BEEF 0000beef", "-9223372036854775808 18446744073709551615 ffffffffffffffff 4", "text|   right|left    |c|%|0x1234|(null)", "four4 bytes", "100%! %q %", "formatted 7", "255", ""].join("\n"));
 });
 
 test("bytes and strings as in ISO C, aligned or not, overlapping or not", LIMIT, async () => {

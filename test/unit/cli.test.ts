@@ -1,5 +1,5 @@
 // The operator's parts that need no machine: events, progress, bundling, checks of a guest's files.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -10,6 +10,7 @@ import { describeEvent, parseEvent, showable } from "../../servers/operator/even
 import { Failure, failure, FailureCode } from "../../servers/operator/failure.ts";
 import { checkGuest, guestSeed } from "../../servers/operator/guests.ts";
 import { findPackage, findServers } from "../../servers/operator/package.ts";
+import { findPlaces } from "../../servers/operator/setup/places.mjs";
 import { showProgress } from "../../servers/operator/progress.ts";
 import { checkHostMemory } from "../../servers/operator/session.ts";
 import { parseOptions } from "../../servers/operator/commands/command.ts";
@@ -108,6 +109,23 @@ describe("a bundle", () => {
   it("has the SDK under its public name", async () => {
     const result = await bundle("sdk.ts", 'import { protocol, type Env } from "bailiwick/sdk";\nexport default function* main(_: Env) { return protocol({ name: "P", methods: {}, refusals: {} }).name; }');
     expect(result.ok ? runInNewContext(`${result.text};program.default().next().value`) : result.error).toBe("P");
+  });
+
+  it("has the console font's bytes, where the set-up has fetched it, and says so where it has not", async () => {
+    const text = 'import { terminus16 } from "bailiwick/terminus16";\nexport default function* main() { return terminus16; }';
+    const cache = process.env["BAILIWICK_CACHE"];
+    try {
+      process.env["BAILIWICK_CACHE"] = folder;
+      expect(await refused("font.ts", text)).toMatch(/font\.ts:1:\d+: the console font is not on this machine: .*npm run setup -- --retry/);
+      const place = findPlaces(process.env).font;
+      mkdirSync(place, { recursive: true });
+      writeFileSync(join(place, "terminus16.psf"), Uint8Array.of(0x36, 4, 255, 0));
+      const result = await bundle("font.ts", text);
+      expect(result.ok ? Array.from(runInNewContext(`${result.text};program.default().next().value`) as Uint8Array) : result.error).toEqual([0x36, 4, 255, 0]);
+    } finally {
+      if (cache === undefined) delete process.env["BAILIWICK_CACHE"];
+      else process.env["BAILIWICK_CACHE"] = cache;
+    }
   });
 
   it("may import nothing of the host", async () => {

@@ -6,7 +6,7 @@ import { IpcBuffer, MAX_CAPS } from "../../../caps/abi/message.ts";
 import { Axis, Button, EventType, INPUT_MESSAGE_BYTES, KEY_ROWS, KeyCode, REL_WHEEL, SYN_DROPPED, SYN_REPORT } from "../../../caps/abi/input.ts";
 import { InitSlot, Kind, Right } from "../../../caps/abi/numbers.ts";
 import { Display } from "../../display/protocol.ts";
-import { type Channel, channelSlots, NO_RING, openChannel } from "./channel.ts";
+import { type Channel, channelPages, channelSlots, NO_RING, openChannel } from "./channel.ts";
 import { client } from "./client.ts";
 import { type Area, type Canvas, commonArea, createCanvas } from "./draw.ts";
 import { cnodeDelete, discrimClassify, frameMap, MapRights, type Place } from "./objects.ts";
@@ -16,12 +16,12 @@ const FRAME_BYTES = 0x20_0000;
 const MOST_FRAMES = 4;
 const MOST_SIDE = 4096;
 const PIXEL_BYTES = 4;
-const EVENTS = 64;
+const RING = { capacity: 512, bytes: INPUT_MESSAGE_BYTES };
 const BUTTONS = 8;
 const CPTR_BITS = 32;
 
 /** Slots that a window takes, and addresses. */
-export const WINDOW_SLOTS = MOST_FRAMES + channelSlots(1);
+export const WINDOW_SLOTS = MOST_FRAMES + channelSlots(channelPages(NO_RING, RING));
 export const WINDOW_BYTES = (MOST_FRAMES + 1) * FRAME_BYTES;
 
 export interface WindowWish {
@@ -81,7 +81,7 @@ export function* openWindow(env: Env, display: number, wish: WindowWish): Op<Win
   let failed = "ok" in size ? size : undefined;
   if (!("ok" in size)) {
     const opened = yield* openChannel(env, display, {
-      toServer: NO_RING, fromServer: { capacity: EVENTS, bytes: INPUT_MESSAGE_BYTES }, slots: wish.slots + MOST_FRAMES, address: wish.address + MOST_FRAMES * FRAME_BYTES, bit: wish.bit,
+      toServer: NO_RING, fromServer: RING, slots: wish.slots + MOST_FRAMES, address: wish.address + MOST_FRAMES * FRAME_BYTES, bit: wish.bit,
     });
     if (opened.ok) return { ok: true, window: new OpenWindow(env, display, wish.address, size, opened.channel) };
     failed = opened;

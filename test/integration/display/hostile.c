@@ -24,7 +24,7 @@ int main(void) {
     (void)bw_cnode_mint(BW_SLOT_CNODE, SLOT_BELL, BW_SLOT_CNODE, BW_SLOT_NOTIFICATION, BW_RIGHT_WRITE, 1ULL << 52);
     bw_printf("%s: %u %u %u, ", bw_name(), call(99, 0, 0, 0, 0, 0), call(DISPLAY_MEMORY, 0, 0, 0, 0, 0), call(DISPLAY_SURFACE, ~0UL, 0, 0, 0, 0));
     bw_printf("open %u %u %u %u %u\n", call(DISPLAY_OPEN, 0, 0, 32, 16, 0), call(DISPLAY_OPEN, 0, 0, 32, 16, bw_use_console.cap), call(DISPLAY_OPEN, 4, 16, 32, 16, SLOT_BELL),
-              call(DISPLAY_OPEN, 0, 0, 256, 16, SLOT_BELL), call(DISPLAY_OPEN, 0, 0, 32, 48, SLOT_BELL));
+              call(DISPLAY_OPEN, 0, 0, 1024, 16, SLOT_BELL), call(DISPLAY_OPEN, 0, 0, 32, 48, SLOT_BELL));
     static struct bw_channel channel;
     const struct bw_channel_wish wish = {.from_server = {32, sizeof(struct bw_input_event)}, .slots = SLOT_CHANNEL, .address = BW_ADDRESS_OWN, .bit = 1ULL << 52};
     uint32_t refusal = 0;

@@ -4,7 +4,7 @@
 #include <bailiwick/display.h>
 #include <bailiwick/input.h>
 
-enum { FRAME_BITS = 21, EVENTS = 64, MOST_SIDE = 4096, CHANNEL = BW_WINDOW_FRAMES };
+enum { FRAME_BITS = 21, EVENTS = 512, MOST_SIDE = 4096, CHANNEL = BW_WINDOW_FRAMES };
 #define FRAME_BYTES (1UL << FRAME_BITS)
 
 static bool is_frame(bw_cptr cap) {

@@ -81,12 +81,25 @@ static void into_line(char c) {
     if (line.used < sizeof line.text - 1) line.text[line.used++] = c;
 }
 
+static const char *make_line(const char *format, va_list arguments) __attribute__((format(printf, 1, 0)));
+static const char *make_line(const char *format, va_list arguments) {
+    line.used = 0;
+    (void)bw_format(into_line, format, arguments);
+    line.text[line.used] = 0;
+    return line.text;
+}
+
+const char *bw_formatted(const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    const char *text = make_line(format, arguments);
+    va_end(arguments);
+    return text;
+}
+
 void bw_logf(const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    line.used = 0;
-    (void)bw_format(into_line, format, arguments);
+    bw_log(make_line(format, arguments));
     va_end(arguments);
-    line.text[line.used] = 0;
-    bw_log(line.text);
 }

@@ -10,7 +10,9 @@
 
 /* Frames of 2 MiB that a surface takes at most. */
 #define BW_WINDOW_FRAMES 4U
-#define BW_WINDOW_SLOTS (BW_WINDOW_FRAMES + BW_CHANNEL_TABLES + BW_CHANNEL_SLOTS(1))
+/* Frames of its events' channel. */
+#define BW_WINDOW_PAGES 3U
+#define BW_WINDOW_SLOTS (BW_WINDOW_FRAMES + BW_CHANNEL_TABLES + BW_CHANNEL_SLOTS(BW_WINDOW_PAGES))
 #define BW_WINDOW_BYTES ((BW_WINDOW_FRAMES + 1UL) << 21)
 
 struct bw_window_wish {

@@ -19,6 +19,8 @@ void bw_console_open(bw_cptr console);
 __attribute__((format(printf, 1, 2))) int bw_printf(const char *format, ...);
 __attribute__((format(printf, 1, 0))) int bw_vprintf(const char *format, va_list arguments);
 
+/* The text, at most 255 bytes of it, until the next call of this or of bw_logf. */
+__attribute__((format(printf, 1, 2))) const char *bw_formatted(const char *format, ...);
 /* A line for the operator's log (bw_log), at most 255 bytes of it. Not to be used by two threads at once. */
 __attribute__((format(printf, 1, 2))) void bw_logf(const char *format, ...);
 
