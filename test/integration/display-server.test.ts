@@ -1,6 +1,6 @@
 // The display server on the real machine: each client sees and hears what is its own, the bar says who has the keyboard, and no client can change that.
-import { expect } from "vitest";
-import { pause, until } from "../support/appliance-run.ts";
+import { expect, test } from "vitest";
+import { applianceFolder, manifestWith, pause, runAppliance, until } from "../support/appliance-run.ts";
 import { BAR, BELOW, Desk, EDGE, FOLDER, GREEN, read, RED, TITLE, withFont, withProgram, withWindows, type Area } from "./display/desk.ts";
 
 const LIMIT = { timeout: 60_000 };
@@ -80,6 +80,16 @@ withFont("windows beside and over each other: what is over, who is told of the p
     desk.script("move 630 470\nwheel 1\nclick left\nmove 500 400\nwheel 1\nmove 100 100\nwheel 5");
     await desk.said("red: wheel 5");
 
+    // A drag that the focus is taken from ends: whoever had it hears no more of it, and whoever has the focus then hears of it as little.
+    desk.script("move 100 100\npress left");
+    await until("red has the button", () => desk.of("red").filter((text) => text === "red: down 79 44").length === 2);
+    desk.script("key f12");
+    await until("green has the focus", () => desk.of("green").filter((text) => text === "green: focus").length === 2);
+    desk.script("move 500 400\nrelease left\nmove 510 410\nwheel 7");
+    await desk.said("green: wheel 7");
+    desk.script("key f12");
+    await until("red has the focus", () => desk.of("red").filter((text) => text === "red: focus").length === 3);
+
     // By its title, and no further than the desk.
     desk.script("move 110 40\npress left\nmove 220 240\nrelease left\nmove 620 470");
     await desk.still();
@@ -98,9 +108,11 @@ withFont("windows beside and over each other: what is over, who is told of the p
   expect(status).toBe(0);
   expect(desk.of("red").slice(0, 4)).toEqual(["red: 0, 298 x 177", "red: 0, nonsense: 1 1 1 1, 1", "red: ready", "red: focus"]);
   expect(desk.of("red").slice(4)).toEqual([
-    "red: no focus", "red: focus", "red: key 46 down", "red: key 46 up", "red: down 79 44", "red: down 297 176", "red: up 297 176", "red: up 0 0", "red: wheel 5", "red: down 49 54", "red: up 49 54", "red: key 1 down",
+    "red: no focus", "red: focus", "red: key 46 down", "red: key 46 up", "red: down 79 44", "red: down 297 176", "red: up 297 176", "red: up 0 0", "red: wheel 5",
+    "red: down 79 44", "red: no focus", "red: focus", "red: down 49 54", "red: up 49 54", "red: key 1 down",
   ]);
-  expect(desk.of("green").slice(2)).toEqual(["green: ready", "green: no focus", "green: focus", "green: down 129 154", "green: up 129 154", "green: key 25 down", "green: key 48 down", "green: key 48 up", "green: no focus"]);
+  expect(desk.of("green").slice(2)).toEqual(["green: ready", "green: no focus", "green: focus", "green: down 129 154", "green: up 129 154", "green: key 25 down", "green: key 48 down", "green: key 48 up", "green: no focus",
+    "green: focus", "green: wheel 7", "green: no focus"]);
 });
 
 withFont("windows of which the manifest says nothing are tiles, and one alone is full", LIMIT, async () => {
@@ -236,4 +248,43 @@ withFont("a hosted program's window: what it flushes is seen, and it hears the s
     "red: key 29 down undefined", "red: key 46 down undefined", "red: key 46 up", "red: key 29 up",
     "red: move 29 44", "red: left down 29 44, 1", "red: left up 29 44, 0", "red: wheel 3", "red: other down 29 44, 2", "red: move 39 54", "red: other up 39 54, 0", 'red: key 28 down "\\n"',
   ]);
+});
+
+withFont("a client that takes no events loses its own and is told so; its neighbour loses none", LIMIT, async () => {
+  const desk = new Desk();
+  const { status } = await desk.run({ ...files(TWO), "appliance.yaml": withWindows(TWO).replace("args: { colour: 16711680 }", "args: { colour: 16711680, late: true }") }, async (ended) => {
+    await desk.said("red: ready");
+    await desk.said("green: ready");
+    desk.script(`type "${"x".repeat(200)}"\nkey f12\nkey a`);
+    await desk.said("green: key 30 up");
+    await desk.said("red: late");
+    await until("all that there was has been taken", () => desk.of("red").filter((text) => text === "red: key 45 down").length > 120);
+    await pause(200);
+    desk.script("key f12\nkey b\nkey escape");
+    await ended();
+  });
+  expect(status).toBe(0);
+  const red = desk.of("red").slice(desk.of("red").indexOf("red: late") + 1);
+  // The ring's 512: two events of the focus, then two for each key that goes down or up. What has come since is missing.
+  expect(red.slice(0, 256)).toEqual(["red: focus", ...Array.from({ length: 255 }, (_, i) => (i % 2 === 0 ? "red: key 45 down" : "red: key 45 up"))]);
+  expect(red.slice(256)).toEqual(["red: lost", "red: focus", "red: focus", "red: key 48 down", "red: key 48 up", "red: key 1 down"]);
+  expect(desk.of("green").slice(3)).toEqual(["green: no focus", "green: focus", "green: key 30 down", "green: key 30 up", "green: no focus"]);
+});
+
+test("a server that lies to its clients gets no window out of them, and no fault", LIMIT, async () => {
+  using folder = applianceFolder({
+    "appliance.yaml": manifestWith({
+      liar: "{ image: { c: liar.c }, memory: 8MiB, offer: { display: Display } }",
+      c: "{ image: { c: believer.c }, use: { console: console.console, display: liar.display }, essential: true }",
+      ts: "{ image: { ts: believer.ts }, cpu: { priority: 110 }, memory: 4MiB, use: { console: console.console, display: liar.display } }",
+    }),
+    ...Object.fromEntries(["liar.c", "believer.c", "believer.ts"].map((name) => [name, read(name)])),
+  });
+  const { output, status, events } = await runAppliance(folder.path);
+  expect(status).toBe(0);
+  expect(events.filter(({ event }) => event === "fault")).toEqual([]);
+  const of = (name: string): string[] => output.split("\n").filter((line) => line.startsWith(`${name}: `)).map((line) => line.slice(name.length + 2));
+  // The small frame needs a page table where there is none; the last one is true, and has no channel.
+  expect(of("c")).toEqual(["3", "77", ...new Array<string>(11).fill("gone"), "4"]);
+  expect(of("ts")).toEqual(["full", "unknown", ...new Array<string>(8).fill("unknown"), "error", "unknown", "unknown", "tooLarge"]);
 });

@@ -1,6 +1,6 @@
 /*
  * A client of the display: fills its window with its colour, asks for what makes no sense, and prints each key that is pressed, where each button went down and up, and
- * whether it has the focus. Escape ends it.
+ * whether it has the focus. Escape ends it. With the argument `late` it takes no event until its ring has been full for a while.
  */
 #include <bailiwick.h>
 #include <bailiwick/display-protocol.h>
@@ -29,6 +29,11 @@ int main(void) {
     const uint32_t whole = bw_window_flush_all(&window);
     bw_printf("%s: %u, nonsense: %u %u %u %u, %u\n", bw_name(), whole, flush(0, 0, 0, 1), flush(0, height, 1, 1), flush(1, 0, width, 1), flush(~0UL, ~0UL, 2, 2), bw_label(&beyond));
     bw_printf("%s: ready\n", bw_name());
+    if (bw_arg("late") != NULL) {
+        while (bw_receivable(&window.channel.in) < 512) bw_yield();
+        for (uint32_t i = 0; i < 100000; i++) bw_yield();
+        bw_printf("%s: late\n", bw_name());
+    }
     struct bw_window_event e;
     while (bw_window_next(&window, &e)) {
         if (e.kind == BW_WINDOW_FOCUS) bw_printf("%s: %s\n", bw_name(), e.value != 0 ? "focus" : "no focus");
