@@ -63,6 +63,7 @@ static uint32_t show_beyond(void) {
 static void listen(void) {
     struct bw_window_event e;
     while (bw_window_try_next(&window, &e)) {
+        if (e.kind == BW_WINDOW_FOCUS && e.value != 0) bw_puts("stranger: has the keyboard");
         if (e.kind != BW_WINDOW_KEY || e.character <= ' ' || heard_count == MOST_HEARD) continue;
         heard[heard_count++] = e.character;
         report(5, "keys heard", bw_formatted("\"%s\"", heard));

@@ -15,7 +15,7 @@ withFont("the picture is the expected one, and the stranger has heard what was t
   const file = join(folder, "screen.png");
   const { status, out, err } = await bailiwick(["run", "-q", EXAMPLE, "--picture", file, "--input-script", `${EXAMPLE}/input.txt`]);
   expect([status, err]).toEqual([0, ""]);
-  expect(out.split(/\r?\n/).toSorted()).toEqual(["", "notepad: ready", "stranger: floods", ..."hello".split("").map((_, i) => `stranger: heard ${"hello".slice(0, i + 1)}`)]);
+  expect(out.split(/\r?\n/).toSorted()).toEqual(["", "notepad: ready", "stranger: floods", "stranger: has the keyboard", ..."hello".split("").map((_, i) => `stranger: heard ${"hello".slice(0, i + 1)}`)]);
   const [picture, expected] = [decodePng(readFileSync(file)), decodePng(readFileSync(`${EXAMPLE}/expected.png`))];
   expect([picture.width, picture.height]).toEqual([expected.width, expected.height]);
   const wrong: string[] = [];
