@@ -66,6 +66,7 @@ import { Console, type Env, type Op } from "bailiwick/sdk";
 export const begin: typeof boot = boot;
 export function* main(env: Env): Op<void> { yield* env.sys.signal(env.use["x"]?.cap ?? 0); }
 export const label: 1 = Console.methods.write.label;
+export const font: typeof import("bailiwick/terminus16").terminus16 = new Uint8Array();
 let text = "";
 const console_: ConsoleBackend = { write: (bytes) => void (text += new TextDecoder().decode(bytes)), ready: () => true, onDrained: () => {}, onInput: () => {} };
 const appliance = await prepareAppliance("node_modules/bailiwick/examples/hello");
