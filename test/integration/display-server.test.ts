@@ -133,6 +133,20 @@ withFont("a window that cannot be ends the server, and the log says what could",
   expect(JSON.stringify(events)).toContain('args.windows: each is \\"full\\", or \\"X,Y WIDTHxHEIGHT\\"');
 });
 
+withFont("surfaces of several frames, in both languages", LIMIT, async () => {
+  const desk = new Desk({ width: 1920, height: 1080 });
+  const manifest = withWindows("{ red: full, green: full }").replace("memory: 96MiB", "memory: 256MiB").replace("{ width: 640, height: 480 }", "{ width: 1920, height: 1080 }").replace("memory: 16MiB", "memory: 64MiB")
+    .replace("  green:\n    image: { c: client.c }\n    memory: 1MiB", "  green:\n    image: { ts: client.ts }\n    memory: 4MiB");
+  await desk.run({ "appliance.yaml": manifest, "client.c": read("client.c"), "client.ts": read("client.ts") }, async () => {
+    await desk.said("red: ready");
+    await desk.said("green: ready");
+    await until("red is seen to the last pixel", () => desk.picture.at(1919, 1079) === RED);
+    desk.script("key f12");
+    await until("green is seen to the last pixel", () => desk.picture.at(1919, 1079) === GREEN && desk.picture.at(0, 600) === GREEN);
+  });
+  expect([desk.of("red")[0], desk.of("green")[0]]).toEqual(["red: 0, 1920 x 1056", "green: 1920 x 1056"]);
+});
+
 const hostile = (windows: string): Record<string, string> =>
   files(windows, { "appliance.yaml": withProgram(withWindows(windows), "red", "hostile.c").replace("essential: true", "essential: false"), "hostile.c": read("hostile.c") });
 

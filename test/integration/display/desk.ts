@@ -31,9 +31,15 @@ export interface Area {
 export const BELOW: Area = { x: 0, y: BAR, width: SIZE.width, height: SIZE.height - BAR };
 
 export class Desk {
-  readonly picture = createPicture(SIZE.width, SIZE.height);
+  readonly picture;
   readonly line = new Line();
+  readonly #size: typeof SIZE;
   #send: Parameters<InputBackend["onInput"]>[0] = () => {};
+
+  constructor(size: typeof SIZE = SIZE) {
+    this.#size = size;
+    this.picture = createPicture(size.width, size.height);
+  }
 
   /** What a part of the screen looks like, to be compared. */
   look({ x, y, width, height }: Area): string {
@@ -50,7 +56,7 @@ export class Desk {
     return this.look({ x: 0, y: 0, width: SIZE.width, height: BAR });
   }
   script(text: string): void {
-    playInputScript(parseInputScript(text, SIZE)).onInput((device, events) => this.#send(device, events));
+    playInputScript(parseInputScript(text, this.#size)).onInput((device, events) => this.#send(device, events));
   }
   said(text: string): Promise<void> {
     return until(text, () => this.line.output.includes(text));
