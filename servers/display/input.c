@@ -7,8 +7,10 @@
 
 enum { KEY_NEXT = 88, KEYS = 768, TABLET_MOST = 32767, BUTTONS = 8, SERVER = WINDOWS_MOST };
 
-/* Keys whose going down the window with the focus was told: of no other key it hears more, so what was typed elsewhere is not told by its going up. */
-static bool held[KEYS];
+/* Keys that are down; and those whose going down the window with the focus was told: of no other key it hears more, so what was typed elsewhere is not told by its going up. */
+static bool pressed[KEYS], held[KEYS];
+/* Those that change what others write, as Shift does: a window that gets the focus is told which of them are down. Control, Shift, Alt and Meta, left and right. */
+static const uint16_t modifiers[] = {29, 97, 42, 54, 56, 100, 125, 126};
 /* Who was told something of the keyboard's moment, of the tablet's: hears its end. */
 static uint32_t key_told, point_told;
 
@@ -35,6 +37,10 @@ static void report(uint32_t *told) {
 
 static void tell_focus(uint32_t number, bool has) {
     client_tell(number, BW_EVENT_FOCUS, 0, has);
+    for (size_t i = 0; has && i < sizeof modifiers / sizeof *modifiers; i++) {
+        held[modifiers[i]] = pressed[modifiers[i]];
+        if (held[modifiers[i]]) client_tell(number, BW_EVENT_KEY, modifiers[i], 1);
+    }
     client_tell(number, BW_EVENT_SYN, BW_EVENT_REPORT, 0);
 }
 
@@ -58,11 +64,15 @@ static void focus_next(void) { focus((windows_focused(&screen.windows) + 1) % sc
 void input_key(const struct bw_input_event *e) {
     const uint32_t focused = windows_focused(&screen.windows);
     if (e->type == BW_EVENT_SYN) {
-        if (e->code == BW_EVENT_DROPPED) client_lost(focused);
+        if (e->code == BW_EVENT_DROPPED) {
+            for (uint32_t i = 0; i < KEYS; i++) pressed[i] = false;
+            client_lost(focused);
+        }
         report(&key_told);
     } else if (e->type == BW_EVENT_KEY && e->code == KEY_NEXT) {
         if (e->value == 1) focus_next();
     } else if (e->type == BW_EVENT_KEY && e->code < KEYS) {
+        pressed[e->code] = e->value != 0;
         if (e->value == 1) held[e->code] = true;
         if (held[e->code]) tell(&key_told, focused, e->type, e->code, e->value);
         if (e->value == 0) held[e->code] = false;
@@ -108,15 +118,15 @@ static void begin_grab(uint16_t code) {
     }
 }
 
-static void button(uint16_t code, bool pressed) {
+static void button(uint16_t code, bool goes_down) {
     const uint32_t bit = 1U << (code - BW_BUTTON_LEFT);
-    if (pressed == ((down & bit) != 0)) return;
+    if (goes_down == ((down & bit) != 0)) return;
     tell_motion();
-    if (pressed && down == 0) begin_grab(code);
+    if (goes_down && down == 0) begin_grab(code);
     down ^= bit;
     if (grab != SERVER) {
-        if (pressed) tell_position(grab);
-        tell(&point_told, grab, BW_EVENT_KEY, code, pressed);
+        if (goes_down) tell_position(grab);
+        tell(&point_told, grab, BW_EVENT_KEY, code, goes_down);
     }
     if (down == 0) input_settle(), grab = dragged = NOBODY;
 }

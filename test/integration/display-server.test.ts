@@ -73,6 +73,12 @@ withFont("windows beside and over each other: what is over, who is told of the p
     desk.script("release p\nkey c");
     await desk.said("red: key 46 up");
 
+    // But Shift is known, which changes what is typed.
+    desk.script("press shift\npress o\nkey f12");
+    await until("green has the focus by a key", () => desk.of("green").includes("green: key 42 down"));
+    desk.script("release o\nrelease shift\nkey f12");
+    await until("red has the focus by a key", () => desk.of("red").filter((text) => text === "red: focus").length === 3);
+
     // What is dragged out of a window stays the window's, whatever lies there; a position is one of its pixels.
     desk.script("move 100 100\npress left\nmove 630 470\npress right\nrelease left\nmove 0 0\nrelease right");
     await desk.said("red: up 0 0");
@@ -84,11 +90,11 @@ withFont("windows beside and over each other: what is over, who is told of the p
     desk.script("move 100 100\npress left");
     await until("red has the button", () => desk.of("red").filter((text) => text === "red: down 79 44").length === 2);
     desk.script("key f12");
-    await until("green has the focus", () => desk.of("green").filter((text) => text === "green: focus").length === 2);
+    await until("green has the focus", () => desk.of("green").filter((text) => text === "green: focus").length === 3);
     desk.script("move 500 400\nrelease left\nmove 510 410\nwheel 7");
     await desk.said("green: wheel 7");
     desk.script("key f12");
-    await until("red has the focus", () => desk.of("red").filter((text) => text === "red: focus").length === 3);
+    await until("red has the focus", () => desk.of("red").filter((text) => text === "red: focus").length === 4);
 
     // By its title, and no further than the desk.
     desk.script("move 110 40\npress left\nmove 220 240\nrelease left\nmove 620 470");
@@ -108,11 +114,12 @@ withFont("windows beside and over each other: what is over, who is told of the p
   expect(status).toBe(0);
   expect(desk.of("red").slice(0, 4)).toEqual(["red: 0, 298 x 177", "red: 0, nonsense: 1 1 1 1, 1", "red: ready", "red: focus"]);
   expect(desk.of("red").slice(4)).toEqual([
-    "red: no focus", "red: focus", "red: key 46 down", "red: key 46 up", "red: down 79 44", "red: down 297 176", "red: up 297 176", "red: up 0 0", "red: wheel 5",
+    "red: no focus", "red: focus", "red: key 46 down", "red: key 46 up",
+    "red: key 42 down", "red: key 24 down", "red: no focus", "red: focus", "red: down 79 44", "red: down 297 176", "red: up 297 176", "red: up 0 0", "red: wheel 5",
     "red: down 79 44", "red: no focus", "red: focus", "red: down 49 54", "red: up 49 54", "red: key 1 down",
   ]);
   expect(desk.of("green").slice(2)).toEqual(["green: ready", "green: no focus", "green: focus", "green: down 129 154", "green: up 129 154", "green: key 25 down", "green: key 48 down", "green: key 48 up", "green: no focus",
-    "green: focus", "green: wheel 7", "green: no focus"]);
+    "green: focus", "green: key 42 down", "green: key 42 up", "green: no focus", "green: focus", "green: wheel 7", "green: no focus"]);
 });
 
 withFont("windows of which the manifest says nothing are tiles, and one alone is full", LIMIT, async () => {
