@@ -21,7 +21,8 @@ export const CTRL = NAMED.ctrl;
 
 const STROKES: ReadonlyMap<string, Stroke> = new Map(
   // Without Shift where it makes no difference: the last one counts.
-  [...KEY_ROWS, ...CONTROLS].flatMap(([first, plain, shifted]) => [shifted, plain].flatMap((row, i) => Array.from(row, (letter, n): [string, Stroke] => [letter, { code: first + n, shift: i === 0 }]))),
+  [...KEY_ROWS, ...CONTROLS].flatMap(([first, plain, shifted]) => [shifted, plain].flatMap((row, i) =>
+    Array.from(row, (letter, n): [string, Stroke] => [letter, { code: first + n, shift: i === 0 }]))),
 );
 
 /** Which key writes this character; undefined: none does. */

@@ -66,7 +66,8 @@ function confine(root: string): Plugin {
       onResolve({ filter: /^bailiwick\/terminus16$/ }, () => ({ path: FONT, namespace: FONT }));
       onLoad({ filter: /^/, namespace: FONT }, () => {
         const file = join(findPlaces(process.env).font, "terminus16.psf");
-        if (!existsSync(file)) return { errors: [{ text: "the console font is not on this machine: the set-up could not fetch it, or was not run; `npm run setup -- --retry`, with a Debian mirror in reach" }] };
+        const missing = "the console font is not on this machine: the set-up could not fetch it, or was not run; `npm run setup -- --retry`, with a Debian mirror in reach";
+        if (!existsSync(file)) return { errors: [{ text: missing }] };
         return { contents: `export const terminus16 = Uint8Array.of(${readFileSync(file).join()});` };
       });
       onResolve({ filter: /^(node:|[a-z])/ }, ({ path, importer }) => {

@@ -19,7 +19,11 @@ withFont("the picture is the expected one, and the stranger has heard what was t
   const [picture, expected] = [decodePng(readFileSync(file)), decodePng(readFileSync(`${EXAMPLE}/expected.png`))];
   expect([picture.width, picture.height]).toEqual([expected.width, expected.height]);
   const wrong: string[] = [];
-  for (let y = 0; y < expected.height; y++) for (let x = 0; x < expected.width; x++) if (picture.at(x, y) !== expected.at(x, y)) wrong.push(`${x}, ${y}: ${picture.at(x, y).toString(16)}, not ${expected.at(x, y).toString(16)}`);
+  for (let y = 0; y < expected.height; y++) {
+    for (let x = 0; x < expected.width; x++) {
+      if (picture.at(x, y) !== expected.at(x, y)) wrong.push(`${x}, ${y}: ${picture.at(x, y).toString(16)}, not ${expected.at(x, y).toString(16)}`);
+    }
+  }
   expect(wrong.slice(0, 5)).toEqual([]);
 });
 

@@ -31,11 +31,14 @@ withFont("windows as large as the screen: one is seen, and has the input; a key 
   });
   expect(status).toBe(0);
   expect(desk.of("red")).toEqual([
-    "red: 0, 640 x 456", "red: 0, nonsense: 1 1 1 1, 1", "red: ready", "red: focus", "red: key 30 down", "red: key 30 up", "red: no focus", "red: focus", "red: key 46 down", "red: key 46 up", "red: key 1 down",
+    "red: 0, 640 x 456", "red: 0, nonsense: 1 1 1 1, 1", "red: ready", "red: focus", "red: key 30 down", "red: key 30 up", "red: no focus", "red: focus",
+    "red: key 46 down", "red: key 46 up", "red: key 1 down",
   ]);
   expect(desk.of("green").slice(0, 5)).toEqual(["green: 0, 640 x 456", "green: 0, nonsense: 1 1 1 1, 1", "green: ready", "green: no focus", "green: focus"]);
   // Keys and the pointer come by two rings.
-  expect(desk.of("green").slice(5).toSorted()).toEqual(["green: down 100 176", "green: down 639 455", "green: key 48 down", "green: key 48 up", "green: no focus", "green: up 100 176", "green: up 639 455", "green: wheel -2"]);
+  expect(desk.of("green").slice(5).toSorted()).toEqual([
+    "green: down 100 176", "green: down 639 455", "green: key 48 down", "green: key 48 up", "green: no focus", "green: up 100 176", "green: up 639 455", "green: wheel -2",
+  ]);
 });
 
 // Frames of red, green: overlapping, on the desk below the bar.
@@ -202,7 +205,8 @@ withFont("nor what is around its window, which it draws beyond", LIMIT, async ()
       expect(desk.look(title(RED_AT!)) + desk.look(title(GREEN_AT!))).toBe(titles);
       expect(desk.colours(content(GREEN_AT!)).has(RED)).toBe(false);
       const { x, y, width, height } = content(RED_AT!);
-      for (const around of [{ x: 0, y: 0, width: 640, height: y }, { x: 0, y, width: x, height }, { x: x + width, y, width: 640 - x - width, height }, { x: 0, y: y + height, width: 640, height: 480 - y - height }]) expect(desk.colours(around).has(RED)).toBe(false);
+      const sides = [{ x: 0, y: 0, width: 640, height: y }, { x: 0, y, width: x, height }, { x: x + width, y, width: 640 - x - width, height }, { x: 0, y: y + height, width: 640, height: 480 - y - height }];
+      for (const side of sides) expect(desk.colours(side).has(RED)).toBe(false);
       expect(desk.bar()).toBe(bar);
     }
     // It is dragged by its title while it floods, and leaves nothing behind.

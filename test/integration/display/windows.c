@@ -35,7 +35,8 @@ static void check_windows(uint64_t round) {
     for (uint32_t i = 0; i < w.count; i++) {
         const struct window *one = &w.all[i];
         CHECK(inside(one->frame, w.desk) && inside(one->content, one->frame));
-        CHECK(one->full ? one->content.height == w.desk.height : one->content.y == one->frame.y + TITLE && one->content.x > one->frame.x && one->content.x + one->content.width < one->frame.x + one->frame.width);
+        const bool framed = one->content.y == one->frame.y + TITLE && one->content.x > one->frame.x && one->content.x + one->content.width < one->frame.x + one->frame.width;
+        CHECK(one->full ? one->content.height == w.desk.height : framed);
         places |= 1U << w.order[i];
     }
     CHECK(places == (1U << w.count) - 1);
@@ -92,7 +93,10 @@ int main(int argc, char **argv) {
         for (int i = 2; i < argc; i++) {
             struct window one = {0};
             if (!window_parse(argv[i], (struct bw_area){0, BAR, 640, 456}, &one)) printf("none\n");
-            else printf("%d %d %d %d, %d %d %d %d%s\n", one.frame.x, one.frame.y, one.frame.width, one.frame.height, one.content.x, one.content.y, one.content.width, one.content.height, one.full ? ", full" : "");
+            else {
+                printf("%d %d %d %d, ", one.frame.x, one.frame.y, one.frame.width, one.frame.height);
+                printf("%d %d %d %d%s\n", one.content.x, one.content.y, one.content.width, one.content.height, one.full ? ", full" : "");
+            }
         }
         return 0;
     }
