@@ -3,38 +3,15 @@
 
 #include <string.h>
 
+#include <bailiwick/addresses.h>
+
 static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 static char small(char c) { return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c; }
-
-/* A decimal number of at most 5 digits, up to `most`, without useless zeros; how many characters it has, 0 for none. */
-static size_t number_in(const char *text, size_t count, uint32_t most, uint32_t *number) {
-    size_t used = 0;
-    uint32_t value = 0;
-    while (used < count && used < 6 && is_digit(text[used])) value = value * 10 + (uint32_t)(text[used++] - '0');
-    if (used == 0 || used > 5 || value > most || (used > 1 && text[0] == '0')) return 0;
-    *number = value;
-    return used;
-}
-
-/* Four numbers with points between; how many characters, 0 for none. */
-static size_t address_in(const char *text, size_t count, uint32_t *address) {
-    size_t used = 0;
-    *address = 0;
-    for (uint32_t part = 0; part < 4; part++) {
-        uint32_t value = 0;
-        if (part > 0 && (used == count || text[used++] != '.')) return 0;
-        const size_t digits = number_in(text + used, count - used, 255, &value);
-        if (digits == 0) return 0;
-        used += digits;
-        *address = *address << 8 | value;
-    }
-    return used;
-}
 
 enum host_kind host_of(const char *text, size_t count, uint32_t *address, char name[LIMIT_NAME + 1]) {
     bool letters = false;
     if (count == 0 || count > LIMIT_NAME) return HOST_NONE;
-    if (address_in(text, count, address) == count) return HOST_ADDRESS;
+    if (bw_read_address(text, count, address)) return HOST_ADDRESS;
     size_t label = 0;
     for (size_t i = 0; i < count; i++) {
         const char c = small(text[i]);
@@ -51,42 +28,12 @@ enum host_kind host_of(const char *text, size_t count, uint32_t *address, char n
     return letters ? HOST_NAME : HOST_NONE;
 }
 
-/* The whole text as ports. */
-static bool ports_of(const char *text, size_t count, struct rule *rule) {
-    uint32_t from = 0, to = 0;
-    if (count == 1 && text[0] == '*') {
-        rule->from = 1, rule->to = UINT16_MAX;
-        return true;
-    }
-    size_t used = number_in(text, count, UINT16_MAX, &from);
-    to = from;
-    if (used == 0) return false;
-    if (used < count) {
-        if (text[used++] != '-') return false;
-        const size_t digits = number_in(text + used, count - used, UINT16_MAX, &to);
-        if (digits == 0 || used + digits != count) return false;
-    }
-    rule->from = (uint16_t)from, rule->to = (uint16_t)to;
-    return from >= 1 && from <= to;
-}
-
 /* The whole text as hosts. */
 static bool hosts_of(const char *text, size_t count, struct rule *rule) {
-    uint32_t bits = 32;
-    rule->address = rule->mask = 0;
     rule->name[0] = 0;
-    if (count == 1 && text[0] == '*') return true;
-    const size_t used = address_in(text, count, &rule->address);
-    if (used > 0 && used < count && text[used] == '/') {
-        const size_t digits = number_in(text + used + 1, count - used - 1, 32, &bits);
-        if (digits == 0 || used + 1 + digits != count) return false;
-    } else if (used == 0 || used != count) {
-        rule->address = 0;
-        return (rule->kind == RULE_CONNECT || rule->kind == RULE_PING) && host_of(text, count, &rule->address, rule->name) == HOST_NAME;
-    }
-    rule->mask = bits == 0 ? 0 : UINT32_MAX << (32 - bits);
-    rule->address &= rule->mask;
-    return true;
+    if (bw_read_hosts(text, count, &rule->address, &rule->mask)) return true;
+    rule->address = rule->mask = 0;
+    return (rule->kind == RULE_CONNECT || rule->kind == RULE_PING) && host_of(text, count, &rule->address, rule->name) == HOST_NAME;
 }
 
 static bool add(struct rules *rules, const struct rule *rule) {
@@ -118,8 +65,8 @@ static bool add_of(struct rules *rules, const char *word, size_t letters, const 
     if (!connect && !listen && !udp && !ping) return false;
     rule.kind = ping ? RULE_PING : connect ? RULE_CONNECT : listen ? RULE_LISTEN : colon < count ? RULE_UDP_PEER : RULE_UDP_OWN;
     if (ping) return hosts_of(text, count, &rule) && add(rules, &rule);
-    if (rule.kind == RULE_LISTEN || rule.kind == RULE_UDP_OWN) return ports_of(text, count, &rule) && add(rules, &rule);
-    return colon < count && hosts_of(text, colon, &rule) && ports_of(text + colon + 1, count - colon - 1, &rule) && add(rules, &rule);
+    if (rule.kind == RULE_LISTEN || rule.kind == RULE_UDP_OWN) return bw_read_ports(text, count, &rule.from, &rule.to) && add(rules, &rule);
+    return colon < count && hosts_of(text, colon, &rule) && bw_read_ports(text + colon + 1, count - colon - 1, &rule.from, &rule.to) && add(rules, &rule);
 }
 
 bool rules_add(struct rules *rules, const char *text, size_t count) {

@@ -12,7 +12,7 @@ const folder = mkdtempSync(join(tmpdir(), "bailiwick-net-rules-"));
 const program = join(folder, "rules");
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 beforeAll(async () => {
-  const { status, output } = await runProgram("cc", [...FLAGS, "-Iservers/net", "servers/net/rules.c", "test/integration/net-rules/host.c", "-o", program]);
+  const { status, output } = await runProgram("cc", [...FLAGS, "-Iservers/net", "-Iservers/lib/c/include", "servers/net/rules.c", "servers/lib/c/src/addresses.c", "test/integration/net-rules/host.c", "-o", program]);
   expect(output).toBe("");
   expect(status).toBe(0);
 }, 60_000);
