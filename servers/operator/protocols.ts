@@ -18,6 +18,7 @@ import { Net } from "../net/protocol.ts";
 import { NicDriver } from "../nic/protocol.ts";
 import { Powerbox } from "../powerbox/protocol.ts";
 import { Parent } from "../root/protocol.ts";
+import { Switch, SwitchPort } from "../switch/protocol.ts";
 import { Timer } from "../timer/protocol.ts";
 import { Vault } from "../vault/protocol.ts";
 
@@ -40,6 +41,8 @@ export const KIT_PROTOCOLS: Readonly<Record<string, Protocol>> = {
   "patterns-protocol": Patterns,
   "powerbox-protocol": Powerbox,
   root: Parent,
+  "switch-protocol": Switch,
+  switchport: SwitchPort,
   timer: Timer,
   "vault-protocol": Vault,
 };

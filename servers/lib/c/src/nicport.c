@@ -109,6 +109,14 @@ static void forget_all(struct bw_nic_port *port) {
     port->behind->forget(port);
 }
 
+void bw_nic_port_end(struct bw_nic_port *port) {
+    bw_accepted_close(&port->channel);
+    /* Its memory is taken back when somebody else opens the channel; until then nobody looks at it. */
+    port->channel.client = 0;
+    forget_all(port);
+    give_windows(port, 0);
+}
+
 uint32_t bw_nic_port_window(struct bw_nic_port *port, struct bw_request *r) {
     uint32_t kind = 0, rights = 0;
     if (r->w[0] >= BW_NIC_WINDOWS) return NIC_DRIVER_E_BAD_REQUEST;

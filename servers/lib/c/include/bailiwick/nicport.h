@@ -85,6 +85,9 @@ bool bw_nic_port_can_take(const struct bw_nic_port *port);
 /* Says that nobody looks at the requests until the client rings. False: there are some that can be taken now. */
 bool bw_nic_port_sleeps(struct bw_nic_port *port);
 
+/* Takes the port from its client: nothing that it asked for is answered any more, its windows are gone, and another may open the port. */
+void bw_nic_port_end(struct bw_nic_port *port);
+
 /* The answer of a request that is under way. */
 void bw_nic_answer(struct bw_nic_port *port, uint32_t tag, uint32_t result, uint32_t bytes);
 /* All that is under way has failed. */

@@ -1,0 +1,101 @@
+/* views.c: see views.h. A badge of a view that was made: BW_BADGE_MINTED, 47 bits of how often its place was used, 16 of its number. */
+#include "views.h"
+
+#include <bailiwick.h>
+#include <bailiwick/nic.h>
+
+enum { NUMBER_BITS = 16 };
+
+/* The manifest's offers first. */
+static struct view views[VIEWS];
+static bool monitors[OFFERS];
+static const char *names[PORTS];
+
+static void set_up(struct view *view, uint32_t port, struct view *above, const struct policy *policy) {
+    const uint64_t times = view->times + 1;
+    *view = (struct view){.used = true, .times = times, .port = port, .above = above, .depth = above == NULL ? 0 : above->depth + 1, .policy = *policy};
+    view->any_mac = policy->any_mac && (above == NULL || above->any_mac);
+    view->isolated = policy->isolated || (above != NULL && above->isolated);
+    for (uint32_t d = 0; d < DIRECTIONS; d++) view->frames[d].per_second = policy->frames[d], view->bytes[d].per_second = policy->bytes[d];
+}
+
+/* An argument of an offer: one line, or a list of them. NULL, or the line that is none. */
+static const char *read_policy(struct policy *policy, const char *offer) {
+    const char *line = bw_arg(offer);
+    if (line != NULL) return policy_add(policy, line, strlen(line)) ? NULL : line;
+    for (uint32_t i = 0; (line = bw_arg_at(offer, i)) != NULL; i++) if (!policy_add(policy, line, strlen(line))) return line;
+    return NULL;
+}
+
+const char *views_begin(uint32_t *ports) {
+    static struct policy policy;
+    for (uint32_t i = 0; i < OFFERS && bw_offer(i) != NULL; i++) {
+        const char *line = bw_arg(bw_offer(i));
+        monitors[i] = line != NULL && strcmp(line, "monitor") == 0;
+        if (monitors[i]) continue;
+        if (*ports == PORTS) return "there are at most 12 ports";
+        policy = (struct policy){0};
+        line = read_policy(&policy, bw_offer(i));
+        if (line != NULL) {
+            bw_log(line);
+            return "this line of an offer is no rule, or one too many: 8 of 'ip', 16 of 'arp', 'to' and 'from'";
+        }
+        set_up(&views[i], *ports, NULL, &policy);
+        names[(*ports)++] = bw_offer(i);
+    }
+    return *ports == 0 ? "there are no ports: each offer is one" : NULL;
+}
+
+const char *view_name(uint32_t port) { return names[port]; }
+
+struct view *view_of_port(uint32_t port) {
+    struct view *view = views;
+    while (!view->used || view->port != port) view++;
+    return view;
+}
+
+struct view *view_of(uint64_t badge) {
+    const uint64_t number = badge & UINT16_MAX, times = (badge & ~BW_BADGE_MINTED) >> NUMBER_BITS;
+    if ((badge & BW_BADGE_MINTED) == 0) return badge >> 16 < OFFERS && views[badge >> 16].used ? &views[badge >> 16] : NULL;
+    return number >= OFFERS && number < VIEWS && views[number].used && views[number].times == times ? &views[number] : NULL;
+}
+
+bool is_monitor(uint64_t badge) { return (badge & BW_BADGE_MINTED) == 0 && badge >> 16 < OFFERS && monitors[badge >> 16]; }
+
+uint64_t view_make(struct view *above, const struct policy *policy) {
+    const uint32_t first = OFFERS + above->port * VIEWS_EACH;
+    for (uint32_t i = first; above->depth < VIEW_DEPTH && i < first + VIEWS_EACH; i++) {
+        if (views[i].used) continue;
+        set_up(&views[i], above->port, above, policy);
+        return BW_BADGE_MINTED | views[i].times << NUMBER_BITS | i;
+    }
+    return 0;
+}
+
+bool view_is_under(const struct view *view, const struct view *above) {
+    while (view != NULL && view != above) view = view->above;
+    return view != NULL;
+}
+
+bool view_close(struct view *view) {
+    if (view < views + OFFERS) return false;
+    /* From below, so that each is found through what is above it. */
+    for (uint32_t depth = VIEW_DEPTH; depth > 0; depth--) {
+        for (uint32_t i = OFFERS; i < VIEWS; i++) if (views[i].used && views[i].depth == depth && view_is_under(&views[i], view)) views[i].used = false;
+    }
+    return true;
+}
+
+static bool rates_allow(const struct view *view, enum direction direction, uint32_t bytes, uint64_t now) {
+    return rate_allows(&view->frames[direction], 1, 1, now) && rate_allows(&view->bytes[direction], bytes, BW_NIC_MOST_FRAME, now);
+}
+
+enum verdict view_check(struct view *view, enum direction direction, const uint8_t *frame, uint32_t bytes, uint64_t own, uint64_t now) {
+    for (const struct view *v = view; v != NULL; v = v->above) {
+        const enum verdict verdict = policy_check(&v->policy, direction, frame, bytes, own);
+        if (verdict != PASS) return verdict;
+    }
+    for (const struct view *v = view; v != NULL; v = v->above) if (!rates_allow(v, direction, bytes, now)) return DROP_RATE;
+    for (struct view *v = view; v != NULL; v = v->above) rate_take(&v->frames[direction], 1, now), rate_take(&v->bytes[direction], bytes, now);
+    return PASS;
+}

@@ -1,0 +1,49 @@
+/*
+ * views.h: what badges name: a port, under the rules of all the capabilities that this one was made from.
+ *
+ * Invariants
+ *   N1  A badge that was given never names anything else: places are used again, with another number.
+ *   N2  A port has at most VIEWS_EACH capabilities made from the manifest's, whoever made them: nobody uses up another port's.
+ *   N3  A view allows what its own policy and those of all it was made from allow (F4), and all their rates count.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "rates.h"
+#include "rules.h"
+
+enum { OFFERS = 16, PORTS = 12, UPLINKS = 2, PLACES = PORTS + UPLINKS, VIEWS_EACH = 8, VIEWS = OFFERS + PORTS * VIEWS_EACH, VIEW_DEPTH = 4 };
+
+struct view {
+    bool used;
+    uint64_t times;
+    /* Whose it is, 0..PORTS - 1. */
+    uint32_t port;
+    /* What it was made from; NULL for the manifest's. How many there are above it. */
+    struct view *above;
+    uint32_t depth;
+    /* Of the whole chain. */
+    bool any_mac, isolated;
+    struct policy policy;
+    struct rate frames[DIRECTIONS], bytes[DIRECTIONS];
+};
+
+/* The ports of the manifest's offers. NULL, or what is wrong. */
+const char *views_begin(uint32_t *ports);
+/* The name of a port, as the manifest says it; its first view. */
+const char *view_name(uint32_t port);
+struct view *view_of_port(uint32_t port);
+
+/* NULL: the badge names no port. */
+struct view *view_of(uint64_t badge);
+/* An offer whose client may look at counters. */
+bool is_monitor(uint64_t badge);
+/* Makes one under `above`, and says its badge; 0: there are too many. */
+uint64_t view_make(struct view *above, const struct policy *policy);
+/* It and all under it. False: it is the manifest's. */
+bool view_close(struct view *view);
+bool view_is_under(const struct view *view, const struct view *above);
+
+/* What its policies say, and its rates: those are charged when it passes. */
+enum verdict view_check(struct view *view, enum direction direction, const uint8_t *frame, uint32_t bytes, uint64_t own, uint64_t now);
