@@ -2,6 +2,7 @@
 //
 //   HOST-1  A program has no authority but its thread's: `env` holds system calls, the thread's memory and plain data; REALM-1..3 hold for the rest.
 //   HOST-2  `step` returns at the next system call with its registers set as after an `ecall`; while the program does not run, its `sys` and `mem` refuse.
+//           pc is then 4, behind an `ecall` at 0; a kernel that has moved it back to 0 has the same call made again (a long one goes in pieces), without the program.
 //   HOST-3  A fault or an end is for good: a generator that threw cannot be continued.
 //
 // A program that never yields cannot be preempted (CAVEATS.md).
@@ -16,6 +17,7 @@ export type { HostedMachine } from "./hosted-thread.ts";
 
 /** RISC-V causes that `step` returns beside the page and access faults. */
 const ECALL = 8;
+const ECALL_BYTES = 4;
 const ENDED = 3;
 const THREW = 2;
 const MOST_ENVIRONMENT = 1 << 20;
@@ -89,6 +91,7 @@ export function createHostedEngine(machine: HostedMachine): HostedEngine {
     if (program === undefined) return trap(frame, THREW, 0);
     if (program.ended !== 0) return trap(frame, program.ended, 0);
     const { thread, memory } = program;
+    if (thread.calling && frames[thread.base] === 0 && frames[thread.base + 1] === 0) return called(thread);
     const generation = machine.generation(frame);
     if (generation !== program.generation) {
       program.generation = generation;
@@ -96,12 +99,16 @@ export function createHostedEngine(machine: HostedMachine): HostedEngine {
     }
     thread.gate = Gate.OPEN;
     thread.calling = false;
+    frames[thread.base] = frames[thread.base + 1] = 0;
     try {
       if (program.generator === null) program.generator = program.main(readEnvironment(program)) as Generator;
       const result = next.call(program.generator) as IteratorResult<unknown, unknown>;
       if (thread.gate === Gate.OPEN) {
         if (result.done === true) return stop(program, ENDED, "");
-        if (thread.calling) return finish(program, ECALL, 0);
+        if (thread.calling) {
+          finish(program, ECALL, 0);
+          return called(thread);
+        }
         return stop(program, THREW, "the program yielded without a system call");
       }
     } catch (error) {
@@ -113,6 +120,12 @@ export function createHostedEngine(machine: HostedMachine): HostedEngine {
     }
     program.ended = thread.cause;
     return finish(program, thread.cause, thread.tval);
+  }
+
+  function called({ base }: HostedThread): number {
+    frames[base] = ECALL_BYTES;
+    frames[base + 1] = 0;
+    return ECALL;
   }
 
   /** Ends a program for good. */
