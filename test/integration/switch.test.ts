@@ -39,12 +39,13 @@ test("two stacks talk, each from its own address, and a monitor is told how much
 // Stations, led by what comes over the uplink.
 const NIC = "{ image: { server: nic }, cpu: { priority: 190 }, use: { regs: platform.net0.regs, irq: platform.net0.irq, iospace: platform.net0.iospace }, offer: { card: NicDriver } }";
 const TIMER = "{ image: { server: timer }, cpu: { priority: 199 }, use: { regs: platform.alarm0.regs, irq: platform.alarm0.irq }, offer: { timer: Timer } }";
-const MACHINE = '128MiB, networks: { net0: { cable: { listen: "9001", peer: "9002" } } }';
+const MACHINE = '192MiB, networks: { net0: { cable: { listen: "9001", peer: "9002" } } }';
 const EVERYBODY = "ffffffffffff", OUTSIDE = "020000000099";
+const PROGRAMS: Readonly<Record<string, string>> = { sleeper: "sleeper.c", whole: "restrict.c" };
 const stationsOf = (rules: Readonly<Record<string, string>>, uses = "uplink: nic.card, ") => ({
   nic: NIC, timer: TIMER,
   switch: `{ image: { server: switch }, memory: 8MiB, slots: 512, cpu: { priority: 185 }, use: { ${uses}timer: timer.timer, time: platform.cpu.time }, offer: { ${Object.keys(rules).map((name) => `${name}: NicDriver`).join(", ")}, watch: Switch }, args: { ${Object.entries(rules).map(([name, lines]) => `${name}: ${lines}`).join(", ")}, watch: monitor } }`,
-  ...Object.fromEntries(Object.keys(rules).map((name) => [`${name}-station`, `{ image: { c: station.c }, memory: 8MiB, use: { console: console.console, port: switch.${name} } }`])),
+  ...Object.fromEntries(Object.keys(rules).map((name) => [`${name}-station`, `{ image: { c: ${PROGRAMS[name] ?? "station.c"} }, memory: 16MiB, use: { console: console.console, port: switch.${name} } }`])),
   monitor: "{ image: { c: monitor.c }, use: { console: console.console, watch: switch.watch } }",
 });
 const frameOf = (to: string, from: string, type: string, payload: string): Uint8Array => Buffer.from(`${to}${from}${type}${payload}`.padEnd(120, "0"), "hex");
@@ -92,14 +93,15 @@ class Net {
   #settled = 0;
 }
 
-async function withStations(rules: Readonly<Record<string, string>>, lead: (net: Net, line: Line) => Promise<void>) {
-  using folder = applianceFolder({ "appliance.yaml": manifestWith(stationsOf(rules), MACHINE), "station.c": file("station.c"), "monitor.c": files["monitor.c"] });
+/** Those in `silent` do not say that they are there. */
+async function withStations(rules: Readonly<Record<string, string>>, lead: (net: Net, line: Line) => Promise<void>, silent: readonly string[] = []) {
+  using folder = applianceFolder({ "appliance.yaml": manifestWith(stationsOf(rules), MACHINE), ...Object.fromEntries(["station.c", "sleeper.c", "restrict.c", "monitor.c"].map((name) => [name, file(name)])) });
   const line = new Line(), net0 = tap();
   return await runAppliance(folder.path, {
     line, networks: { net0 }, limitMs: 60_000,
     async during() {
       const net = new Net(line, net0);
-      await net.ready(...Object.keys(rules));
+      await net.ready(...Object.keys(rules).filter((name) => !silent.includes(name)));
       await lead(net, line);
     },
   });
@@ -212,4 +214,202 @@ test("isolated ports have the outside, and each other not; rules about peers hol
     expect(counts["free"]).toMatch(/, 2 sent isolated$/);
     expect(counts["slow"]).toMatch(/, \d+ received rate/);
   });
+});
+
+test("who takes nothing loses its own: 64 rooms and 32 more frames, and no other waits for it", LIMIT, async () => {
+  await withStations({ free: "[]", sleeper: "[]" }, async (net) => {
+    const [free, sleeper] = [net.mac("free"), net.mac("sleeper")];
+    for (let i = 0; i < 300; i++) {
+      net.fromOutside(frameOf(sleeper, OUTSIDE, "88b5", "00000001"));
+      net.fromOutside(frameOf(free, OUTSIDE, "88b5", "00000002"));
+      if (i % 20 === 0) await pause(5);
+    }
+    await net.settle();
+    const counts = await net.counts();
+    expect(net.got("00000002").split(" ")).toHaveLength(300);
+    const [, received, lost] = /, (\d+)\/\d+ received, (\d+) received room$/.exec(counts["sleeper"]!)!.map(Number);
+    // The frame to all that says that everything has come is among them.
+    expect([received, lost]).toEqual([96, 205]);
+    expect(counts["free"]).toMatch(/, 301\/\d+ received$/);
+  });
+});
+
+test("less of a port: its lines hold beside the port's, its client has the port until it is closed, and nothing under it is left then", LIMIT, async () => {
+  const { output } = await withStations({ whole: "[ip 10.0.2.9]", sink: "mac any" }, async (net, line) => {
+    await until("it has tried", () => line.output.includes("restricted"));
+    await net.settle();
+  }, ["whole"]);
+  expect(output.split("\n").filter((said) => !/^(sink|\d+:)/.test(said) && said !== "")).toEqual([
+    "nonsense: 1 1 1", "narrow: 0 0, opens: none, the whole meanwhile: IllegalOperation", "closes: 0, again: 6, the whole: 7, under it: info 5, restrict 6, close 6",
+    "the whole opens: none, the first is over: 1", "restricted",
+  ]);
+  expect([...output.matchAll(/^sink-station got \d+: [0-9a-f]{24}08004500002e([0-9a-f]{4})/gm)].map(([, number]) => Number.parseInt(number!, 16))).toEqual([3, 9, 10, 12]);
+});
+
+// Beside two stacks and a client that counts, somebody at a port of its own (`ip 10.0.2.9`), with a card's client library or with its bare hands.
+const HOSTILE_HEAD = `#include <bailiwick.h>
+#include <bailiwick/console.h>
+#include <bailiwick/nic.h>
+#include <bailiwick/nicdriver.h>
+#include <bailiwick/switch.h>
+BW_USE(console);
+BW_USE(port);
+static struct bw_nic nic;
+static uint8_t frame[2048];
+static uint64_t dice = 7;
+__attribute__((unused)) static uint32_t roll(void) { dice = dice * 6364136223846793005UL + 1442695040888963407UL; return (uint32_t)(dice >> 33); }
+static bw_err begin(void) { return bw_nic_open(&nic, bw_use_port.cap, 128, BW_ADDRESS_OWN, 1UL << 52); }
+/* Addresses of a frame: 10.0.2.LAST, by ARP. */
+__attribute__((unused)) static void arp(const uint8_t *from, uint8_t sender, uint8_t target, uint8_t operation) {
+    static const uint8_t head[] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 8, 6, 0, 1, 8, 0, 6, 4, 0, 0};
+    memcpy(frame, head, sizeof head), memcpy(frame + 6, from, 6), memcpy(frame + 22, from, 6), frame[21] = operation;
+    frame[28] = 10, frame[29] = 0, frame[30] = 2, frame[31] = sender, memset(frame + 32, 0xff, 6), frame[38] = 10, frame[39] = 0, frame[40] = 2, frame[41] = target;
+}
+__attribute__((unused)) static bool put(uint32_t operation, uint32_t window, uint32_t offset, uint32_t bytes) {
+    const struct bw_nic_request r = {.id = 9, .operation = operation, .window = window, .offset = offset, .bytes = bytes};
+    return bw_try_put(&nic.channel.out, &r) == BW_RING_DONE;
+}
+/* What the switch says is thrown away. */
+__attribute__((unused)) static void forget(void) { struct bw_nic_answer a; while (bw_try_receive(&nic.channel.in, &a) == BW_RING_DONE) {} }
+enum { FRAME = 200, LENT, BELL };
+`;
+const HOSTILE: Readonly<Record<string, { body: string; says?: RegExp; cpu?: string; rules?: string }>> = {
+  // What goes to all is work for all, in stacks of higher priority: a rate is what bounds it.
+  "floods everybody, and takes nothing": { rules: "[ip 10.0.2.9, send frames 400]", body: "for (;;) { arp(nic.mac, 9, 9, 1); if (!bw_nic_send(&nic, frame, 60)) { bw_nic_announce(&nic); forget(); nic.free_sends = 64; memset(nic.lent, 0, sizeof nic.lent); } }" },
+  "says it is somebody else": {
+    body: `static const uint8_t near[6] = {2, 0, 0, 0, 0, 1};
+      for (;; bw_nic_announce(&nic), (void)bw_nic_receive(&nic, frame)) { const uint32_t what = roll() % 5;
+        arp(what == 0 ? near : nic.mac, what < 3 ? 2 : 15, what == 1 ? 2 : 15, what % 2 == 0 ? 2 : 1);
+        if (what == 3) memcpy(frame + 22, near, 6);
+        if (what == 4) { memset(frame + 14, 0, 60); frame[12] = 8, frame[13] = 0, frame[14] = 0x45, frame[17] = 40, frame[23] = 6, frame[26] = 10, frame[28] = 2, frame[29] = 2, frame[30] = 10, frame[32] = 2, frame[33] = 15, frame[46] = 0x50, frame[47] = 4; }
+        (void)bw_nic_send(&nic, frame, 60); }`,
+  },
+  "asks for what makes no sense": {
+    body: "for (;; forget(), bw_nic_announce(&nic)) { const struct bw_nic_request r = {roll(), roll() % 3, roll() % 3 == 0 ? roll() : roll() % 17, roll() % 2 == 0 ? roll() : roll() % 4096, roll() % 2 == 0 ? roll() : roll() % 1600, {roll()}}; (void)bw_try_put(&nic.channel.out, &r); }",
+  },
+  "takes its memory back before it is looked at": {
+    body: `bw_err error = bw_untyped_retype(BW_SLOT_UNTYPED, BW_KIND_FRAME, 21, 1, BW_SLOT_CNODE, FRAME);
+      for (uint32_t n = 0;; n++) {
+        if (error == 0) error = bw_cnode_copy(BW_SLOT_CNODE, LENT, BW_SLOT_CNODE, FRAME, BW_RIGHT_READ | BW_RIGHT_WRITE);
+        bw_ipc()->caps[0] = LENT;
+        const struct bw_msg m = bw_call(bw_use_port.cap, bw_info(NIC_DRIVER_WINDOW, 1, 1), 1 + n % 15, 0, 0, 0);
+        for (uint32_t i = 0; i < 20; i++) (void)put(i % 2 == 0 ? BW_NIC_SEND : BW_NIC_TAKE, 1 + n % 15, i * 2048 + i % 3, 1514);
+        (void)bw_cnode_revoke(BW_SLOT_CNODE, FRAME);
+        bw_nic_announce(&nic);
+        uint32_t failed = 0; struct bw_nic_answer a;
+        while (bw_try_receive(&nic.channel.in, &a) == BW_RING_DONE) failed += a.result == BW_NIC_FAILED;
+        if (n == 200) { bw_printf("hostile: %s %u, %u failed at least\\n", bw_error_name(error), bw_label(&m), failed > 0); bw_flush(); }
+      }`,
+    says: /^hostile: none 0, 1 failed at least$/m,
+  },
+  "dies with its hands full": { body: "arp(nic.mac, 9, 9, 1); for (uint32_t i = 0; i < 64; i++) (void)bw_nic_send(&nic, frame, 60); bw_puts(\"hostile: dies\"); bw_flush(); __builtin_trap();", says: /^hostile: dies$/m },
+  "opens its port again and again": {
+    body: `bw_nic_announce(&nic); bw_channel_close(&nic.channel);
+      const struct bw_channel_wish wish = {.to_server = {128, 32}, .from_server = {128, 16}, .slots = 130, .address = BW_ADDRESS_OWN, .bit = 1UL << 52}; uint32_t refusal = 0;
+      for (uint32_t n = 0;; n++) { const bw_err error = bw_channel_open(&nic.channel, bw_use_port.cap, &wish, &refusal); for (uint32_t i = 0; i < 20; i++) (void)put(i % 2, 0, i * 2048, 1514); bw_nic_announce(&nic);
+        if (n == 100) { bw_printf("hostile: %s %u\\n", bw_error_name(error), refusal); bw_flush(); } bw_channel_close(&nic.channel); }`,
+    says: /^hostile: none 0$/m,
+  },
+  "writes nonsense into the ring": { body: "for (;;) { uint32_t *memory = (uint32_t *)(roll() % 2 == 0 ? nic.channel.out.end.memory : nic.channel.in.end.memory); memory[roll() % 300] = roll() % 2 == 0 ? roll() : 0xfffffc18U + roll() % 300; nic.channel.out.end.over = 0; (void)put(0, 0, 0, 60); bw_nic_announce(&nic); (void)bw_signal(nic.channel.out.end.bells.theirs); }" },
+  "makes capabilities without end": {
+    body: "uint32_t c = 0, s = 0, d = 0; for (; s == 0 && c < 100; c++) s = bw_switch_restrict(bw_use_port.cap, \"ip *\", 210 + c % 40); bw_cptr last = 210; (void)bw_switch_close(211); for (uint32_t t = 0; t == 0 && d < 20; d++, last = 211) t = bw_switch_restrict(last, \"isolated\", 230), bw_cnode_delete(BW_SLOT_CNODE, 211), bw_cnode_move(BW_SLOT_CNODE, 211, BW_SLOT_CNODE, 230);\nbw_printf(\"hostile: %u then %u, deep %u\\n\", c - 1, s, d - 1); bw_flush(); for (;;) bw_yield();",
+    says: /^hostile: 8 then 3, deep 1$/m,
+  },
+  "calls with anything": {
+    body: `static const uint32_t labels[] = {NIC_DRIVER_INFO, NIC_DRIVER_WINDOW, NIC_DRIVER_OPEN, NIC_DRIVER_MEMORY, SWITCH_PORT_RESTRICT, SWITCH_PORT_CLOSE, 3, 4711};
+      bw_cptr port = bw_use_port.cap; (void)bw_untyped_retype(BW_SLOT_UNTYPED, BW_KIND_FRAME, 12, 2, BW_SLOT_CNODE, FRAME); (void)bw_switch_restrict(bw_use_port.cap, "to * any", 210);
+      for (uint32_t n = 0;; n++) { for (uint32_t i = 0; i < 120; i++) bw_ipc()->words[i] = roll() % 2 == 0 ? roll() % 20 : (uint64_t)roll() << (roll() % 40);
+        bw_receive_slots(240, 3); const bw_cptr caps[] = {FRAME, 0, BW_SLOT_VSPACE, BW_SLOT_NOTIFICATION, bw_use_console.cap, BW_SLOT_IPC_BUFFER}; bw_ipc()->caps[0] = caps[roll() % 6];
+        (void)bw_call_buffer(roll() % 4 == 0 ? 210 : port, labels[roll() % 8], roll() % 121, caps[0] == 0 ? 0 : roll() % 2); for (uint32_t i = 0; i < 3; i++) (void)bw_cnode_delete(BW_SLOT_CNODE, 240 + i);
+        if (n == 3000) { bw_puts("hostile: has asked"); bw_flush(); } }`,
+    says: /^hostile: has asked$/m,
+    cpu: "cpu: { budget: 3ms, period: 10ms }, ",
+  },
+};
+
+for (const [what, { body, says, cpu = "cpu: { budget: 1ms, period: 10ms }, ", rules = "[ip 10.0.2.9]" }] of Object.entries(HOSTILE)) {
+  test(`a client that ${what} harms itself only`, LIMIT, async () => {
+    using folder = applianceFolder({
+      ...files,
+      "hostile.c": `${HOSTILE_HEAD}int main(void) { bw_console_open(bw_use_console.cap); const bw_err opened = begin(); bw_printf("hostile opens: %s\\n", bw_error_name(opened)); bw_flush();\n${body}\n}\n`,
+      "appliance.yaml": `${files["appliance.yaml"].replace("other: [ip 10.0.2.9]", `other: ${rules}`)}  hostile: { image: { c: hostile.c }, memory: 16MiB, ${cpu}use: { console: console.console, port: switch.other } }\n`,
+    });
+    const line = new Line();
+    const { output, events } = await runAppliance(folder.path, {
+      line, limitMs: 80_000,
+      async during() {
+        await until("both are done", () => steadyIsDone(line.output) && (says === undefined || says.test(line.output)), 70_000);
+        line.type("x");
+        await until("the monitor has told", () => line.output.includes("that is all"));
+      },
+    });
+    for (const said of ["hostile opens: none\n", ...STEADY]) expect(output).toContain(said);
+    // Nothing of the neighbours' was refused or lost but what the hostile one sent to all.
+    for (const name of ["near", "far"]) expect(output).toMatch(new RegExp(`^${name} open, 0 stations: \\d+/\\d+ sent, \\d+/\\d+ received(, \\d+ received room)?$`, "m"));
+    expect(events.filter(({ event, component }) => (event === "fault" || event === "exit") && component !== "hostile" && component !== "steady")).toEqual([]);
+  });
+}
+
+// Uplinks of every temper: the two stacks' hub of test/integration/net as a driver.
+const HUB = "  hub: { image: { c: hub.c }, memory: 4MiB, cpu: { priority: 190 }, offer: { near: NicDriver, far: NicDriver, control: Hub }, args: { mode: plain } }\n";
+const KILLER = "  killer: { image: { c: killer.c }, use: { console: console.console, hub: hub.control } }\n";
+const withHub = files["appliance.yaml"].replace("use: { timer: timer.timer, time", "use: { uplink: hub.far, timer: timer.timer, time");
+
+test("an uplink that makes up frames and answers, and lies in both, harms no connection over it", LIMIT, async () => {
+  using folder = applianceFolder({
+    ...files, "hub.c": file("hub.c", NET),
+    "appliance.yaml": `${withHub.replace("nic: switch.near", "nic: hub.near")}${HUB.replace("plain", "nonsense")}`,
+  });
+  const line = new Line();
+  const { output, events } = await runAppliance(folder.path, {
+    line, limitMs: 80_000,
+    async during() {
+      await until("steady is done", () => steadyIsDone(line.output), 70_000);
+      line.type("x");
+      await until("the monitor has told", () => line.output.includes("that is all"));
+    },
+  });
+  for (const said of STEADY) expect(output).toContain(said);
+  // Some of it was for nobody, some spoke for others.
+  expect(output).toMatch(/^uplink open uplink, \d+ stations: \d+\/\d+ sent, .* sent mac/m);
+  expect(events.filter(({ event, component }) => event === "fault" || (event === "exit" && component !== "steady"))).toEqual([]);
+});
+
+test.each([
+  ["ends", "bw_exit(1);"],
+  ["takes its channel's memory back", "for (bw_cptr s = SLOT_CHANNELS; s < SLOT_CHANNELS + BW_CHANNEL_TABLES + ENDS * BW_CHANNEL_SLOTS(PAGES); s++) (void)bw_cnode_revoke(BW_SLOT_CNODE, s);"],
+] as const)("an uplink whose driver %s is an uplink less", LIMIT, async (_, worst) => {
+  using folder = applianceFolder({
+    ...files, "killer.c": file("killer.c"), "hub.c": file("hub.c", NET).replace("    cut = r->w[0] != 0;", `    cut = r->w[0] != 0;\n    ${worst}`),
+    "appliance.yaml": `${withHub}${HUB}${KILLER}`,
+  });
+  const line = new Line();
+  const { output, events } = await runAppliance(folder.path, {
+    line, limitMs: 80_000,
+    async during() {
+      await until("both are done", () => steadyIsDone(line.output) && line.output.includes("killer: "), 70_000);
+      line.type("x");
+      await until("the monitor has told", () => line.output.includes("that is all"));
+    },
+  });
+  for (const said of STEADY) expect(output).toContain(said);
+  expect(output).toMatch(/^uplink uplink, 0 stations: /m);
+  expect(events.filter(({ event, component }) => event === "log" && component === "switch").map(({ text }) => text)).toEqual(["an uplink's driver has ended: the switch goes on without it"]);
+  expect(events.filter(({ event, component }) => (event === "fault" || event === "exit") && component === "switch")).toEqual([]);
+});
+
+test.each([
+  ["near: [ip 10.0.2.15]", "near: [ip 10.0.2.15, to somewhere tcp 80]", /^this line of an offer is no rule/],
+  ["near: [ip 10.0.2.15]", "near: monitored", /^this line of an offer is no rule/],
+  ["slots: 512", "slots: 256", /^more than three ports take more slots/],
+  ["use: { timer: timer.timer,", "use: { uplink: spoiler.card, timer: timer.timer,", /^an uplink's driver has no network, or another client$/],
+] as const)("%s as %s keeps it from starting, and it says why", LIMIT, async (right, wrong, why) => {
+  const spoiler = "  spoiler: { image: { c: spoiler.c }, offer: { card: NicDriver } }\n";
+  using folder = applianceFolder({
+    ...files, "appliance.yaml": `${files["appliance.yaml"].replace(right, wrong)}${spoiler}`,
+    "spoiler.c": "#include <bailiwick.h>\nint main(void) { struct bw_service none = {.bad_request = 5, .receive_first = 128, .receive_count = 1}; bw_serve(&none); }\n",
+  });
+  const events: Record<string, unknown>[] = [];
+  await runAppliance(folder.path, { limitMs: 60_000, onEvent: (event) => void events.push(event), during: () => until("it ends", () => events.some(({ event, component, status }) => event === "exit" && status === 1 && component === "switch"), 30_000) });
+  expect(events).toContainEqual(expect.objectContaining({ event: "log", component: "switch", text: expect.stringMatching(why) as string }));
 });
