@@ -1,9 +1,15 @@
 // The switch on the real machine: stacks that talk through it, stations led by hand, uplinks of every temper, and clients that mean harm beside one that does not.
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { openUserNet } from "../../core/host/user-net.ts";
+import { userNetHelper } from "../../servers/operator/networks.ts";
 import { applianceFolder, Line, manifestWith, pause, runAppliance, until } from "../support/appliance-run.ts";
 import { tap, type Tap } from "../support/cable.ts";
+import { freePorts } from "../support/ports.ts";
 
 const LIMIT = { timeout: 90_000 };
 const FOLDER = "test/integration/switch";
@@ -412,4 +418,42 @@ test.each([
   const events: Record<string, unknown>[] = [];
   await runAppliance(folder.path, { limitMs: 60_000, onEvent: (event) => void events.push(event), during: () => until("it ends", () => events.some(({ event, component, status }) => event === "exit" && status === 1 && component === "switch"), 30_000) });
   expect(events).toContainEqual(expect.objectContaining({ event: "log", component: "switch", text: expect.stringMatching(why) as string }));
+});
+
+function helper(): string | undefined {
+  try {
+    return userNetHelper();
+  } catch {
+    return undefined;
+  }
+}
+const HELPER = helper();
+
+test.skipIf(HELPER === undefined)("through a card to a user network: an address by DHCP, and a page, as far as the port's rules say", LIMIT, async () => {
+  const page = Buffer.from(Array.from({ length: 200_000 }, (_, i) => (i * 2_654_435_761) >>> 24));
+  const server = createServer((_, response) => {
+    response.sendDate = false;
+    response.writeHead(200, { "content-length": page.length, connection: "close" }).end(page);
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo, [closed] = await freePorts(1, "tcp");
+  try {
+    const USER_NET = "test/integration/user-net";
+    const between = "  switch: { image: { server: switch }, memory: 8MiB, cpu: { priority: 185 }, use: { uplink: nic.card, timer: timer.timer, time: platform.cpu.time }, offer: { one: NicDriver }, args: { one: [ip 0.0.0.0, ip 10.0.2.15, to * udp 67, to 10.0.2.2 tcp *, isolated] } }\n";
+    using folder = applianceFolder({
+      "client.c": file("client.c", USER_NET),
+      "appliance.yaml": file("appliance.yaml", USER_NET).replace("port: 80, closed: 81", `port: ${port}, closed: ${closed}`).replace("nic: nic.card, timer", "nic: switch.one, timer").replace("  net:\n", `${between}  net:\n`),
+    });
+    const network = await openUserNet({ helper: HELPER!, hosts: "loopback", forward: [], onLost: () => undefined });
+    const { output, events } = await runAppliance(folder.path, { limitMs: 80_000, networks: { net0: network }, during: (_, line) => until("a page, and what is not allowed", () => /elsewhere: \d+\n/.test(line.output), 60_000) });
+    await network.close();
+    const said = output.split("\n");
+    expect(said[0]).toBe("address a00020f ffffff00 by a000202");
+    expect(said[1]).toMatch(new RegExp(`^page: 0, ${page.length + `HTTP/1.1 200 OK\r\ncontent-length: ${page.length}\r\nconnection: close\r\n\r\n`.length} bytes`));
+    // Another port of the same host is reached; datagrams to it and other hosts are not: nobody answers, where without rules it would be 'refused'.
+    expect(said.slice(2, 5)).toEqual(["connect: 5", expect.stringMatching(/^datagram: 7, /), "elsewhere: 7"]);
+    expect(events.filter(({ event }) => event === "fault" || event === "exit")).toEqual([]);
+  } finally {
+    server.close();
+  }
 });
