@@ -51,7 +51,7 @@ const PROGRAMS: Readonly<Record<string, string>> = { sleeper: "sleeper.c", whole
 const stationsOf = (rules: Readonly<Record<string, string>>, uses = "uplink: nic.card, ") => ({
   nic: NIC, timer: TIMER,
   switch: `{ image: { server: switch }, memory: 8MiB, slots: 512, cpu: { priority: 185 }, use: { ${uses}timer: timer.timer, time: platform.cpu.time }, offer: { ${Object.keys(rules).map((name) => `${name}: NicDriver`).join(", ")}, watch: Switch }, args: { ${Object.entries(rules).map(([name, lines]) => `${name}: ${lines}`).join(", ")}, watch: monitor } }`,
-  ...Object.fromEntries(Object.keys(rules).map((name) => [`${name}-station`, `{ image: { c: ${PROGRAMS[name] ?? "station.c"} }, memory: 16MiB, use: { console: console.console, port: switch.${name} } }`])),
+  ...Object.fromEntries(Object.keys(rules).map((name) => [`${name}-station`, `{ image: { c: ${PROGRAMS[name] ?? "station.c"} }, memory: 16MiB, use: { console: console.console, port: switch.${name}, watch: switch.watch } }`])),
   monitor: "{ image: { c: monitor.c }, use: { console: console.console, watch: switch.watch } }",
 });
 const frameOf = (to: string, from: string, type: string, payload: string): Uint8Array => Buffer.from(`${to}${from}${type}${payload}`.padEnd(120, "0"), "hex");

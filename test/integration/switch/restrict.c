@@ -7,6 +7,7 @@
 
 BW_USE(console);
 BW_USE(port);
+BW_USE(watch);
 
 enum { SLOT_NARROW = 200, SLOT_NARROWER, SLOT_OTHER, SLOT_FIRST = 128, SLOT_SECOND = 160, SLOT_THIRD = 216 };
 static struct bw_nic first, second, third;
@@ -27,7 +28,11 @@ static uint32_t info(bw_cptr port) {
 }
 
 int main(void) {
+    struct bw_switch_port sink = {0};
     bw_console_open(bw_use_console.cap);
+    /* Somebody is there who will say what came. */
+    do bw_yield();
+    while (bw_switch_port(bw_use_watch.cap, 1, &sink) != 0 || !sink.open);
     bw_printf("nonsense: %u %u %u\n", bw_switch_restrict(bw_use_port.cap, "to nowhere", SLOT_OTHER), bw_switch_restrict(bw_use_port.cap, "isolated\n\nisolated", SLOT_OTHER), bw_switch_restrict(bw_use_port.cap, "monitor", SLOT_OTHER));
     const uint32_t narrow = bw_switch_restrict(bw_use_port.cap, "to 10.0.2.2 udp 7-9", SLOT_NARROW), narrower = bw_switch_restrict(SLOT_NARROW, "mac any\nip *\nto * udp 9-100\nto * tcp *", SLOT_NARROWER);
     bw_err error = bw_nic_open(&first, SLOT_NARROWER, SLOT_FIRST, BW_ADDRESS_OWN, 1UL << 52);
