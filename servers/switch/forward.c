@@ -32,7 +32,7 @@ static enum verdict judge(uint32_t place, const uint8_t *frame, uint32_t bytes) 
     if (is_reserved(mac_of(frame))) return DROP_RESERVED;
     const int owner = port_of(source);
     if (owner != NOWHERE && (uint32_t)owner != place) return DROP_MAC;
-    const enum verdict verdict = is_uplink(place) ? PASS : view_check(port_view(place), SEND, frame, bytes, port_mac(place), clock_now());
+    const enum verdict verdict = is_uplink(place) ? PASS : view_check(port_view(place), SEND, frame, bytes, port_mac(place));
     if (verdict != PASS) return verdict;
     return owner != NOWHERE || station_heard(source, place, clock_now()) ? PASS : DROP_MAC;
 }
@@ -41,7 +41,7 @@ static bool is_isolated(uint32_t from, uint32_t to) { return !is_uplink(from) &&
 
 static enum verdict give(uint32_t to, const uint8_t *frame, uint32_t bytes) {
     if (is_uplink(to)) return uplink_send(to - PORTS, frame, bytes) ? PASS : DROP_ROOM;
-    const enum verdict verdict = view_check(port_view(to), RECEIVE, frame, bytes, port_mac(to), clock_now());
+    const enum verdict verdict = view_check(port_view(to), RECEIVE, frame, bytes, port_mac(to));
     if (verdict != PASS) return verdict;
     return port_deliver(to, frame, bytes) ? PASS : DROP_ROOM;
 }

@@ -24,7 +24,7 @@ struct view {
     struct view *above;
     uint32_t depth;
     /* Of the whole chain. */
-    bool any_mac, isolated;
+    bool any_mac, isolated, rated;
     struct policy policy;
     struct rate frames[DIRECTIONS], bytes[DIRECTIONS];
 };
@@ -46,4 +46,4 @@ bool view_close(struct view *view);
 bool view_is_under(const struct view *view, const struct view *above);
 
 /* What its policies say, and its rates: those are charged when it passes. */
-enum verdict view_check(struct view *view, enum direction direction, const uint8_t *frame, uint32_t bytes, uint64_t own, uint64_t now);
+enum verdict view_check(struct view *view, enum direction direction, const uint8_t *frame, uint32_t bytes, uint64_t own);
