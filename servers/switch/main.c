@@ -38,8 +38,8 @@ static bool turn(void) {
     first = (first + 1) % ports;
     for (uint32_t i = 0; i < uplinks(); i++) more = uplink_turn(i) || more;
     for (uint32_t i = 0; i < ports; i++) more = port_turn((first + i) % ports) || more;
-    /* What was sent to places that had their turn before. */
-    for (uint32_t i = 0; i < ports; i++) port_give(i);
+    /* At the end: to those that had their turn before, too, something may have been sent. */
+    for (uint32_t i = 0; i < ports; i++) more = !port_sleeps(i) || more;
     for (uint32_t i = 0; i < uplinks(); i++) more = !uplink_sleeps(i) || more;
     return more;
 }

@@ -134,12 +134,12 @@ void port_closed(uint32_t number, const struct view *view) {
     port->view = view_of_port(number);
 }
 
-void port_give(uint32_t port) { if (port_is_open(port)) bw_nic_port_give(&ports[port].nic); }
+bool port_turn(uint32_t port) { return port_is_open(port) && bw_nic_port_take(&ports[port].nic) == BW_NIC_PIECE; }
 
-bool port_turn(uint32_t port) {
+bool port_sleeps(uint32_t port) {
     struct bw_nic_port *nic = &ports[port].nic;
-    if (!port_is_open(port)) return false;
-    const uint32_t taken = bw_nic_port_take(nic);
+    if (!port_is_open(port)) return true;
+    /* First: what is given makes room for requests that may be there already. */
     bw_nic_port_give(nic);
-    return bw_nic_port_can_take(nic) && (taken == BW_NIC_PIECE || !bw_nic_port_sleeps(nic));
+    return bw_nic_port_sleeps(nic);
 }

@@ -46,6 +46,7 @@ void port_closed(uint32_t port, const struct view *view);
 
 /* A frame for its client. False: it has no room, and the queue is full. */
 bool port_deliver(uint32_t port, const uint8_t *frame, uint32_t bytes);
-/* Takes requests of its client, and gives it what it is owed. True: there are more. */
+/* Takes requests of its client, a bounded number. True: there may be more. */
 bool port_turn(uint32_t port);
-void port_give(uint32_t port);
+/* Gives its client what it is owed, and says that the switch sleeps. False: there are requests already, so another turn is due. */
+bool port_sleeps(uint32_t port);

@@ -7,12 +7,12 @@ export const SwitchPort = protocol({
   methods: {
     restrict: {
       label: 0x101,
-      doc: "The answer brings a capability to the same port under these rules too, one a line, beside those that this one has. A port has one client: whoever opened it last under any of its capabilities, while it lives.",
+      doc: "The answer brings a capability to the same port under these rules too, one a line, beside those it has. The port's one client may come by any of them; another is refused while it lives.",
       words: ["count"],
       returns: [],
       bytes: "in",
     },
-    close: { label: 0x102, doc: "This capability, its copies and those made from it end, and so does the channel that was opened under one of them. Not for a capability of the manifest.", words: [], returns: [] },
+    close: { label: 0x102, doc: "This capability, its copies and those made from it end, and so does a channel opened under one of them. Not for a capability of the manifest.", words: [], returns: [] },
   },
   refusals: {
     badRequest: 1,

@@ -11,7 +11,8 @@ static void show(uint32_t number) {
     struct bw_switch_port port;
     struct bw_switch_counters c;
     if (bw_switch_port(bw_use_watch.cap, number, &port) != 0 || bw_switch_counters(bw_use_watch.cap, number, &c) != 0) return;
-    bw_printf("%s%s%s, %u stations: %lu/%lu sent, %lu/%lu received", port.name, port.open ? " open" : "", port.uplink ? " uplink" : port.any_mac ? " any" : "", port.stations, c.sent_frames, c.sent_bytes, c.received_frames, c.received_bytes);
+    bw_printf("%s%s%s, %u stations: ", port.name, port.open ? " open" : "", port.uplink ? " uplink" : port.any_mac ? " any" : "", port.stations);
+    bw_printf("%lu/%lu sent, %lu/%lu received", c.sent_frames, c.sent_bytes, c.received_frames, c.received_bytes);
     for (uint32_t i = 0; i < BW_SWITCH_REASONS; i++) {
         if (c.sent_dropped[i] > 0) bw_printf(", %lu sent %s", c.sent_dropped[i], reasons[i]);
         if (c.received_dropped[i] > 0) bw_printf(", %lu received %s", c.received_dropped[i], reasons[i]);

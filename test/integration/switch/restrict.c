@@ -33,8 +33,12 @@ int main(void) {
     /* Somebody is there who will say what came. */
     do bw_yield();
     while (bw_switch_port(bw_use_watch.cap, 1, &sink) != 0 || !sink.open);
-    bw_printf("nonsense: %u %u %u\n", bw_switch_restrict(bw_use_port.cap, "to nowhere", SLOT_OTHER), bw_switch_restrict(bw_use_port.cap, "isolated\n\nisolated", SLOT_OTHER), bw_switch_restrict(bw_use_port.cap, "monitor", SLOT_OTHER));
-    const uint32_t narrow = bw_switch_restrict(bw_use_port.cap, "to 10.0.2.2 udp 7-9", SLOT_NARROW), narrower = bw_switch_restrict(SLOT_NARROW, "mac any\nip *\nto * udp 9-100\nto * tcp *", SLOT_NARROWER);
+    bw_printf("nonsense:");
+    static const char *const nonsense[] = {"to nowhere", "isolated\n\nisolated", "monitor"};
+    for (uint32_t i = 0; i < 3; i++) bw_printf(" %u", bw_switch_restrict(bw_use_port.cap, nonsense[i], SLOT_OTHER));
+    bw_puts("");
+    const uint32_t narrow = bw_switch_restrict(bw_use_port.cap, "to 10.0.2.2 udp 7-9", SLOT_NARROW);
+    const uint32_t narrower = bw_switch_restrict(SLOT_NARROW, "mac any\nip *\nto * udp 9-100\nto * tcp *", SLOT_NARROWER);
     bw_err error = bw_nic_open(&first, SLOT_NARROWER, SLOT_FIRST, BW_ADDRESS_OWN, 1UL << 52);
     bw_printf("narrow: %u %u, opens: %s", narrow, narrower, bw_error_name(error));
     bw_printf(", the whole meanwhile: %s\n", bw_error_name(bw_nic_open(&second, bw_use_port.cap, SLOT_SECOND, BW_ADDRESS_OWN + 2 * BW_NIC_WINDOW, 1UL << 51)));
@@ -42,7 +46,9 @@ int main(void) {
     first.mac[5] ^= 1;
     send(&first, 6, 9, 9);
     first.mac[5] ^= 1;
-    bw_printf("closes: %u, again: %u, the whole: %u, under it: info %u, restrict %u, close %u\n", bw_switch_close(SLOT_NARROW), bw_switch_close(SLOT_NARROW), bw_switch_close(bw_use_port.cap), info(SLOT_NARROWER), bw_switch_restrict(SLOT_NARROWER, "isolated", SLOT_OTHER), bw_switch_close(SLOT_NARROWER));
+    const uint32_t closed = bw_switch_close(SLOT_NARROW), again = bw_switch_close(SLOT_NARROW);
+    bw_printf("closes: %u, again: %u, the whole: %u, under it: ", closed, again, bw_switch_close(bw_use_port.cap));
+    bw_printf("info %u, restrict %u, close %u\n", info(SLOT_NARROWER), bw_switch_restrict(SLOT_NARROWER, "isolated", SLOT_OTHER), bw_switch_close(SLOT_NARROWER));
     send(&first, 7, 9, 9);
     (void)bw_nic_sleeps(&first);
     const bool over = bw_nic_over(&first);
