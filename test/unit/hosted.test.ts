@@ -98,6 +98,21 @@ describe("system calls", () => {
     expect(machine.register(Reg.a2 + 3)).toBe(Number(BigInt.asUintN(64, -5n)));
   });
 
+  test("a call whose pc the kernel has moved back is made again as it was, and the program goes on only when it is answered", () => {
+    const machine = new FakeMachine(), PC = 0;
+    machine.load("function* main({ sys }) { const r = yield* sys.call(17, 0x101, [5]); yield* sys.signal(r.word(0)); }");
+    expect(machine.step()).toBe(ECALL);
+    for (let n = 0; n < 3; n++) {
+      expect(machine.register(PC)).toBe(4);
+      machine.set(PC, 0);
+      expect(machine.step()).toBe(ECALL);
+      expect([Reg.a7, Reg.a0, Reg.a2].map((r) => machine.register(r))).toEqual([Syscall.Call, 17, 5]);
+    }
+    machine.answer(0, [23]);
+    expect(machine.step()).toBe(ECALL);
+    expect([Reg.a7, Reg.a0].map((r) => machine.register(r))).toEqual([Syscall.Signal, 23]);
+  });
+
   test("a word above 2^53 is exact as a bigint, and refused as a number to send", () => {
     const machine = new FakeMachine();
     machine.load(`function* main({ sys }) { const r = yield* sys.call(1, 0); yield* sys.call(2, 0, [r.big(0) + 1n]);
