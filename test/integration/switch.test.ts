@@ -310,6 +310,24 @@ const HOSTILE: Readonly<Record<string, { body: string; says?: RegExp; cpu?: stri
       }`,
     says: /^hostile: none 0, 1 failed at least$/m,
   },
+  "runs before the switch, and takes its memory back in the middle": {
+    body: `bw_err error = bw_untyped_retype(BW_SLOT_UNTYPED, BW_KIND_FRAME, 21, 1, BW_SLOT_CNODE, FRAME);
+      for (uint32_t n = 0, all = 0;; n++) {
+        if (error == 0) error = bw_cnode_delete(BW_SLOT_CNODE, LENT);
+        if (error == 0) error = bw_cnode_copy(BW_SLOT_CNODE, LENT, BW_SLOT_CNODE, FRAME, BW_RIGHT_READ | BW_RIGHT_WRITE);
+        bw_ipc()->caps[0] = LENT;
+        const struct bw_msg m = bw_call(bw_use_port.cap, bw_info(NIC_DRIVER_WINDOW, 1, 1), 1 + n % 15, 0, 0, 0);
+        for (uint32_t i = 0; i < 20; i++) (void)put(i % 2 == 0 ? BW_NIC_SEND : BW_NIC_TAKE, 1 + n % 15, i * 2048 + i % 3, 1514);
+        bw_nic_announce(&nic);
+        /* Its time ends somewhere in here, and it comes back while the switch copies. */
+        if (n % 8 == 7) (void)bw_cnode_revoke(BW_SLOT_CNODE, FRAME);
+        uint32_t failed = 0; struct bw_nic_answer a;
+        while (bw_try_receive(&nic.channel.in, &a) == BW_RING_DONE) failed += a.result == BW_NIC_FAILED;
+        all += failed; if (n == 2000) { bw_printf("hostile: %s %u, %u failed at least\\n", bw_error_name(error), bw_label(&m), all > 0); bw_flush(); }
+      }`,
+    cpu: "cpu: { priority: 190, budget: 1ms, period: 5ms }, ",
+    says: /^hostile: none 0, 1 failed at least$/m,
+  },
   "dies with its hands full": { body: "arp(nic.mac, 9, 9, 1); for (uint32_t i = 0; i < 64; i++) (void)bw_nic_send(&nic, frame, 60); bw_puts(\"hostile: dies\"); bw_flush(); __builtin_trap();", says: /^hostile: dies$/m },
   "opens its port again and again": {
     body: `bw_nic_announce(&nic); bw_channel_close(&nic.channel);
