@@ -1,8 +1,9 @@
 // The benchmark `drivers`: requests to a disk through an untrusted driver, the IOMMU and the block server, against the same device model worked by the
 // host; what each layer costs; and what the kernel is entered for.
-import { countEntries, CONTESTANTS, DISKS, measure, PATTERNS, type Contestant, type Counts, type DiskKind, type Entries, type Pattern, type Times } from "./drivers/runs.ts";
+import { countEntries, CONTESTANTS, DISKS, measure, PATTERNS, type Contestant, type Counts, type DiskKind, type Pattern, type Times } from "./drivers/runs.ts";
 import type { Benchmark } from "./benchmark.ts";
 import { findPinning } from "./cpu.ts";
+import { ENTRY_WORDS, type Entries } from "./entries.ts";
 import type { Figure } from "./figure.ts";
 import { startWorker, work, type Worker } from "./workers.ts";
 
@@ -65,8 +66,6 @@ async function measureDisk(disk: DiskKind, quick: boolean, say: (text: string) =
     ];
   });
 }
-
-const ENTRY_WORDS = { calls: "system calls of all programs together", signals: "of these, signals", interrupts: "interrupts" };
 
 async function counted(disk: DiskKind): Promise<Readonly<Record<Pattern, Entries>>> {
   const worker = startWorker<Counts, Readonly<Record<Pattern, Entries>>>(ENTRIES(disk), undefined);

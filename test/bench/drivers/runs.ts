@@ -2,13 +2,13 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { SYSTEM_FILE } from "../../../caps/image/system.ts";
-import { InitSlot, Syscall } from "../../../caps/abi/numbers.ts";
-import { TraceEvent, type TraceRecord } from "../../../core/kernel/trace.ts";
+import type { TraceRecord } from "../../../core/kernel/trace.ts";
 import { prepareAppliance, type Appliance } from "../../../servers/operator/appliance.ts";
 import { openDisks } from "../../../servers/operator/disks.ts";
 import { findPackage } from "../../../servers/operator/package.ts";
 import { startSession } from "../../../servers/operator/session.ts";
+import { withClientArgs } from "../client-args.ts";
+import { entryCounter, type Entries } from "../entries.ts";
 import { openHostDriver, places } from "./host-driver.ts";
 
 export const PATTERNS = [
@@ -97,45 +97,16 @@ async function byKit(contestant: Exclude<Contestant, "host">, image: Images, cou
   return times as Times;
 }
 
-/** What the kernel is entered for, by all programs together, for each request. */
-export interface Entries {
-  readonly calls: number;
-  readonly signals: number;
-  readonly interrupts: number;
-}
-
-/** By the kernel's own trace, which also takes every call the slow way: for counting, not for timing. */
+/** In a run of its own. */
 export async function countEntries(contestant: Exclude<Contestant, "host">, kind: DiskKind, counts: Counts): Promise<Readonly<Record<Pattern, Entries>>> {
   const image = images(kind);
-  const found: Partial<Record<Pattern, Entries>> = {};
-  let calls = 0, signals = 0, interrupts = 0, marks = 0, lost = 0;
-  const record = ({ event, thread, values: [call, slot] }: TraceRecord): void => {
-    // Between two of the client's messages to the root server: every second one ends a pattern.
-    if (event === TraceEvent.Syscall && thread === "client" && call === Syscall.Call && slot === InitSlot.Parent) {
-      const ended = marks % 2 === 1 ? PATTERNS[(marks - 1) / 2] : undefined;
-      if (ended !== undefined) {
-        const count = countOf(ended.bytes, counts);
-        found[ended.name] = { calls: calls / count, signals: signals / count, interrupts: interrupts / count };
-      }
-      marks++;
-      calls = signals = interrupts = 0;
-    } else if (event === TraceEvent.Syscall) {
-      calls++;
-      if (call === Syscall.Signal) signals++;
-    } else if (event === TraceEvent.Interrupt) interrupts++;
-  };
+  const counter = entryCounter(PATTERNS.map(({ name, bytes }) => ({ name, count: countOf(bytes, counts) })));
   try {
-    await runClient(contestant, image, counts, {
-      onTrace(records, dropped) {
-        lost += dropped;
-        records.forEach(record);
-      },
-    });
+    await runClient(contestant, image, counts, { onTrace: counter.onTrace });
   } finally {
     image.remove();
   }
-  if (lost > 0 || PATTERNS.some(({ name }) => found[name] === undefined)) throw new Error(`the trace is not whole: ${lost} records lost, ${marks} marks`);
-  return found as Readonly<Record<Pattern, Entries>>;
+  return counter.result();
 }
 
 interface Ears {
@@ -150,7 +121,7 @@ async function runClient(contestant: Exclude<Contestant, "host">, { order }: Ima
   const path = join(findPackage().root, "test", "bench", "drivers", manifest);
   const made = prepared.get(path) ?? prepareAppliance(path);
   prepared.set(path, made);
-  const appliance = withCounts(await made, counts);
+  const appliance = withClientArgs(await made, counts);
   let complaint: string | undefined;
   const session = await startSession(
     { ...appliance, disks: order("blk0") },
@@ -167,10 +138,4 @@ async function runClient(contestant: Exclude<Contestant, "host">, { order }: Ima
   );
   const { status, why } = await session.outcome;
   if (status !== 0 || complaint !== undefined) throw new Error(`${contestant}: status ${status} ${why ?? ""} ${complaint ?? ""}`);
-}
-
-function withCounts(appliance: Appliance, counts: Counts): Appliance {
-  const components = appliance.system.components.map((each) => (each.name === "client" ? { ...each, args: { ...Object(each.args), ...counts } } : each));
-  const system = { ...appliance.system, components };
-  return { ...appliance, system, files: [...appliance.files.filter(({ name }) => name !== SYSTEM_FILE), { name: SYSTEM_FILE, bytes: Buffer.from(JSON.stringify(system)) }] };
 }

@@ -1,30 +1,36 @@
-// What each contestant of `network` does in a round: every pattern, over the same kind of cable.
+// What each contestant of `network` does in a round: all its patterns, over the same kind of cable.
 import { join } from "node:path";
-import { SYSTEM_FILE } from "../../../caps/image/system.ts";
 import { boot } from "../../../core/boot.ts";
 import type { NetBackend } from "../../../core/host/backend.ts";
+import type { TraceRecord } from "../../../core/kernel/trace.ts";
 import { prepareAppliance, type Appliance } from "../../../servers/operator/appliance.ts";
 import { parseEvent } from "../../../servers/operator/events.ts";
 import { findPackage } from "../../../servers/operator/package.ts";
+import { withClientArgs } from "../client-args.ts";
+import { entryCounter, type Entries } from "../entries.ts";
+import { End, FAR, MSS, NEAR } from "./end.ts";
 import { openHostDriver } from "./host-driver.ts";
+import { openHostEnd } from "./host-end.ts";
+import { FRAMES, TALKS } from "./patterns.ts";
 
-export const PATTERNS = [
-  { name: "send.1514", echo: false, bytes: 1514, depth: 32 },
-  { name: "send.64", echo: false, bytes: 64, depth: 32 },
-  { name: "echo.1514", echo: true, bytes: 1514, depth: 32 },
-  { name: "echo.64", echo: true, bytes: 64, depth: 32 },
-  { name: "echo.alone.64", echo: true, bytes: 64, depth: 1 },
-] as const;
-export type Pattern = (typeof PATTERNS)[number]["name"];
-
-/** host: the card worked by the host. driver: client, driver, card. identity: that without translation. */
-export const CONTESTANTS = ["host", "driver", "identity"] as const;
+/** Appliances of the kit. `folder`: whose, with which patterns. unchecked: without translation. */
+export const KITS = {
+  driver: { folder: "frames", patterns: FRAMES, unchecked: false },
+  identity: { folder: "frames", patterns: FRAMES, unchecked: true },
+  stack: { folder: "stack", patterns: TALKS, unchecked: false },
+  "stack-identity": { folder: "stack", patterns: TALKS, unchecked: true },
+} as const;
+export type Kit = keyof typeof KITS;
+/** host: the card worked by the host, all patterns. */
+export const CONTESTANTS = ["host", ...(Object.keys(KITS) as Kit[])] as const;
 export type Contestant = (typeof CONTESTANTS)[number];
 
-/** Nanoseconds a frame; of an echo, there and back. */
-export type Times = Readonly<Record<Pattern, number>>;
+/** Nanoseconds a frame, segment or datagram; where they come back, there and back. */
+export type Times = Readonly<Record<string, number>>;
 
 const LIMIT_MS = 120_000;
+/** What a client does first and nobody measures. */
+const WARM = 2;
 
 /** A cable whose far end gives back what begins with a 1, at once, and swallows the rest. */
 function mirror(): NetBackend {
@@ -38,36 +44,73 @@ function mirror(): NetBackend {
   };
 }
 
-/** One round of a contestant, of `count` frames in each pattern. */
+/** A cable with a far end that speaks TCP and UDP, and answers at once. */
+function farEnd(count: number): NetBackend {
+  let callback = (_frame: Uint8Array): void => {};
+  const end = new End(FAR, NEAR, (frame) => callback(frame.slice()));
+  end.amount = count * MSS;
+  return { send: (frame) => end.receive(frame), onFrame: (given) => void (callback = given), close: () => Promise.resolve() };
+}
+
+const cableOf = (patterns: (typeof KITS)[Kit]["patterns"], count: number): NetBackend => (patterns === TALKS ? farEnd(count) : mirror());
+
+/** One round of a contestant, of `count` in each pattern. */
 export async function measure(contestant: Contestant, count: number): Promise<Times> {
   return contestant === "host" ? byHost(count) : await byKit(contestant, count);
 }
 
 function byHost(count: number): Times {
-  const driver = openHostDriver(mirror());
+  const driver = openHostDriver(mirror()), talk = openHostEnd(farEnd(count));
   for (const echo of [false, true]) driver({ echo, bytes: 1514, depth: 32, count });
-  return Object.fromEntries(PATTERNS.map(({ name, ...load }) => [name, driver({ ...load, count }) / count])) as Times;
+  for (const pattern of TALKS) talk(pattern, count);
+  return Object.fromEntries([...FRAMES.map(({ name, ...load }) => [name, driver({ ...load, count }) / count]), ...TALKS.map((pattern) => [pattern.name, talk(pattern, count) / count])]) as Times;
 }
 
-let prepared: Promise<Appliance> | undefined;
+async function byKit(kit: Kit, count: number): Promise<Times> {
+  const times: Record<string, number> = {};
+  let from = 0n, pattern: string | undefined;
+  await runClient(kit, count, {
+    mark(text) {
+      const now = process.hrtime.bigint();
+      if (text === "end" && pattern !== undefined) times[pattern] = Number(now - from) / count;
+      pattern = text === "end" ? undefined : text;
+      from = process.hrtime.bigint();
+    },
+  });
+  const missing = KITS[kit].patterns.find(({ name }) => times[name] === undefined);
+  if (missing !== undefined) throw new Error(`${kit}: '${missing.name}' did not come to its end`);
+  return times;
+}
 
-async function byKit(contestant: Exclude<Contestant, "host">, count: number): Promise<Times> {
-  const appliance = withCount(await (prepared ??= prepareAppliance(join(findPackage().root, "test", "bench", "network", "appliance.yaml"))), count);
-  const times: Partial<Record<Pattern, number>> = {};
-  let from = 0n, pattern: Pattern | undefined, complaint: string | undefined, status: number | undefined;
-  const mark = (text: string): void => {
-    const now = process.hrtime.bigint();
-    if (text === "end" && pattern !== undefined) times[pattern] = Number(now - from) / count;
-    pattern = PATTERNS.find(({ name }) => name === text)?.name;
-    from = process.hrtime.bigint();
-  };
+/** In a run of its own. */
+export async function countEntries(kit: Kit, count: number): Promise<Readonly<Record<string, Entries>>> {
+  const warm = Array.from({ length: WARM }, (_, i) => ({ name: `warm ${i}`, count }));
+  const counter = entryCounter([...warm, ...KITS[kit].patterns.map(({ name }) => ({ name, count }))]);
+  await runClient(kit, count, { onTrace: counter.onTrace });
+  return counter.result();
+}
+
+interface Ears {
+  readonly mark?: (text: string) => void;
+  readonly onTrace?: (records: readonly TraceRecord[], lost: number) => void;
+}
+
+const prepared = new Map<string, Promise<Appliance>>();
+
+async function runClient(kit: Kit, count: number, { mark, onTrace }: Ears): Promise<void> {
+  const { folder, patterns, unchecked } = KITS[kit];
+  const made = prepared.get(folder) ?? prepareAppliance(join(findPackage().root, "test", "bench", "network", folder));
+  prepared.set(folder, made);
+  const appliance = withClientArgs(await made, { count });
+  let complaint: string | undefined, status: number | undefined;
   const system = await boot({
-    ramBytes: appliance.system.memory, files: appliance.files, networks: { net0: mirror() }, unchecked: contestant === "identity",
+    ramBytes: appliance.system.memory, files: appliance.files, networks: { net0: cableOf(patterns, count) }, unchecked,
     console: { write() {}, ready: () => true, onDrained() {}, onInput() {} },
+    ...(onTrace === undefined ? {} : { onTrace }),
     onEvent(line) {
       const event = parseEvent(line);
-      if (event?.event === "log" && event.component === "client" && !event.text.startsWith("failed")) mark(event.text);
-      else if (event?.event === "log" || event?.event === "fault" || event?.event === "dma-fault") complaint ??= line;
+      if (event?.event === "log" && event.component === "client" && !event.text.startsWith("failed")) mark?.(event.text);
+      else if ((event?.event === "log" && event.component === "client") || event?.event === "fault" || event?.event === "dma-fault") complaint ??= line;
       else if (event?.event === "end") {
         status = event.status;
         system.stop("end");
@@ -77,13 +120,5 @@ async function byKit(contestant: Exclude<Contestant, "host">, count: number): Pr
   const limit = setTimeout(() => system.stop("limit"), LIMIT_MS);
   const ending = await system.run();
   clearTimeout(limit);
-  const missing = PATTERNS.find(({ name }) => times[name] === undefined);
-  if (status !== 0 || complaint !== undefined || missing !== undefined) throw new Error(`${contestant}: status ${status}, ${JSON.stringify(ending)}, ${complaint ?? ""}; not measured: ${missing?.name ?? "nothing"}`);
-  return times as Times;
-}
-
-function withCount(appliance: Appliance, count: number): Appliance {
-  const components = appliance.system.components.map((each) => (each.name === "client" ? { ...each, args: { ...Object(each.args), count } } : each));
-  const system = { ...appliance.system, components };
-  return { ...appliance, system, files: [...appliance.files.filter(({ name }) => name !== SYSTEM_FILE), { name: SYSTEM_FILE, bytes: Buffer.from(JSON.stringify(system)) }] };
+  if (status !== 0 || complaint !== undefined) throw new Error(`${kit}: status ${status}, ${JSON.stringify(ending)}, ${complaint ?? ""}`);
 }
