@@ -27,17 +27,18 @@ test("printf's conversions", LIMIT, async () => {
 test("bytes and strings as in ISO C, aligned or not, overlapping or not", LIMIT, async () => {
   const { output } = await runMain(main(`
     unsigned wrong = 0;
-    static uint8_t a[64], b[64];
+    static uint8_t a[160], b[160];
     for (size_t from = 0; from < 9; from++) {
         for (size_t to = 0; to < 9; to++) {
-            for (size_t n = 0; n < 40; n++) {
+            for (size_t n = 0; n < 110; n += n < 40 ? 1 : 7) {
                 for (size_t i = 0; i < sizeof a; i++) { a[i] = (uint8_t)i; b[i] = (uint8_t)i; }
                 memmove(&a[to], &a[from], n);
                 for (size_t i = 0; i < sizeof a; i++) wrong += a[i] != (i >= to && i < to + n ? (uint8_t)(i - to + from) : (uint8_t)i);
                 memset(&b[to], 0xab, n);
                 for (size_t i = 0; i < sizeof b; i++) wrong += b[i] != (i >= to && i < to + n ? 0xab : (uint8_t)i);
-                memcpy(&b[from], &a[32 - n / 2], n / 2);
-                wrong += memcmp(&b[from], &a[32 - n / 2], n / 2) != 0;
+                memset(b, 0xcd, sizeof b);
+                memcpy(&b[to], &a[from], n);
+                for (size_t i = 0; i < sizeof b; i++) wrong += b[i] != (i >= to && i < to + n ? a[i - to + from] : 0xcd);
             }
         }
     }
@@ -47,6 +48,32 @@ test("bytes and strings as in ISO C, aligned or not, overlapping or not", LIMIT,
     wrong += strlen("") != 0 || strlen("four") != 4;
     bw_printf("%u wrong\\n", wrong);`));
   expect(output).toBe("0 wrong\n");
+});
+
+test("memcpy reads nothing before or after its source: its page is the only one there", LIMIT, async () => {
+  const { output, events } = await runMain(main(`
+    enum { FRAME = 128, TABLE, PAGE = 4096 };
+    uint8_t *page = (uint8_t *)BW_ADDRESS_OWN, to[64];
+    bw_err error = bw_untyped_retype(BW_SLOT_UNTYPED, BW_KIND_FRAME, 12, 1, BW_SLOT_CNODE, FRAME);
+    for (uint32_t i = 0; error == 0; i++) {
+        error = bw_frame_map(FRAME, BW_ADDRESS_OWN, BW_SLOT_VSPACE, BW_RIGHT_READ | BW_RIGHT_WRITE);
+        if (error != BW_ERR_FAILED_LOOKUP) break;
+        error = bw_untyped_retype(BW_SLOT_UNTYPED, BW_KIND_PAGE_TABLE, 0, 1, BW_SLOT_CNODE, TABLE + i);
+        if (error == 0) error = bw_page_table_map(TABLE + i, BW_ADDRESS_OWN, BW_SLOT_VSPACE);
+    }
+    for (size_t i = 0; error == 0 && i < PAGE; i++) page[i] = (uint8_t)(i * 7);
+    unsigned wrong = 0;
+    for (size_t n = 0; error == 0 && n <= 48; n++) {
+        for (size_t at = 0; at < 8; at++) {
+            memcpy(to + at, page + PAGE - n, n);
+            wrong += memcmp(to + at, page + PAGE - n, n) != 0;
+            memcpy(to + at, page, n);
+            wrong += memcmp(to + at, page, n) != 0;
+        }
+    }
+    bw_printf("%u, %u wrong\\n", error, wrong);`));
+  expect(output).toBe("0, 0 wrong\n");
+  expect(events.filter(({ event }) => event === "fault")).toEqual([]);
 });
 
 test("main's result is the appliance's status, and what was printed without a newline is not lost", LIMIT, async () => {

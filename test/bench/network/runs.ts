@@ -97,7 +97,7 @@ interface Ears {
 
 const prepared = new Map<string, Promise<Appliance>>();
 
-async function runClient(kit: Kit, count: number, { mark, onTrace }: Ears): Promise<void> {
+export async function runClient(kit: Kit, count: number, { mark, onTrace }: Ears): Promise<void> {
   const { folder, patterns, unchecked } = KITS[kit];
   const made = prepared.get(folder) ?? prepareAppliance(join(findPackage().root, "test", "bench", "network", folder));
   prepared.set(folder, made);

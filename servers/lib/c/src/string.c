@@ -8,11 +8,41 @@ typedef uint64_t __attribute__((may_alias)) word;
 
 static int aligned(const void *a, const void *b) { return (((uintptr_t)a | (uintptr_t)b) & (WORD - 1)) == 0; }
 
+/* Whole words, `from` and `to` aligned: four at a time, for it is the loop that costs. Gives how many bytes that was. */
+static size_t copy_words(word *to, const word *from, size_t count) {
+    const size_t words = count / WORD;
+    size_t i = 0;
+    for (; i + 4 <= words; i += 4) {
+        const word a = from[i], b = from[i + 1], c = from[i + 2], d = from[i + 3];
+        to[i] = a, to[i + 1] = b, to[i + 2] = c, to[i + 3] = d;
+    }
+    for (; i < words; i++) to[i] = from[i];
+    return words * WORD;
+}
+
+/* The same from where no word begins: two words of the source hold one of the destination's. Each that is read holds a byte that is wanted, so none lies on another page. */
+static size_t copy_across(word *to, const uint8_t *from, size_t count) {
+    const size_t words = count / WORD;
+    const uint32_t right = (uint32_t)((uintptr_t)from % WORD) * 8, left = 64 - right;
+    const word *source = (const word *)((uintptr_t)from & ~(uintptr_t)(WORD - 1));
+    word low = *source++;
+    size_t i = 0;
+    for (; i + 2 <= words; i += 2, source += 2) {
+        const word middle = source[0], high = source[1];
+        to[i] = low >> right | middle << left, to[i + 1] = middle >> right | high << left;
+        low = high;
+    }
+    if (i < words) to[i] = low >> right | *source << left;
+    return words * WORD;
+}
+
 void *memcpy(void *restrict to, const void *restrict from, size_t count) {
     uint8_t *d = to;
     const uint8_t *s = from;
-    if (aligned(d, s)) {
-        for (; count >= WORD; count -= WORD, d += WORD, s += WORD) *(word *)d = *(const word *)s;
+    if (count >= 2 * WORD) {
+        for (; !aligned(d, d); count--) *d++ = *s++;
+        const size_t done = aligned(s, s) ? copy_words((word *)d, (const word *)s, count) : copy_across((word *)d, s, count);
+        d += done, s += done, count -= done;
     }
     for (; count > 0; count--) *d++ = *s++;
     return to;
