@@ -92,6 +92,8 @@
 #define CHECKSUM_CHECK_TCP 1
 #define CHECKSUM_CHECK_UDP 1
 #define CHECKSUM_CHECK_ICMP 1
+#include "../checksum.h"
+#define LWIP_CHKSUM net_sum
 
 /* Sequence numbers that nobody can guess: RFC 6528. */
 #include <stdint.h>
