@@ -25,15 +25,24 @@
 
 BW_USE(nic);
 
-enum { SLOT_RECEIVED = 128, SLOT_MINTED, SLOT_ALARM, SLOT_BELLS, SLOT_CALLS = SLOT_BELLS + LIMIT_CLIENTS, SLOT_WIRE = SLOT_CALLS + CALLS };
+enum { SLOT_RECEIVED = 128, SLOT_MINTED, SLOT_ALARM, SLOT_AGAIN, SLOT_BELLS, SLOT_CALLS = SLOT_BELLS + LIMIT_CLIENTS, SLOT_WIRE = SLOT_CALLS + CALLS };
 _Static_assert(SLOT_WIRE + BW_NIC_SLOTS <= 256, "all slots are there");
 #define ALARM_BIT (1ULL << 45)
 #define NIC_BIT (1ULL << 52)
-enum { FRAMES_A_TURN = 32, SECOND_MS = 1000, CONNECT_MS = 15000, RESOLVE_MS = 5000, PING_MS = 5000, MOST_MS = 3600000 };
+enum { FRAMES_A_TURN = 32, FRAMES_A_REQUEST = 8, SECOND_MS = 1000, CONNECT_MS = 15000, RESOLVE_MS = 5000, PING_MS = 5000, MOST_MS = 3600000 };
 
 static struct bw_service service;
 static struct answer answer;
 static struct call call;
+
+/* Whoever waits for a bell has it: clients, and the driver. */
+static void ring_bells(void) {
+    for (uint32_t i = 0; i < LIMIT_CLIENTS; i++) {
+        if (clients[i].ring && clients[i].has_bell) (void)bw_signal(SLOT_BELLS + i);
+        clients[i].ring = false;
+    }
+    wire_announce();
+}
 
 /* M2. */
 static void finish_work(void) {
@@ -42,21 +51,27 @@ static void finish_work(void) {
         bw_exit(1);
     }
     sys_check_timeouts();
-    uint64_t next = calls_attempt();
-    for (uint32_t i = 0; i < LIMIT_CLIENTS; i++) {
-        if (clients[i].ring && clients[i].has_bell) (void)bw_signal(SLOT_BELLS + i);
-        clients[i].ring = false;
-    }
-    wire_announce();
+    const uint64_t next = calls_attempt();
+    ring_bells();
     const uint32_t sleep = sys_timeouts_sleeptime();
     const uint64_t timeout = sleep == SYS_TIMEOUTS_SLEEPTIME_INFINITE ? UINT64_MAX : clock_now() + (sleep == 0 ? 1 : sleep) * NS_PER_MS;
     clock_wake(timeout < next ? timeout : next);
 }
 
+/*
+ * Takes up to `most` of the frames that have come, with those that come meanwhile: a driver of higher priority has sent what it was told of, and brought what the other side
+ * answered at once, before it gives the processor back, so nobody rings. True: there may be more; false: the driver rings when there are.
+ */
+static bool take_frames(uint32_t most) {
+    for (uint32_t taken; most > 0 && (taken = wire_take(most)) > 0; most -= taken) finish_work();
+    return !wire_sleeps();
+}
+
 static bool turn(void) {
-    const bool more = wire_take(FRAMES_A_TURN);
+    wire_wakes();
+    const bool had_frames = wire_take(1) > 0;
     finish_work();
-    return more;
+    return take_frames(FRAMES_A_TURN - had_frames);
 }
 
 static void notified(uint64_t bits) {
@@ -229,13 +244,20 @@ static uint32_t find(const struct bw_request *r, enum call_kind kind, enum socke
     struct socket *s = socket_of(r->badge);
     if (s == NULL) return rules_of(r->badge, &client) == NULL ? NET_E_CLOSED : NET_E_WRONG_KIND;
     if (s->state != state) return NET_E_WRONG_KIND;
-    call.kind = kind, call.client = s->client, call.socket = s, call.times = s->times, call.deadline = deadline_after(r->w[0], 0);
+    call.kind = kind, call.client = s->client, call.socket = s, call.times = s->times;
     return 0;
+}
+
+/* at_once: it will not have to wait, so what time it is does not matter. */
+static uint32_t call_within(uint64_t ms, bool at_once) {
+    if (!at_once) clock_is_stale();
+    call.deadline = deadline_after(ms, 0);
+    return call_now(&call, &service, &answer);
 }
 
 static uint32_t do_accept(struct bw_request *r) {
     const uint32_t refusal = find(r, CALL_ACCEPT, SOCKET_LISTENING);
-    return refusal != 0 ? refusal : call_now(&call, &service, &answer);
+    return refusal != 0 ? refusal : call_within(r->w[0], false);
 }
 
 static uint32_t do_send(struct bw_request *r) {
@@ -243,19 +265,19 @@ static uint32_t do_send(struct bw_request *r) {
     if (refusal != 0) return refusal;
     if (!take_bytes(r, 2, r->w[1], call.bytes, LIMIT_PIECE)) return NET_E_BAD_REQUEST;
     call.count = (uint32_t)r->w[1];
-    return call_now(&call, &service, &answer);
+    return call_within(r->w[0], stream_has_room(call.socket));
 }
 
 static uint32_t do_receive(struct bw_request *r) {
     const uint32_t refusal = find(r, CALL_RECEIVE, SOCKET_CONNECTED);
     if (refusal != 0) return refusal;
     call.count = r->w[1] < LIMIT_PIECE ? (uint32_t)r->w[1] : LIMIT_PIECE;
-    return call_now(&call, &service, &answer);
+    return call_within(r->w[0], call.socket->count > 0);
 }
 
 static uint32_t do_receive_from(struct bw_request *r) {
     const uint32_t refusal = find(r, CALL_RECEIVE_FROM, SOCKET_DATAGRAMS);
-    return refusal != 0 ? refusal : call_now(&call, &service, &answer);
+    return refusal != 0 ? refusal : call_within(r->w[0], call.socket->count > 0);
 }
 
 static uint32_t do_shutdown(struct bw_request *r) {
@@ -309,14 +331,21 @@ static uint32_t handle(struct bw_request *r) {
     return NET_E_BAD_REQUEST;
 }
 
+/* What only moves bytes that are there: no time passes for it, and nobody else's call has come further by it. */
+static bool is_transfer(uint32_t label) { return label == NET_SEND || label == NET_RECEIVE || label == NET_SEND_TO || label == NET_RECEIVE_FROM; }
+
 /* Every request: the answer is written last, since the work that it causes makes system calls of its own. */
 static uint32_t serve(struct bw_request *r) {
-    clock_is_stale();
+    const uint32_t request = r->label;
+    wire_wakes();
+    if (!is_transfer(request)) clock_is_stale();
     answer.length = answer.count = 0, answer.badge = 0, answer.made = NULL;
     memset(answer.w, 0, sizeof answer.w);
-    call = (struct call){0};
+    memset(&call, 0, offsetof(struct call, bytes));
     const uint32_t label = handle(r);
-    finish_work();
+    if (is_transfer(request) && label != BW_LATER) ring_bells();
+    else finish_work();
+    if (take_frames(FRAMES_A_REQUEST)) (void)bw_signal(SLOT_AGAIN);
     if (label == BW_LATER) return label;
     const uint64_t info = write_answer(label, &answer), *words = bw_ipc()->words;
     for (uint32_t i = 0; i < BW_REGISTER_WORDS; i++) r->w[i] = words[i];
@@ -363,6 +392,7 @@ static const char *set_up_address(void) {
 
 static const char *begin(void) {
     if (bw_cnode_mint(BW_SLOT_CNODE, SLOT_ALARM, BW_SLOT_CNODE, BW_SLOT_NOTIFICATION, BW_RIGHT_WRITE, ALARM_BIT) != 0 || !clock_begin(SLOT_ALARM)) return "there is no timer";
+    if (bw_cnode_mint(BW_SLOT_CNODE, SLOT_AGAIN, BW_SLOT_CNODE, BW_SLOT_NOTIFICATION, BW_RIGHT_WRITE, NIC_BIT) != 0) return "the server's slots do not suffice";
     if (!calls_begin(SLOT_CALLS, SLOT_MINTED)) return "the server's memory does not suffice";
     const char *word = table_begin();
     if (word != NULL) {
@@ -387,8 +417,8 @@ int main(void) {
         return 1;
     }
     tend(NULL);
-    (void)turn();
-    while (wire_take(FRAMES_A_TURN)) finish_work();
+    while (turn()) {
+    }
     service = (struct bw_service){
         .methods = methods, .count = 0, .bad_request = NET_E_BAD_REQUEST, .first = serve, .notified = notified, .turn = turn, .reply = BW_SLOT_REPLY, .receive_first = SLOT_RECEIVED, .receive_count = 1,
     };

@@ -172,6 +172,8 @@ struct socket *stream_accept(const struct socket *listener) {
     return s;
 }
 
+bool stream_has_room(const struct socket *s) { return s->tcp != NULL && tcp_sndbuf(s->tcp) > 0; }
+
 uint32_t stream_send(struct socket *s, const void *bytes, uint32_t count, uint32_t *taken) {
     *taken = 0;
     if (s->tcp == NULL || s->shut) return stream_end(s);

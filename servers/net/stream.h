@@ -7,6 +7,7 @@
  *       LIMIT_BUFFER bytes and no more, however small the segments were.
  */
 #pragma once
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "table.h"
@@ -18,6 +19,8 @@ uint32_t stream_connect(struct socket *socket, uint32_t address, uint16_t port);
 uint32_t stream_listen(struct socket *socket, uint16_t port, uint32_t backlog);
 /* The oldest that waits; NULL: none. */
 struct socket *stream_accept(const struct socket *listener);
+/* Something would be taken at once. */
+bool stream_has_room(const struct socket *socket);
 /* *taken: how many went; 0 without a refusal: there is no room. */
 uint32_t stream_send(struct socket *socket, const void *bytes, uint32_t count, uint32_t *taken);
 /* So many were received, and there is room for more. */

@@ -26,22 +26,21 @@ static err_t send_frame(struct netif *netif, struct pbuf *frame) {
     return bw_nic_commit(&nic, frame->tot_len) ? ERR_OK : ERR_IF;
 }
 
-bool wire_take(uint32_t most) {
+uint32_t wire_take(uint32_t most) {
     static uint8_t lost[BW_NIC_MOST_FRAME];
-    for (uint32_t n = 0; n < most; n++) {
+    uint32_t taken = 0;
+    for (; taken < most; taken++) {
         struct pbuf *frame = pbuf_alloc(PBUF_RAW, BW_NIC_MOST_FRAME, PBUF_POOL);
         const uint32_t bytes = bw_nic_receive(&nic, frame == NULL ? lost : frame->payload);
-        if (bytes == 0 || frame == NULL) {
-            if (frame != NULL) (void)pbuf_free(frame);
-            if (bytes > 0) continue;
-            return !bw_nic_sleeps(&nic);
-        }
-        pbuf_realloc(frame, (uint16_t)bytes);
-        if (interface.input(frame, &interface) != ERR_OK) (void)pbuf_free(frame);
+        if (frame != NULL && bytes > 0) pbuf_realloc(frame, (uint16_t)bytes);
+        if (frame != NULL && (bytes == 0 || interface.input(frame, &interface) != ERR_OK)) (void)pbuf_free(frame);
+        if (bytes == 0) break;
     }
-    return true;
+    return taken;
 }
 
+void wire_wakes(void) { bw_nic_wakes(&nic); }
+bool wire_sleeps(void) { return bw_nic_sleeps(&nic); }
 void wire_announce(void) { bw_nic_announce(&nic); }
 bool wire_is_gone(void) { return bw_nic_over(&nic); }
 

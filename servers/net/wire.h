@@ -14,8 +14,12 @@ const char *wire_begin(bw_cptr driver, bw_cptr slots, uint64_t address, uint64_t
 bool wire_interface(const char *host_name);
 /* Its address, the first byte lowest. */
 uint64_t wire_mac(void);
-/* Gives lwIP up to `most` frames. True: there may be more; false: the driver rings when there are. */
-bool wire_take(uint32_t most);
+/* Gives lwIP up to `most` frames, and says how many there were. */
+uint32_t wire_take(uint32_t most);
+/* The driver need not ring: this program looks by itself, until it says that it sleeps. */
+void wire_wakes(void);
+/* The driver rings when there is something. False: there is. */
+bool wire_sleeps(void);
 /* What is to go is told; before anything is waited for. */
 void wire_announce(void);
 /* The driver has ended. */

@@ -3,13 +3,15 @@
 #include <bailiwick/nic.h>
 #include <bailiwick/nicdriver.h>
 
-enum { PLACES = 2 * BW_NIC_ROOMS, PLACE_BYTES = 2048, SLOT_FRAME = 0, SLOT_LENT = 1, SLOTS_CHANNEL = 2 };
+enum { PLACES = 2 * BW_NIC_ROOMS, PLACE_BYTES = 2048, SLOT_FRAME = 0, SLOT_LENT = 1, SLOTS_CHANNEL = 2, ROOMS_WORTH_A_BELL = BW_NIC_ROOMS / 4 };
 _Static_assert(PLACES * PLACE_BYTES <= BW_NIC_WINDOW, "all places are in the window");
 
 /* Each place has one request at most on its way, so the rings have room for all. */
 static bool ask(struct bw_nic *nic, uint32_t place, uint32_t operation, uint32_t bytes) {
     const struct bw_nic_request request = {.id = place, .operation = operation, .offset = place * PLACE_BYTES, .bytes = bytes};
     nic->lent[place] = bw_try_put(&nic->channel.out, &request) == BW_RING_DONE;
+    if (operation == BW_NIC_SEND) nic->untold_sends++;
+    else nic->untold_rooms++;
     return nic->lent[place];
 }
 
@@ -20,13 +22,20 @@ static void lend_rooms(struct bw_nic *nic) {
     nic->failed_rooms = 0;
 }
 
+/* Rooms alone are worth no bell while the driver has most of them: it finds them when it looks for something else. */
+void bw_nic_announce(struct bw_nic *nic) {
+    if (nic->untold_sends == 0 && nic->untold_rooms < ROOMS_WORTH_A_BELL) return;
+    nic->untold_sends = nic->untold_rooms = 0;
+    bw_announce(&nic->channel.out);
+}
+
 /* Before a wait: rooms that failed are lent again, but a driver without a device is not asked without end. */
 static void prepare_to_wait(struct bw_nic *nic) {
     if (nic->failed_rooms > 0 && nic->tries < BW_NIC_TRIES) {
         nic->tries++;
         lend_rooms(nic);
     }
-    bw_announce(&nic->channel.out);
+    bw_nic_announce(nic);
 }
 
 static bw_err lend_window(struct bw_nic *nic, bw_cptr server, bw_cptr slots) {
@@ -55,7 +64,7 @@ bw_err bw_nic_open(struct bw_nic *nic, bw_cptr server, bw_cptr slots, uint64_t a
     if (error == 0) error = lend_window(nic, server, slots);
     if (error != 0) return error;
     lend_rooms(nic);
-    bw_announce(&nic->channel.out);
+    bw_nic_announce(nic);
     return 0;
 }
 
@@ -79,8 +88,6 @@ bool bw_nic_send(struct bw_nic *nic, const void *frame, uint32_t bytes) {
     memcpy(place, frame, bytes);
     return bw_nic_commit(nic, bytes);
 }
-
-void bw_nic_announce(struct bw_nic *nic) { bw_announce(&nic->channel.out); }
 
 /* What an answer brings: the bytes of a frame that came, or 0. */
 static uint32_t settle(struct bw_nic *nic, const struct bw_nic_answer *answer, void *frame) {
@@ -133,5 +140,7 @@ bool bw_nic_sleeps(struct bw_nic *nic) {
     prepare_to_wait(nic);
     return bw_receiver_sleeps(&nic->channel.in);
 }
+
+void bw_nic_wakes(struct bw_nic *nic) { bw_receiver_wakes(&nic->channel.in); }
 
 bool bw_nic_over(const struct bw_nic *nic) { return nic->channel.in.end.over != 0 || nic->channel.out.end.over != 0; }

@@ -69,6 +69,8 @@ struct bw_nic {
     uint32_t failed_rooms;
     uint32_t tries;
     uint32_t next_send;
+    /* What the driver has not been told of: frames to send, and rooms that were lent again. */
+    uint32_t untold_sends, untold_rooms;
     /* Frames that the driver says were not sent; answers of the driver's that cannot be. */
     uint64_t failed_sends;
     uint64_t nonsense;
@@ -99,6 +101,8 @@ void bw_nic_announce(struct bw_nic *nic);
  * Its bytes; 0 when there is none now.
  */
 uint32_t bw_nic_receive(struct bw_nic *nic, void *frame);
+/* This end looks by itself, and is not to be rung, until it says bw_nic_sleeps. A driver of higher priority has then answered what it was told of when bw_nic_announce returns. */
+void bw_nic_wakes(struct bw_nic *nic);
 /* As bw_nic_receive, and waits for one; 0 when the driver is gone. For programs that wait for nothing else. */
 uint32_t bw_nic_next(struct bw_nic *nic, void *frame);
 /* Announces, and says that this end goes to sleep and is to be rung when something comes. False: there is something, so look again instead. */
