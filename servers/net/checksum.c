@@ -17,17 +17,19 @@ static uint16_t fold(uint64_t sum) {
     return (uint16_t)((sum & UINT16_MAX) + (sum >> 16));
 }
 
-/* Two words at a time: what is carried out of one sum is added to it. */
+/* What is carried out of a sum is added to it. */
+static uint64_t plus(uint64_t sum, uint64_t word) { return sum + word + (sum + word < word); }
+
+/* Four words at a time, in two sums that do not wait for each other. */
 static uint64_t sum_words(const wide *words, size_t count) {
-    uint64_t sum = 0;
+    uint64_t one = 0, other = 0;
     size_t i = 0;
-    for (; i + 2 <= count; i += 2) {
-        const uint64_t a = words[i], b = words[i + 1];
-        sum += a, sum += sum < a;
-        sum += b, sum += sum < b;
+    for (; i + 4 <= count; i += 4) {
+        one = plus(plus(one, words[i]), words[i + 1]);
+        other = plus(plus(other, words[i + 2]), words[i + 3]);
     }
-    if (i < count) sum += words[i], sum += sum < words[i];
-    return sum;
+    for (; i < count; i++) one = plus(one, words[i]);
+    return plus(one, other);
 }
 
 uint16_t net_sum(const void *data, int bytes) {
