@@ -26,7 +26,7 @@ uint64_t clock_now(void) {
 }
 
 void clock_wake(uint64_t at) {
-    if (alarm_at != 0 && alarm_at <= at) return;
+    if (at == UINT64_MAX || (alarm_at != 0 && alarm_at <= at)) return;
     bw_ipc()->caps[0] = bell;
     const struct bw_msg m = bw_call(bw_use_timer.cap, bw_info(TIMER_ALARM, 1, 1), at, 0, 0, 0);
     alarm_at = bw_error(&m) == 0 && bw_label(&m) == 0 ? at : 0;

@@ -11,18 +11,28 @@
 
 /* As long as lwIP asks for a neighbour. */
 #define ASKED_NS (6000 * NS_PER_MS)
+#define FOUND_NS (1000 * NS_PER_MS)
 
 static struct asked {
     uint32_t hop;
     uint64_t until;
 } asked[LIMIT_CLIENTS][LIMIT_HOPS_EACH];
 
+/* lwIP's table is searched from its beginning: so the neighbour that was found last is remembered for a while. */
+static struct {
+    uint32_t hop;
+    uint64_t until;
+} found;
+
 static bool is_known(uint32_t hop) {
+    if (hop == found.hop && clock_now() < found.until) return true;
     ip4_addr_t address = {0};
     const ip4_addr_t *its_address;
     struct eth_addr *its;
     ip4_addr_set_u32(&address, lwip_htonl(hop));
-    return etharp_find_addr(netif_default, &address, &its, &its_address) >= 0;
+    if (etharp_find_addr(netif_default, &address, &its, &its_address) < 0) return false;
+    found.hop = hop, found.until = clock_now() + FOUND_NS;
+    return true;
 }
 
 static uint32_t ask(uint32_t client, uint32_t hop) {

@@ -51,7 +51,9 @@ static void finish_work(void) {
         bw_exit(1);
     }
     sys_check_timeouts();
-    const uint64_t next = calls_attempt();
+    stream_flush_due();
+    uint64_t next = calls_attempt();
+    if (stream_due() < next) next = stream_due();
     ring_bells();
     const uint32_t sleep = sys_timeouts_sleeptime();
     const uint64_t timeout = sleep == SYS_TIMEOUTS_SLEEPTIME_INFINITE ? UINT64_MAX : clock_now() + (sleep == 0 ? 1 : sleep) * NS_PER_MS;
@@ -271,6 +273,7 @@ static uint32_t do_send(struct bw_request *r) {
 static uint32_t do_receive(struct bw_request *r) {
     const uint32_t refusal = find(r, CALL_RECEIVE, SOCKET_CONNECTED);
     if (refusal != 0) return refusal;
+    stream_flush(call.socket);
     call.count = r->w[1] < LIMIT_PIECE ? (uint32_t)r->w[1] : LIMIT_PIECE;
     return call_within(r->w[0], call.socket->count > 0);
 }
@@ -313,14 +316,15 @@ static uint32_t do_close(struct bw_request *r) {
     return 0;
 }
 
+/* What comes most often is looked for first. */
 static const struct bw_method methods[] = {
+    {.label = NET_SEND, .words = 2, .handle = do_send},         {.label = NET_RECEIVE, .words = 2, .handle = do_receive},
+    {.label = NET_SEND_TO, .words = 4, .handle = do_send_to},   {.label = NET_RECEIVE_FROM, .words = 1, .handle = do_receive_from},
     {.label = NET_INFO, .words = 0, .handle = do_info},         {.label = NET_CONNECT, .words = 3, .handle = do_connect},
     {.label = NET_LISTEN, .words = 2, .handle = do_listen},     {.label = NET_UDP, .words = 1, .handle = do_udp},
     {.label = NET_RESOLVE, .words = 2, .handle = do_resolve},   {.label = NET_RESTRICT, .words = 1, .handle = do_restrict},
     {.label = NET_WATCH, .words = 0, .handle = do_watch},       {.label = NET_ACCEPT, .words = 1, .handle = do_accept},
-    {.label = NET_SEND, .words = 2, .handle = do_send},         {.label = NET_RECEIVE, .words = 2, .handle = do_receive},
     {.label = NET_SHUTDOWN, .words = 0, .handle = do_shutdown}, {.label = NET_CLOSE, .words = 0, .handle = do_close},
-    {.label = NET_SEND_TO, .words = 4, .handle = do_send_to},   {.label = NET_RECEIVE_FROM, .words = 1, .handle = do_receive_from},
     {.label = NET_NAME, .words = 0, .handle = do_name},         {.label = NET_PING, .words = 3, .handle = do_ping},
 };
 
@@ -343,8 +347,11 @@ static uint32_t serve(struct bw_request *r) {
     memset(answer.w, 0, sizeof answer.w);
     memset(&call, 0, offsetof(struct call, bytes));
     const uint32_t label = handle(r);
-    if (is_transfer(request) && label != BW_LATER) ring_bells();
-    else finish_work();
+    if (!is_transfer(request) || label == BW_LATER) finish_work();
+    else {
+        ring_bells();
+        clock_wake(stream_due());
+    }
     if (take_frames(FRAMES_A_REQUEST)) (void)bw_signal(SLOT_AGAIN);
     if (label == BW_LATER) return label;
     const uint64_t info = write_answer(label, &answer), *words = bw_ipc()->words;

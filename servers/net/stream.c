@@ -9,7 +9,11 @@
 #include "clock.h"
 #include "hops.h"
 
+#define FLUSH_NS (2 * NS_PER_MS)
+
 static uint64_t patience, orders;
+/* S2: the earliest; 0 for none. */
+static uint64_t due;
 
 void stream_begin(uint64_t nanoseconds) { patience = nanoseconds; }
 
@@ -172,18 +176,57 @@ struct socket *stream_accept(const struct socket *listener) {
     return s;
 }
 
-bool stream_has_room(const struct socket *s) { return s->tcp != NULL && tcp_sndbuf(s->tcp) > 0; }
+/* Of what lwIP would take, as far as it is not spoken for. */
+static uint32_t room_for(const struct socket *s) {
+    const uint32_t room = s->tcp == NULL ? 0 : tcp_sndbuf(s->tcp);
+    return room > s->made ? room - s->made : 0;
+}
+
+bool stream_has_room(const struct socket *s) { return room_for(s) > 0; }
+
+/* Gives lwIP what is in the making. */
+static err_t pass_on(struct socket *s) {
+    if (s->tcp->unacked == NULL && s->tcp->unsent == NULL) s->since = clock_now();
+    const err_t error = tcp_write(s->tcp, s->making, (uint16_t)s->made, TCP_WRITE_FLAG_COPY);
+    if (error == ERR_OK) s->made = 0;
+    return error;
+}
 
 uint32_t stream_send(struct socket *s, const void *bytes, uint32_t count, uint32_t *taken) {
     *taken = 0;
     if (s->tcp == NULL || s->shut) return stream_end(s);
-    const uint32_t room = tcp_sndbuf(s->tcp), most = count < room ? count : room;
-    if (s->tcp->unacked == NULL && s->tcp->unsent == NULL) s->since = clock_now();
-    const err_t error = most == 0 ? ERR_MEM : tcp_write(s->tcp, bytes, (uint16_t)most, TCP_WRITE_FLAG_COPY);
-    if (error == ERR_OK) *taken = most;
-    else if (error != ERR_MEM) return NET_E_CLOSED;
+    const uint32_t room = room_for(s), most = count < room ? count : room, segment = tcp_mss(s->tcp);
+    err_t error = ERR_OK;
+    while (error == ERR_OK && (*taken < most || s->made >= segment)) {
+        const uint32_t left = segment > s->made ? segment - s->made : 0, piece = most - *taken < left ? most - *taken : left;
+        memcpy(s->making + s->made, (const uint8_t *)bytes + *taken, piece);
+        s->made += piece, *taken += piece;
+        if (s->made >= segment) error = pass_on(s);
+    }
+    if (error == ERR_OK && s->made > 0 && count < LIMIT_PIECE) error = pass_on(s);
+    if (error != ERR_OK && error != ERR_MEM) return NET_E_CLOSED;
+    if (s->made > 0 && due == 0) due = clock_now() + FLUSH_NS;
     (void)tcp_output(s->tcp);
     return 0;
+}
+
+void stream_flush(struct socket *s) {
+    if (s->made == 0 || s->tcp == NULL || s->shut) return;
+    if (pass_on(s) == ERR_OK) (void)tcp_output(s->tcp);
+}
+
+uint64_t stream_due(void) { return due == 0 ? UINT64_MAX : due; }
+
+void stream_flush_due(void) {
+    if (due == 0 || clock_now() < due) return;
+    due = 0;
+    for (uint32_t i = 0; i < LIMIT_SOCKETS; i++) {
+        struct socket *s = &sockets[i];
+        if (s->state != SOCKET_CONNECTED) continue;
+        stream_flush(s);
+        /* lwIP has no room for it yet. */
+        if (s->made > 0 && s->tcp != NULL && due == 0) due = clock_now() + FLUSH_NS;
+    }
 }
 
 void stream_received(struct socket *s, uint32_t count) {
@@ -193,7 +236,8 @@ void stream_received(struct socket *s, uint32_t count) {
 uint32_t stream_shutdown(struct socket *s) {
     if (s->tcp == NULL) return stream_end(s);
     if (s->shut) return 0;
-    if (tcp_shutdown(s->tcp, 0, 1) != ERR_OK) return NET_E_FULL;
+    stream_flush(s);
+    if (s->made > 0 || tcp_shutdown(s->tcp, 0, 1) != ERR_OK) return NET_E_FULL;
     s->shut = true;
     return 0;
 }
@@ -217,6 +261,8 @@ void stream_close(struct socket *s) {
     if (s->state == SOCKET_LISTENING) return close_listener(s);
     /* What came and nobody will receive: the other side is told that it was in vain. */
     if (s->tcp == NULL || s->state != SOCKET_CONNECTED || s->count > 0) return stream_abort(s);
+    stream_flush(s);
+    if (s->made > 0) return stream_abort(s);
     kill_badge(s);
     s->state = SOCKET_CLOSING;
     s->since = clock_now();

@@ -2,9 +2,10 @@
  * stream.h: connections and listeners over lwIP's TCP. lwIP calls back while frames are taken; what it says is written into the socket, and whoever waits is looked after
  * later (calls.h): nothing here calls back into lwIP for another socket.
  *
- * Invariant
+ * Invariants
  *   S1  What came is copied into the socket at once, and the window opened only as far as the client has received it: a client that does not read holds its own
  *       LIMIT_BUFFER bytes and no more, however small the segments were.
+ *   S2  What waits to fill a segment goes within FLUSH_NS, or at the client's next request of that socket that is not another full piece.
  */
 #pragma once
 #include <stdbool.h>
@@ -21,8 +22,13 @@ uint32_t stream_listen(struct socket *socket, uint16_t port, uint32_t backlog);
 struct socket *stream_accept(const struct socket *listener);
 /* Something would be taken at once. */
 bool stream_has_room(const struct socket *socket);
-/* *taken: how many went; 0 without a refusal: there is no room. */
+/* *taken: how many went; 0 without a refusal: there is no room. After a piece as large as a message holds there is likely to be another, so what does not fill a segment waits for it (S2). */
 uint32_t stream_send(struct socket *socket, const void *bytes, uint32_t count, uint32_t *taken);
+/* What waits to fill a segment goes: the client does something else with its socket. */
+void stream_flush(struct socket *socket);
+/* When what waits goes in any case, UINT64_MAX for nothing; and it goes, if it is time. */
+uint64_t stream_due(void);
+void stream_flush_due(void);
 /* So many were received, and there is room for more. */
 void stream_received(struct socket *socket, uint32_t count);
 uint32_t stream_shutdown(struct socket *socket);

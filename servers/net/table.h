@@ -43,13 +43,14 @@ struct socket {
     /* QUEUED: whose, and in which order. */
     const struct socket *listener;
     uint64_t order;
-    /* Datagrams: what its view allowed, the ports of those who have written, and a datagram in the making. */
+    /* Datagrams: what its view allowed, and the ports of those who have written. */
     struct rules rules;
     struct peer {
         uint32_t address;
         uint16_t port;
     } peers[LIMIT_PEERS];
     uint32_t next_peer;
+    /* A datagram in the making; of a connection a segment. */
     uint32_t made;
     uint8_t making[LIMIT_DATAGRAM];
     uint8_t bytes[LIMIT_BUFFER];

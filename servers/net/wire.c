@@ -29,7 +29,7 @@ static err_t send_frame(struct netif *netif, struct pbuf *frame) {
 uint32_t wire_take(uint32_t most) {
     static uint8_t lost[BW_NIC_MOST_FRAME];
     uint32_t taken = 0;
-    for (; taken < most; taken++) {
+    for (; taken < most && bw_nic_has_some(&nic); taken++) {
         struct pbuf *frame = pbuf_alloc(PBUF_RAW, BW_NIC_MOST_FRAME, PBUF_POOL);
         const uint32_t bytes = bw_nic_receive(&nic, frame == NULL ? lost : frame->payload);
         if (frame != NULL && bytes > 0) pbuf_realloc(frame, (uint16_t)bytes);

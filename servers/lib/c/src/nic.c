@@ -141,6 +141,7 @@ bool bw_nic_sleeps(struct bw_nic *nic) {
     return bw_receiver_sleeps(&nic->channel.in);
 }
 
+bool bw_nic_has_some(struct bw_nic *nic) { return bw_receivable(&nic->channel.in) > 0; }
 void bw_nic_wakes(struct bw_nic *nic) { bw_receiver_wakes(&nic->channel.in); }
 
 bool bw_nic_over(const struct bw_nic *nic) { return nic->channel.in.end.over != 0 || nic->channel.out.end.over != 0; }

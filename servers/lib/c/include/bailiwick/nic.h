@@ -101,6 +101,8 @@ void bw_nic_announce(struct bw_nic *nic);
  * Its bytes; 0 when there is none now.
  */
 uint32_t bw_nic_receive(struct bw_nic *nic, void *frame);
+/* The driver has said something that has not been looked at: that a frame came, or one is gone. */
+bool bw_nic_has_some(struct bw_nic *nic);
 /* This end looks by itself, and is not to be rung, until it says bw_nic_sleeps. A driver of higher priority has then answered what it was told of when bw_nic_announce returns. */
 void bw_nic_wakes(struct bw_nic *nic);
 /* As bw_nic_receive, and waits for one; 0 when the driver is gone. For programs that wait for nothing else. */
