@@ -72,9 +72,10 @@ export class VirtioNet implements VirtioModel<NetState> {
   readonly #config = new DataView(new ArrayBuffer(NetConfig.BYTES));
   readonly #input = new Chain();
   readonly #output = new Chain();
-  /** A frame each way with its header: a cable that ends in this very card gives back what is just being sent. */
-  readonly #incoming = new Uint8Array(NET_HEADER_BYTES + NET_MOST_FRAME);
-  readonly #outgoing = new Uint8Array(NET_HEADER_BYTES + NET_MOST_FRAME);
+  /** What stands before each frame that comes; what came before the one that goes, and that frame. */
+  readonly #incomingHeader = new Uint8Array(NET_HEADER_BYTES);
+  readonly #header = new Uint8Array(NET_HEADER_BYTES);
+  readonly #outgoing = new Uint8Array(NET_MOST_FRAME);
   readonly #waiting: Uint8Array[] = [];
   #link: VirtioLink | null = null;
   #sent = 0;
@@ -90,7 +91,7 @@ export class VirtioNet implements VirtioModel<NetState> {
     const { CSUM, MTU, MAC, STATUS } = NetFeature;
     this.features = cable === null ? 0 : (1 << CSUM) | (1 << MTU) | (1 << MAC) | (1 << STATUS);
     // Not merged, so one buffer a frame (5.1.6.4.1).
-    this.#incoming[NetHeader.NUM_BUFFERS] = 1;
+    this.#incomingHeader[NetHeader.NUM_BUFFERS] = 1;
     if (cable === null) return;
     for (let i = 0; i < MAC_BYTES; i++) this.#config.setUint8(NetConfig.MAC + i, cable.mac[i] ?? 0);
     this.#config.setUint16(NetConfig.STATUS, NetStatus.LINK_UP, true);
@@ -163,8 +164,7 @@ export class VirtioNet implements VirtioModel<NetState> {
         this.#lose("came-small-buffer", `${frame.length} bytes met a buffer of ${this.#input.writableBytes}`);
         continue;
       }
-      this.#incoming.set(frame, NET_HEADER_BYTES);
-      if (queue.write(this.#input, 0, this.#incoming.subarray(0, bytes)) < 0) return;
+      if (queue.write(this.#input, 0, this.#incomingHeader) < 0 || queue.write(this.#input, NET_HEADER_BYTES, frame) < 0) return;
       queue.push(this.#input.head, bytes);
       this.#received++;
     }
@@ -193,10 +193,10 @@ export class VirtioNet implements VirtioModel<NetState> {
       this.#lose("sent-size", `${length} bytes were to be sent, and ${NET_LEAST_FRAME}..${NET_MOST_FRAME} can be`);
       return NOTHING;
     }
-    const bytes = queue.read(this.#output, 0, NET_HEADER_BYTES + length, this.#outgoing);
-    if (bytes === null) return null;
-    const frame = bytes.subarray(NET_HEADER_BYTES);
-    const wrong = this.#complete(bytes, frame);
+    const header = queue.read(this.#output, 0, NET_HEADER_BYTES, this.#header);
+    const frame = header === null ? null : queue.read(this.#output, NET_HEADER_BYTES, length, this.#outgoing);
+    if (header === null || frame === null) return null;
+    const wrong = this.#complete(header, frame);
     if (wrong === null) return frame;
     this.#lose("sent-header", wrong);
     return NOTHING;

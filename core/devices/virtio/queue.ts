@@ -211,13 +211,13 @@ export class VirtQueue {
   /** A copy of the readable bytes from `offset` on, at most `most`. Null: the queue stopped. */
   read(chain: Chain, offset: number, most: number, into?: Uint8Array): Uint8Array | null {
     const bytes = Math.max(0, Math.min(most, chain.readableBytes - offset));
-    const result = into?.subarray(0, bytes) ?? new Uint8Array(bytes);
+    const result = into === undefined ? new Uint8Array(bytes) : part(into, 0, bytes);
     let done = 0;
     let skip = offset;
     for (let i = 0; i < chain.readable && done < bytes; i++) {
       const length = chain.length[i]!;
       if (skip < length) {
-        const piece = result.subarray(done, done + Math.min(length - skip, bytes - done));
+        const piece = part(result, done, Math.min(length - skip, bytes - done));
         const fault = this.#dma.readInto(chain.address[i]! + skip, piece);
         if (fault !== null) {
           this.#refused("buffer-access", fault);
@@ -239,7 +239,7 @@ export class VirtQueue {
     for (let i = chain.readable; i < chain.count && done < bytes.length; i++) {
       const length = chain.length[i]!;
       if (skip < length) {
-        const piece = bytes.subarray(done, done + length - skip);
+        const piece = part(bytes, done, Math.min(length - skip, bytes.length - done));
         const fault = this.#dma.write(chain.address[i]! + skip, piece);
         if (fault !== null) {
           this.#refused("buffer-access", fault);
@@ -323,5 +323,8 @@ export class VirtQueue {
     return false;
   }
 }
+
+/** A part of an array, which most often is all of it: then without a view of its own, which costs more than a small copy. */
+const part = (bytes: Uint8Array, from: number, count: number): Uint8Array => (from === 0 && count === bytes.length ? bytes : bytes.subarray(from, from + count));
 
 const hex = (address: number): string => `0x${address.toString(16)}`;
