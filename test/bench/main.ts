@@ -7,6 +7,7 @@ import { textOf } from "../../servers/operator/failure.ts";
 import type { Benchmark, Options } from "./benchmark.ts";
 import { boot } from "./boot.ts";
 import { confinement, confinementRoles } from "./confinement.ts";
+import { display, displayRoles } from "./display.ts";
 import { drivers, driversRoles } from "./drivers.ts";
 import { summarize, table, type Figure } from "./figure.ts";
 import { guest } from "./guest.ts";
@@ -18,7 +19,7 @@ import { revoke, revokeRoles } from "./revoke.ts";
 import { scale, scaleRoles } from "./scale.ts";
 import { WORKER } from "./workers.ts";
 
-const BENCHMARKS: readonly Benchmark[] = [ipc, scale, boot, guest, hosting, revoke, drivers, network, confinement];
+const BENCHMARKS: readonly Benchmark[] = [ipc, scale, boot, guest, hosting, revoke, drivers, network, display, confinement];
 
 const HELP = `Usage: npm run bench [-- [NAME...] [--json] [--quick]]
 
@@ -80,6 +81,6 @@ function fail(error: unknown): number {
 }
 
 const [first, second] = process.argv.slice(2);
-const role = first === WORKER ? [ipcRoles, scaleRoles, guestRoles, revokeRoles, driversRoles, networkRoles, confinementRoles].map((roles) => roles.get(second ?? "")).find((found) => found !== undefined) : undefined;
+const role = first === WORKER ? [ipcRoles, scaleRoles, guestRoles, revokeRoles, driversRoles, networkRoles, displayRoles, confinementRoles].map((roles) => roles.get(second ?? "")).find((found) => found !== undefined) : undefined;
 if (role !== undefined) role();
 else process.exitCode = await main(process.argv.slice(2)).catch(fail);

@@ -8,7 +8,7 @@ import { FRAMES, TALKS } from "./network/patterns.ts";
 import { CONTESTANTS, countEntries, measure, type Contestant, type Kit, type Times } from "./network/runs.ts";
 import { startWorker, work, type Worker } from "./workers.ts";
 
-const COUNT = 16384;
+const COUNT = 8192;
 const QUICK_COUNT = 1024;
 /** So few that the trace keeps every record between two turns of the host. */
 const COUNTED = 256;

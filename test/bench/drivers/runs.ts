@@ -7,7 +7,7 @@ import { prepareAppliance, type Appliance } from "../../../servers/operator/appl
 import { openDisks } from "../../../servers/operator/disks.ts";
 import { findPackage } from "../../../servers/operator/package.ts";
 import { startSession } from "../../../servers/operator/session.ts";
-import { withClientArgs } from "../client-args.ts";
+import { withClientArgs } from "../client-run.ts";
 import { entryCounter, type Entries } from "../entries.ts";
 import { openHostDriver, places } from "./host-driver.ts";
 
