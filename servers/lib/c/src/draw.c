@@ -1,5 +1,6 @@
 /* draw.c: rectangles; see draw.h. Edges are worked out in 64 bits, where sums of 32 cannot overflow. */
 #include <bailiwick/draw.h>
+#include <bailiwick/string.h>
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
@@ -45,6 +46,6 @@ void bw_copy(const struct bw_canvas *canvas, int32_t x, int32_t y, const struct 
     for (int32_t row = 0; row < part.height; row++) {
         uint32_t *to = canvas->pixels + (size_t)(part.y + row) * canvas->stride + (size_t)part.x;
         const uint32_t *source = from->pixels + (size_t)((int64_t)part.y + row - y) * from->stride + (size_t)((int64_t)part.x - x);
-        for (int32_t i = 0; i < part.width; i++) to[i] = source[i];
+        memcpy(to, source, (size_t)part.width * sizeof *to);
     }
 }
