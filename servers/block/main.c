@@ -39,6 +39,8 @@ _Static_assert(SLOT_TABLE < 256, "all slots are there");
 static struct view {
     uint64_t first, sectors;
     bool read_only;
+    /* Of a restricted one, the badge of the capability it was made from. */
+    uint64_t maker;
 } views[VIEWS];
 static uint32_t views_used = OFFERS;
 
@@ -218,10 +220,10 @@ static uint32_t do_restrict(struct bw_request *r) {
     const struct view *view = view_of(r->badge);
     const uint64_t first = r->w[0], count = r->w[1];
     if (view == NULL || count == 0 || first > view->sectors || count > view->sectors - first || r->w[2] > 1) return BLOCK_E_BAD_REQUEST;
-    const struct view made = {.first = view->first + first, .sectors = count, .read_only = view->read_only || r->w[2] == 1};
+    const struct view made = {.first = view->first + first, .sectors = count, .read_only = view->read_only || r->w[2] == 1, .maker = r->badge};
     uint32_t number = OFFERS;
-    /* One like it may be there already: who holds it shares its channel. A client that asks again and again uses up nothing. */
-    while (number < views_used && (views[number].first != made.first || views[number].sectors != made.sectors || views[number].read_only != made.read_only)) number++;
+    /* The same client may have one like it already, and shares its channel: who asks again and again uses up nothing. Another's would be another's channel. */
+    while (number < views_used && (views[number].maker != made.maker || views[number].first != made.first || views[number].sectors != made.sectors || views[number].read_only != made.read_only)) number++;
     if (number == VIEWS) return BLOCK_E_FULL;
     (void)bw_cnode_delete(BW_SLOT_CNODE, SLOT_MINTED);
     if (bw_cnode_mint(BW_SLOT_CNODE, SLOT_MINTED, BW_SLOT_CNODE, BW_SLOT_SERVICE, BW_RIGHT_WRITE | BW_RIGHT_GRANT | BW_RIGHT_GRANT_REPLY, MINTED | number) != 0) return BLOCK_E_FULL;
