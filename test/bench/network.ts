@@ -47,10 +47,10 @@ const COMPARISONS: readonly Comparison[] = [
     { name, who: "driver", peer: "host", peerName: name, figure: "", against: "the card worked by the host", ...(bytes === 1514 && depth > 1 ? { aim: AIM } : {}) },
     { name, who: "driver", peer: "identity", peerName: name, figure: ".iommu", against: "layer: translation, against none" },
   ]),
-  // A switch between stack and driver is one more kit, and one more layer here.
   ...TALKS.flatMap(({ name, bytes, frame }): Comparison[] => [
     { name, who: "stack", peer: "host", peerName: name, figure: "", against: "the card worked by the host, an end that copies nothing", ...(bytes >= 1460 ? { aim: AIM } : {}) },
     { name, who: "stack", peer: "driver", peerName: frame, figure: ".stack", against: `layer: stack and its client, against ${frame} through the driver alone` },
+    { name, who: "switched", peer: "stack", peerName: name, figure: ".switch", against: "layer: a switch between stack and driver, against none" },
     { name, who: "stack", peer: "stack-identity", peerName: name, figure: ".iommu", against: "layer: translation, against none" },
   ]),
 ];

@@ -107,6 +107,8 @@ export class End {
     // A request for this address: the same with the two sides exchanged.
     if (frame[21] !== 1 || !this.#own.ip.every((byte, i) => frame[38 + i] === byte)) return;
     const asker = frame.slice(22, 32);
+    // What it will be sent goes to the address that it asks from: a card's is drawn anew at each start.
+    this.#frame.set(asker.subarray(0, 6));
     this.#send(Uint8Array.from([...asker.slice(0, 6), ...this.#own.mac, ...frame.slice(TYPE, 21), 2, ...this.#own.mac, ...this.#own.ip, ...asker]));
   }
 

@@ -13,6 +13,7 @@ export const KITS = {
   driver: { folder: "frames", patterns: FRAMES, unchecked: false },
   identity: { folder: "frames", patterns: FRAMES, unchecked: true },
   stack: { folder: "stack", patterns: TALKS, unchecked: false },
+  switched: { folder: "switched", patterns: TALKS, unchecked: false },
   "stack-identity": { folder: "stack", patterns: TALKS, unchecked: true },
 } as const;
 export type Kit = keyof typeof KITS;
