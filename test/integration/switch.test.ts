@@ -283,17 +283,17 @@ enum { FRAME = 200, LENT, BELL };
 `;
 const HOSTILE: Readonly<Record<string, { body: string; says?: RegExp; cpu?: string; rules?: string }>> = {
   // What goes to all is work for all, in stacks of higher priority: a rate is what bounds it.
-  "floods everybody, and takes nothing": { rules: "[ip 10.0.2.9, send frames 400]", body: "for (;;) { arp(nic.mac, 9, 9, 1); if (!bw_nic_send(&nic, frame, 60)) { bw_nic_announce(&nic); forget(); nic.free_sends = 64; memset(nic.lent, 0, sizeof nic.lent); } }" },
+  "floods everybody, and takes nothing": { rules: "[ip 10.0.2.9, send frames 400]", body: "for (;;) { arp(nic.mac, 9, 9, 1); if (!bw_nic_send(&nic, frame, 60)) { bw_announce(&nic.channel.out); forget(); nic.free_sends = 64; memset(nic.lent, 0, sizeof nic.lent); } }" },
   "says it is somebody else": {
     body: `static const uint8_t near[6] = {2, 0, 0, 0, 0, 1};
-      for (;; bw_nic_announce(&nic), (void)bw_nic_receive(&nic, frame)) { const uint32_t what = roll() % 5;
+      for (;; bw_announce(&nic.channel.out), (void)bw_nic_receive(&nic, frame)) { const uint32_t what = roll() % 5;
         arp(what == 0 ? near : nic.mac, what < 3 ? 2 : 15, what == 1 ? 2 : 15, what % 2 == 0 ? 2 : 1);
         if (what == 3) memcpy(frame + 22, near, 6);
         if (what == 4) { memset(frame + 14, 0, 60); frame[12] = 8, frame[13] = 0, frame[14] = 0x45, frame[17] = 40, frame[23] = 6, frame[26] = 10, frame[28] = 2, frame[29] = 2, frame[30] = 10, frame[32] = 2, frame[33] = 15, frame[46] = 0x50, frame[47] = 4; }
         (void)bw_nic_send(&nic, frame, 60); }`,
   },
   "asks for what makes no sense": {
-    body: "for (;; forget(), bw_nic_announce(&nic)) { const struct bw_nic_request r = {roll(), roll() % 3, roll() % 3 == 0 ? roll() : roll() % 17, roll() % 2 == 0 ? roll() : roll() % 4096, roll() % 2 == 0 ? roll() : roll() % 1600, {roll()}}; (void)bw_try_put(&nic.channel.out, &r); }",
+    body: "for (;; forget(), bw_announce(&nic.channel.out)) { const struct bw_nic_request r = {roll(), roll() % 3, roll() % 3 == 0 ? roll() : roll() % 17, roll() % 2 == 0 ? roll() : roll() % 4096, roll() % 2 == 0 ? roll() : roll() % 1600, {roll()}}; (void)bw_try_put(&nic.channel.out, &r); }",
   },
   "takes its memory back before it is looked at": {
     body: `bw_err error = bw_untyped_retype(BW_SLOT_UNTYPED, BW_KIND_FRAME, 21, 1, BW_SLOT_CNODE, FRAME);
@@ -303,7 +303,7 @@ const HOSTILE: Readonly<Record<string, { body: string; says?: RegExp; cpu?: stri
         const struct bw_msg m = bw_call(bw_use_port.cap, bw_info(NIC_DRIVER_WINDOW, 1, 1), 1 + n % 15, 0, 0, 0);
         for (uint32_t i = 0; i < 20; i++) (void)put(i % 2 == 0 ? BW_NIC_SEND : BW_NIC_TAKE, 1 + n % 15, i * 2048 + i % 3, 1514);
         (void)bw_cnode_revoke(BW_SLOT_CNODE, FRAME);
-        bw_nic_announce(&nic);
+        bw_announce(&nic.channel.out);
         uint32_t failed = 0; struct bw_nic_answer a;
         while (bw_try_receive(&nic.channel.in, &a) == BW_RING_DONE) failed += a.result == BW_NIC_FAILED;
         if (n == 200) { bw_printf("hostile: %s %u, %u failed at least\\n", bw_error_name(error), bw_label(&m), failed > 0); bw_flush(); }
@@ -318,7 +318,7 @@ const HOSTILE: Readonly<Record<string, { body: string; says?: RegExp; cpu?: stri
         bw_ipc()->caps[0] = LENT;
         const struct bw_msg m = bw_call(bw_use_port.cap, bw_info(NIC_DRIVER_WINDOW, 1, 1), 1 + n % 15, 0, 0, 0);
         for (uint32_t i = 0; i < 20; i++) (void)put(i % 2 == 0 ? BW_NIC_SEND : BW_NIC_TAKE, 1 + n % 15, i * 2048 + i % 3, 1514);
-        bw_nic_announce(&nic);
+        bw_announce(&nic.channel.out);
         /* Its time ends somewhere in here, and it comes back while the switch copies. */
         if (n % 8 == 7) (void)bw_cnode_revoke(BW_SLOT_CNODE, FRAME);
         uint32_t failed = 0; struct bw_nic_answer a;
@@ -330,13 +330,13 @@ const HOSTILE: Readonly<Record<string, { body: string; says?: RegExp; cpu?: stri
   },
   "dies with its hands full": { body: "arp(nic.mac, 9, 9, 1); for (uint32_t i = 0; i < 64; i++) (void)bw_nic_send(&nic, frame, 60); bw_puts(\"hostile: dies\"); bw_flush(); __builtin_trap();", says: /^hostile: dies$/m },
   "opens its port again and again": {
-    body: `bw_nic_announce(&nic); bw_channel_close(&nic.channel);
+    body: `bw_announce(&nic.channel.out); bw_channel_close(&nic.channel);
       const struct bw_channel_wish wish = {.to_server = {128, 32}, .from_server = {128, 16}, .slots = 130, .address = BW_ADDRESS_OWN, .bit = 1UL << 52}; uint32_t refusal = 0;
-      for (uint32_t n = 0;; n++) { const bw_err error = bw_channel_open(&nic.channel, bw_use_port.cap, &wish, &refusal); for (uint32_t i = 0; i < 20; i++) (void)put(i % 2, 0, i * 2048, 1514); bw_nic_announce(&nic);
+      for (uint32_t n = 0;; n++) { const bw_err error = bw_channel_open(&nic.channel, bw_use_port.cap, &wish, &refusal); for (uint32_t i = 0; i < 20; i++) (void)put(i % 2, 0, i * 2048, 1514); bw_announce(&nic.channel.out);
         if (n == 100) { bw_printf("hostile: %s %u\\n", bw_error_name(error), refusal); bw_flush(); } bw_channel_close(&nic.channel); }`,
     says: /^hostile: none 0$/m,
   },
-  "writes nonsense into the ring": { body: "for (;;) { uint32_t *memory = (uint32_t *)(roll() % 2 == 0 ? nic.channel.out.end.memory : nic.channel.in.end.memory); memory[roll() % 300] = roll() % 2 == 0 ? roll() : 0xfffffc18U + roll() % 300; nic.channel.out.end.over = 0; (void)put(0, 0, 0, 60); bw_nic_announce(&nic); (void)bw_signal(nic.channel.out.end.bells.theirs); }" },
+  "writes nonsense into the ring": { body: "for (;;) { uint32_t *memory = (uint32_t *)(roll() % 2 == 0 ? nic.channel.out.end.memory : nic.channel.in.end.memory); memory[roll() % 300] = roll() % 2 == 0 ? roll() : 0xfffffc18U + roll() % 300; nic.channel.out.end.over = 0; (void)put(0, 0, 0, 60); bw_announce(&nic.channel.out); (void)bw_signal(nic.channel.out.end.bells.theirs); }" },
   "makes capabilities without end": {
     body: "uint32_t c = 0, s = 0, d = 0; for (; s == 0 && c < 100; c++) s = bw_switch_restrict(bw_use_port.cap, \"ip *\", 210 + c % 40); bw_cptr last = 210; (void)bw_switch_close(211); for (uint32_t t = 0; t == 0 && d < 20; d++, last = 211) t = bw_switch_restrict(last, \"isolated\", 230), bw_cnode_delete(BW_SLOT_CNODE, 211), bw_cnode_move(BW_SLOT_CNODE, 211, BW_SLOT_CNODE, 230);\nbw_printf(\"hostile: %u then %u, deep %u\\n\", c - 1, s, d - 1); bw_flush(); for (;;) bw_yield();",
     says: /^hostile: 8 then 3, deep 1$/m,
