@@ -100,7 +100,12 @@ export interface Cpu {
 export interface ResolvedOffer {
   readonly name: string;
   readonly protocol: string;
+  /** Its answers may bring capabilities. */
+  readonly gives: boolean;
 }
+
+/** Whether a component's Service capability has Grant, without which no answer brings a capability. One that serves nobody may keep what is its own. */
+export const mayGive = ({ offers }: ResolvedComponent): boolean => offers.length === 0 || offers.some(({ gives }) => gives);
 
 /** `name` is what the program calls it. */
 export type ResolvedUse = { readonly name: string } & UseKind;

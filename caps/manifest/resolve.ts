@@ -85,7 +85,7 @@ export function resolveManifest({ manifest, source }: ParsedManifest, resources:
         slots,
         cpu,
         uses: uses.get(name) ?? [],
-        offers: offers.map((offer) => ({ name: offer.name, protocol: offer.protocol })),
+        offers: offers.map(({ name, protocol, gives = resources.protocols.get(protocol)?.gives ?? true }) => ({ name, protocol, gives })),
         args,
         essential,
         ...(guest === undefined ? {} : { guest: name }),

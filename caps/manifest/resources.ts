@@ -42,6 +42,8 @@ export interface Device {
 export interface ProtocolFacts {
   /** Some of its requests send capabilities along, so its clients need the right to. */
   readonly sendsCapabilities: boolean;
+  /** Some of its answers bring capabilities, so its server needs the right to send them. */
+  readonly gives: boolean;
 }
 
 export interface GuestFacts {

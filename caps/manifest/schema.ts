@@ -113,11 +113,22 @@ export interface Use {
 
 const protocolName = z.string().regex(PROTOCOL_PATTERN, { error: "a protocol's name: a capital letter, then letters and digits" });
 const offer = z
-  .union([protocolName, z.strictObject({ protocol: protocolName, rights: rights.describe("The most that a client may ask for.").optional() })])
-  .transform((offer): Offer => (typeof offer === "string" ? { protocol: offer, rights: RIGHT_NAMES } : { protocol: offer.protocol, rights: offer.rights ?? RIGHT_NAMES }));
+  .union([
+    protocolName,
+    z.strictObject({
+      protocol: protocolName,
+      rights: rights.describe("The most that a client may ask for.").optional(),
+      gives: z.boolean().describe("Whether its answers may bring capabilities: by default as the protocol says, and true for one of your own. If no offer of the component's does, the kernel lets none through.").optional(),
+    }),
+  ])
+  .transform((offer): Offer => {
+    const { protocol, rights = RIGHT_NAMES, gives } = typeof offer === "string" ? { protocol: offer } : offer;
+    return { protocol, rights, ...(gives === undefined ? {} : { gives }) };
+  });
 export interface Offer {
   readonly protocol: string;
   readonly rights: readonly RightName[];
+  readonly gives?: boolean;
 }
 
 const confined = z.boolean().default(false).describe("Its executable pages may hold no instruction that reads a clock: else it is refused.");

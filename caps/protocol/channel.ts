@@ -7,6 +7,7 @@ import { protocol } from "./protocol.ts";
 
 export const Channel = protocol({
   name: "Channel",
+  gives: true,
   methods: {
     open: {
       label: 0x7c01,

@@ -150,9 +150,12 @@ function deliver(k: Kernel, from: Tcb, to: Tcb, via: number, badgeLo: number, ba
   if (from.sc !== 0) lend(k, from, to, reply);
 }
 
-/** Receive: a pending signal of the bound notification first, then the longest waiting sender, else wait. */
-export function receive(k: Kernel, t: Tcb, ep: Endpoint, replyId: number, blocking: boolean): void {
-  if (replyId !== 0) dropCaller(k, k.replies[replyId]!);
+/** Receive: a pending signal of the bound notification first, then the longest waiting sender, else wait. `rights` are those of the capability it is received through. */
+export function receive(k: Kernel, t: Tcb, ep: Endpoint, replyId: number, rights: number, blocking: boolean): void {
+  if (replyId !== 0) {
+    dropCaller(k, k.replies[replyId]!);
+    k.replies[replyId]!.gives = rights & Right.Grant;
+  }
   const bound = t.boundNotification === 0 ? undefined : k.notifications[t.boundNotification]!;
   if (bound !== undefined && (bound.wordLo !== 0 || bound.wordHi !== 0)) {
     takeWord(k, t, bound);
@@ -201,8 +204,7 @@ export function reply(k: Kernel, from: Tcb, r: Reply): void {
   if (caller.faultLabel !== 0) {
     repairFault(k, from, caller);
   } else {
-    // A reply carries capabilities as far as the reply right goes: it was handed over whole.
-    transfer(k, from, caller, 0, 0, Right.Grant, 0);
+    transfer(k, from, caller, 0, 0, r.gives, 0);
   }
   release(k, r, caller);
 }

@@ -177,6 +177,9 @@ export class Reply extends Words {
   /** The thread that waits to receive with this object, 0 for none. */
   get receiver(): number { return this.words[this.at + 3]!; }
   set receiver(value: number) { this.words[this.at + 3] = value; }
+  /** Right.Grant if the answer may carry capabilities, else 0: as the capability had it that the request was received through. */
+  get gives(): number { return this.words[this.at + 4]!; }
+  set gives(value: number) { this.words[this.at + 4] = value; }
 }
 
 /** Loans that stand in the object's words; further ones, of longer chains of calls, in a list. */

@@ -125,7 +125,7 @@ function receiveOn(k: Kernel, t: Tcb, answering: boolean, blocking: boolean): vo
       reply(k, t, k.replies[replyId]!);
     }
   }
-  receive(k, t, ep, replyId, blocking);
+  receive(k, t, ep, replyId, s.rights[slot]!, blocking);
 }
 
 function waitOn(k: Kernel, t: Tcb, blocking: boolean): void {

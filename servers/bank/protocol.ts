@@ -6,6 +6,7 @@ import { protocol } from "../../caps/protocol/protocol.ts";
 
 export const Bank = protocol({
   name: "Bank",
+  gives: true,
   methods: {
     buy: {
       label: 1,

@@ -4,6 +4,7 @@ import { protocol } from "../../caps/protocol/protocol.ts";
 
 export const BlockDriver = protocol({
   name: "BlockDriver",
+  gives: true,
   methods: {
     info: {
       label: 1,

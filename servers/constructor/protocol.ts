@@ -7,6 +7,7 @@ import { protocol } from "../../caps/protocol/protocol.ts";
 
 export const Constructor = protocol({
   name: "Constructor",
+  gives: true,
   methods: {
     create: {
       label: 1,

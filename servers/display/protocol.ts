@@ -5,6 +5,7 @@ import { protocol } from "../../caps/protocol/protocol.ts";
 
 export const Display = protocol({
   name: "Display",
+  gives: true,
   methods: {
     surface: {
       label: 1,

@@ -4,6 +4,7 @@ import { protocol } from "../../caps/protocol/protocol.ts";
 
 export const InputDriver = protocol({
   name: "InputDriver",
+  gives: true,
   methods: {
     info: { label: 1, doc: "The device: 1 if it has the keys of a keyboard, 0 if buttons only; and the greatest position on each axis, 0, 0: it has none.", words: [], returns: ["keyboard", "mostX", "mostY"] },
     open: { label: 0x7c01, doc: "As Channel.open.", words: ["toCapacity", "toBytes", "fromCapacity", "fromBytes"], returns: ["pages"], caps: ["notification"] },

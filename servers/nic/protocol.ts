@@ -4,6 +4,7 @@ import { protocol } from "../../caps/protocol/protocol.ts";
 
 export const NicDriver = protocol({
   name: "NicDriver",
+  gives: true,
   methods: {
     info: {
       label: 1,

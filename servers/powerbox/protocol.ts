@@ -4,6 +4,7 @@ import { protocol } from "../../caps/protocol/protocol.ts";
 
 export const Powerbox = protocol({
   name: "Powerbox",
+  gives: true,
   methods: {
     ask: {
       label: 1,

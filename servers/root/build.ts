@@ -4,7 +4,7 @@
 //   ROOT-2  A component's CSpace holds what InitSlot lists and what its `use` entries name, and nothing else.
 import { Reg } from "../../caps/abi/message.ts";
 import { ALL_RIGHTS, InitSlot, type RetypeName, Right } from "../../caps/abi/numbers.ts";
-import { AddressMap, type ResolvedComponent, type ResolvedUse } from "../../caps/image/system.ts";
+import { AddressMap, mayGive, type ResolvedComponent, type ResolvedUse } from "../../caps/image/system.ts";
 import {
   cnodeCopy, cnodeMint, cnodeMove, frameMap, hostedControlBind, irqControlGet, irqSetNotification, MapRights, pageTableMap, type Place, schedContextBind,
   schedControlConfigure, tcbBindNotification, tcbSetIpcBuffer, tcbSetLabel, tcbSetPriority, tcbSetSpace, tcbWriteRegisters, vcpuMapFrame, zeroGuard,
@@ -74,7 +74,7 @@ export function* buildComponent(builder: Builder, planned: PlannedComponent, car
   yield* give(InitSlot.TCB, tcb);
   yield* give(InitSlot.VSpace, vspace);
   yield* must(cnodeMove(sys, at(InitSlot.Reply), space.place(slotOf("Reply"))), says("hand over the reply object"));
-  yield* give(InitSlot.Service, endpoint);
+  yield* give(InitSlot.Service, endpoint, mayGive(component) ? ALL_RIGHTS : ALL_RIGHTS & ~Right.Grant);
   yield* give(InitSlot.Notification, notification);
   if (made.has("Untyped")) yield* must(cnodeMove(sys, at(InitSlot.Untyped), space.place(slotOf("Untyped"))), says("hand over the rest of the memory"));
   yield* give(InitSlot.SchedContext, context);

@@ -15,7 +15,7 @@ import { openQuietMachine } from "../bench/pairs.ts";
 import { assemble } from "../support/assemble.ts";
 import { Testbed, TEXT, type Program } from "../support/testbed.ts";
 
-const SERVICE = 20, REPLY = 21, NTF = 22;
+const SERVICE = 20, REPLY = 21, NTF = 22, NARROW = 23;
 /** A client that calls until it has called 50 times, and a server that answers with the words plus one; each then stops at an ebreak. */
 const TEXTS = `
 client:
@@ -60,6 +60,17 @@ early:
   li a7, ${Syscall.ReplyRecv}
   ecall
   j 2b
+narrow:
+  li a7, ${Syscall.Recv}
+  li a0, ${SERVICE}
+  li a6, ${REPLY}
+  ecall
+3: li a7, ${Syscall.ReplyRecv}
+  li a0, ${NARROW}
+  li a6, ${REPLY}
+  li a1, ${toInfo(5, 3)}
+  ecall
+  j 3b
 idler:
   addi s1, s1, 1
   j idler
@@ -179,6 +190,10 @@ describe("FAST", () => {
     ["the client names more than 32 bits", (w) => { w.bed.k.frames32[w.client.tcb.base] = w.at("wide"); }, false],
     ["the client sends five words", (w) => { w.bed.k.frames32[w.client.tcb.base] = w.at("long"); }, true],
     ["the server answers nobody", (w) => { w.bed.k.frames32[w.server.tcb.base] = w.at("early"); }, true],
+    ["the server goes on receiving through one without Grant", (w) => {
+      w.bed.give(w.server, NARROW, w.endpoint, Right.Read);
+      w.bed.k.frames32[w.server.tcb.base] = w.at("narrow");
+    }, true],
     ["the server is debugged", (w) => { w.server.tcb.steps = true; w.bed.k.frames32[w.server.tcb.base + 2 * Frame.DEBUG] = 1; }, false],
   ];
   test.each(cases)("%s", (_, change, addonToo) => {

@@ -82,7 +82,7 @@ describe("wiring", () => {
   test("clients of two offers reach the server with their badges and get their answers", async () => {
     const run = await runSystem(
       [
-        component("server", 1, { offers: [{ name: "first", protocol: "P" }, { name: "second", protocol: "P" }] }),
+        component("server", 1, { offers: [{ name: "first", protocol: "P", gives: true }, { name: "second", protocol: "P", gives: true }] }),
         component("a", 2, { uses: [endpoint("it", "server", 1)] }),
         component("b", 3, { essential: true, uses: [endpoint("it", "server", 2 + 2 ** 16, 1)], cpu: { priority: 50, budget: 10_000, period: 10_000 } }),
       ],
@@ -93,6 +93,22 @@ describe("wiring", () => {
       },
     );
     expect(logs(run)).toEqual(["1,42,99", `${2 + 2 ** 16},8,${2 + 2 ** 16}`]);
+  });
+
+  test("a server none of whose offers gives anything sends no capability, whatever it tries", async () => {
+    for (const gives of [[false, false], [false, true]]) {
+      const run = await runSystem(
+        [
+          component("server", 1, { offers: gives.map((gives, i) => ({ name: `o${i}`, protocol: "P", gives })) }),
+          component("client", 2, { essential: true, uses: [endpoint("it", "server", 1)] }),
+        ],
+        {
+          "server.js": program(`let r = yield* sys.recv(5, 4); r = yield* sys.replyRecv(5, 4, 7, [1], [6]); for (;;) r = yield* sys.replyRecv(5, 4, 8, [2], [6, 6]);`),
+          "client.js": program("const got = []; sys.receiveSlots(1, 210, 32, 3); for (let i = 0; i < 3; i++) { const r = yield* sys.call(env.use.it.cap, 1); got.push(r.label, r.word(0), r.caps); sys.receiveSlots(1, 220 + 3 * i, 32, 3); } yield* log(got.join()); yield* exit(0);"),
+        },
+      );
+      expect(logs(run)).toEqual([gives[1] ? "7,1,1,8,2,2,8,2,2" : "7,1,0,8,2,0,8,2,0"]);
+    }
   });
 
   test("a machine program runs with its segments, zeroed data, stack and IPC buffer, and talks to a hosted server", async () => {
@@ -124,7 +140,7 @@ describe("wiring", () => {
     const elf = writeElf(0x1_0000, [{ address: 0x1_0000, rights: 5, bytes: code }, { address: 0x1_2000, rights: 6, bytes: data, memory: 0x2000 }]);
     const run = await runSystem(
       [
-        component("server", 1, { offers: [{ name: "it", protocol: "P" }] }),
+        component("server", 1, { offers: [{ name: "it", protocol: "P", gives: true }] }),
         component("machine", 2, { essential: true, program: { kind: "machine", file: "machine.elf" }, stack: 8192, uses: [endpoint("it", "server", 9)] }),
       ],
       { "server.js": program("const r = yield* sys.recv(5, 4); yield* log([r.badge, r.label, ...[0, 1, 2, 3].map((i) => r.word(i))].join()); yield* sys.replyRecv(5, 4, 0, [33]);"), "machine.elf": elf },

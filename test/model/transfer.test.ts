@@ -22,6 +22,8 @@ interface Case {
   readonly waits: boolean;
   /** Rights of the capability that is sent through. */
   readonly rights: number;
+  /** Of the one that it is received through: its Grant is for the answer. */
+  readonly received: number;
   readonly caps: readonly Thing[];
   /** Receive slots: how many, from where in which table. */
   readonly slots: number;
@@ -36,10 +38,11 @@ class World {
   readonly b = this.bed.thread("b");
   readonly endpoint: number;
 
-  constructor(rights: number) {
+  /** @param received those of the capability that b receives through */
+  constructor(rights: number, received: number) {
     const { bed, a, b } = this;
     this.endpoint = bed.make(Kind.Endpoint, 5);
-    bed.give(b, EP, this.endpoint);
+    bed.give(b, EP, this.endpoint, received);
     bed.give(a, EP, this.endpoint, rights);
     bed.hold(b, REPLY, Kind.Reply, 5);
   }
@@ -84,7 +87,7 @@ class World {
 function expected(c: Case): { caps: number; unwrapped: number; badges: readonly bigint[]; placed: ReadonlyMap<number, Thing> } {
   const placed = new Map<number, Thing>(), badges: bigint[] = [];
   let caps = 0, unwrapped = 0;
-  const through = c.how === "answer" ? Right.Grant : c.rights;
+  const through = c.how === "answer" ? c.received : c.rights;
   if ((through & Right.Grant) !== 0) {
     for (const thing of c.caps) {
       if (thing === "nothing") break;
@@ -110,6 +113,7 @@ const BADGES: Readonly<Partial<Record<Thing, bigint>>> = { badged: BADGE, otherB
 
 const cases: fc.Arbitrary<Case> = fc.record({
   how: fc.constantFrom("send", "call", "answer"), waits: fc.boolean(), rights: fc.constantFrom(15, 15, Right.Write | Right.Grant, Right.Write | Right.GrantReply, Right.Write),
+  received: fc.constantFrom(15, 15, Right.Read | Right.Grant, Right.Read),
   caps: fc.array(fc.constantFrom(...THINGS), { maxLength: 3 }), slots: fc.constantFrom(3, 3, 2, 1, 0, 200), index: fc.oneof({ weight: 3, arbitrary: below(4) }, { weight: 1, arbitrary: fc.constantFrom(48, 49) }),
   table: fc.constantFrom("own", "own", "inner", "readOnly", "none"),
 });
@@ -118,7 +122,7 @@ test("MODEL-TRANSFER what goes with a message arrives as the manual says", () =>
   const seen = { arrived: 0, unwrapped: 0, cut: 0 };
   fc.assert(
     fc.property(cases, (c) => {
-      const world = new World(c.rights), { bed, a, b } = world;
+      const world = new World(c.rights, c.received), { bed, a, b } = world;
       bed.checks = false;
       const [sender, taker] = c.how === "answer" ? [b, a] : [a, b];
       world.equip(sender, taker);

@@ -37,7 +37,7 @@ const RESOURCES: Resources = {
     ["vmm", "hosted"],
     ["timer", "hosted"],
   ]),
-  protocols: new Map([["Console", { sendsCapabilities: true }], ["Timer", { sendsCapabilities: false }]]),
+  protocols: new Map([["Console", { sendsCapabilities: true, gives: false }], ["Timer", { sendsCapabilities: false, gives: false }]]),
   guests: new Map([
     ["linux", { cmdline: "console=hvc0", initrd: true }],
     ["bare", { cmdline: "", initrd: false }],

@@ -50,7 +50,7 @@ export const MESSAGE_TESTS: readonly { readonly says: string; readonly tests: re
   { says: "Without an IPC buffer on either side, what is in registers arrives: four words, no capabilities.", tests: ["IPC-WORDS-003"] },
   { says: "The error flag does not travel: a sender cannot pretend to be the kernel.", tests: ["IPC-CALL-007"] },
   { says: "Capabilities are copied, in order, into the receiver's receive slots: RECEIVE_COUNT of them, from RECEIVE_INDEX on, in the CNode at RECEIVE_CNODE, which needs Write.", tests: ["IPC-CAPS-001"] },
-  { says: "They travel only through an endpoint capability with Grant, or with a reply; without, the message arrives and its count is 0.", tests: ["IPC-CAPS-002", "IPC-CAPS-006"] },
+  { says: "They travel only through an endpoint capability with Grant; with an answer, if the one that the request was received through had Grant. Without, the message arrives and its count is 0.", tests: ["IPC-CAPS-002", "IPC-CAPS-006", "IPC-CAPS-009", "REPLY-SAVE-007"] },
   { says: "The transfer stops at the first that cannot be taken: no slot for it, an occupied one, an empty source, or what may not be copied. The info word says how many were.", tests: ["IPC-CAPS-003", "IPC-CAPS-005", "IPC-CAPS-007", "CNODE-RIGHTS-005"] },
   { says: "A capability to the endpoint the message goes through is unwrapped: its badge stands in the buffer at CAPS + i, bit i of the unwrapped mask is set, and it takes no receive slot.", tests: ["IPC-CAPS-004"] },
   { says: "What was received descends from what was sent, and goes when that is revoked; it is weak if that was.", tests: ["IPC-CAPS-008", "WEAK-008"] },

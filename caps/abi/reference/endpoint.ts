@@ -9,7 +9,7 @@ when both are there: [system-calls.md](system-calls.md) and [message.md](message
   rights: {
     Write: "Send, NBSend; with Grant or GrantReply, Call, and to be somebody's keeper",
     Read: "Recv, NBRecv, ReplyRecv",
-    Grant: "Send capabilities along; a reply to its Call carries some too",
+    Grant: "Send capabilities along; answer what was received through it with some",
     GrantReply: "Call: the receiver gets the right to answer",
   },
   capabilities: `It has a badge of 64 bits, 0 for none, that every message sent through it shows to the receiver; Mint and Mutate give one once. A capability to the very endpoint that a message goes

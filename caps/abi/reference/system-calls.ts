@@ -75,7 +75,7 @@ kernel object: invokes it, at once; its page says the rest. On a notification or
   Send: {
     does: "On an endpoint: sends, and waits until the message is received. On a reply object: answers its caller, and never waits. On a notification: signals.",
     registers: [word("a0", "capability", "CPtr"), ...MESSAGE],
-    rights: "Write on an endpoint or notification; Grant on an endpoint to send capabilities along; none on a reply object, which carries them",
+    rights: "Write on an endpoint or notification; Grant on an endpoint to send capabilities along; a reply object carries them if the request was received through a capability with Grant",
     answer: NOTHING,
     tests: ["IPC-SEND-001", "IPC-REPLY-001", "IPC-REPLY-002", "NTF-SIGNAL-004"],
     refusals: [

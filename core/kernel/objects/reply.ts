@@ -26,6 +26,7 @@ export function invokeReply(k: Kernel, t: Tcb, slot: number, label: number, info
   const from = k.replies[k.slots.object[slot]!]!, to = k.replies[k.slots.object[arg]!]!;
   if (from.caller === 0 || to.caller !== 0 || to.receiver !== 0) return ILLEGAL;
   moveLoan(k, from, to);
+  to.gives = from.gives;
   to.caller = from.caller;
   from.caller = 0;
   k.tcbs[to.caller]!.reply = to.id;

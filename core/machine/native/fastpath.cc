@@ -24,7 +24,7 @@ struct FastPath::Line {
     int32_t head, tail, waiting;
 };
 struct FastPath::Answer {
-    int32_t caller, donated, place, receiver;
+    int32_t caller, donated, place, receiver, gives;
 };
 struct FastPath::Time {
     int32_t thread, home, over, loans, loan[NEAR_LOANS]; /* over: used up, or its turn ended while it was lent */
@@ -145,7 +145,7 @@ int32_t FastPath::replyRecv(Thread &t, Frame &f) {
     to->time = lent, time->thread = to->id;
     /* receive */
     t.state = BLOCKED_ON_RECEIVE, t.reply = tables.object[replySlot];
-    reply->receiver = t.id;
+    reply->receiver = t.id, reply->gives = tables.rights[slot] & GRANT;
     t.next = 0, t.prev = line->tail, t.blockedOn = tables.object[slot];
     if (last) last->next = t.id;
     else line->head = t.id;

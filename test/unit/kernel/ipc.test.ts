@@ -221,6 +221,25 @@ describe("IPC-CAPS", () => {
     expect(bed.finish(client, Slot.CNODE, CNodeRevoke, slotWord(30))).toEqual(DONE);
     expect(bed.slot(server, 50)).toBeNull();
   });
+  test("009 an answer carries none when the request was received through a capability without Grant", () => {
+    for (const waits of [true, false]) {
+      const { bed, server, client } = setup();
+      bed.hold(server, 30, Kind.Notification, 6);
+      bed.share(server, EP, server, 40, Right.Read);
+      bed.receiveAt(client, 60, 1);
+      if (waits) bed.recv(server, 40, REPLY);
+      bed.call(client, EP, 1);
+      if (!waits) bed.recv(server, 40, REPLY);
+      withCaps(bed, server, [30], 2, [5], Syscall.Send, REPLY);
+      expect(got(bed, client)).toMatchObject({ label: 2, caps: 0, words: [5] });
+      expect(bed.slot(client, 60)).toBeNull();
+      // The next request, received through the other one, can be.
+      bed.recv(server, EP, REPLY);
+      bed.call(client, EP, 1);
+      withCaps(bed, server, [30], 2, [], Syscall.Send, REPLY);
+      expect(got(bed, client)).toMatchObject({ caps: 1 });
+    }
+  });
 });
 
 describe("IPC-SEND", () => {

@@ -1,6 +1,7 @@
 // REPLY-SAVE-*: a caller is kept for later in another reply object.
 import { describe, expect, test } from "vitest";
-import { ErrorCode, Invocation, Kind } from "../../../caps/abi/numbers.ts";
+import { IpcBuffer, toInfo } from "../../../caps/abi/message.ts";
+import { ALL_RIGHTS, ErrorCode, Invocation, Kind, Right, Syscall } from "../../../caps/abi/numbers.ts";
 import { ThreadState } from "../../../core/kernel/state.ts";
 import { answered, DONE, failed, KernelBed, retypeWord, Slot, slotWord } from "../../support/kernel-bed.ts";
 import { refuses } from "./refusal.ts";
@@ -82,5 +83,20 @@ describe("REPLY-SAVE", () => {
     refuses(bed, server, [REPLY, I.ReplySave], ErrorCode.TruncatedMessage);
     refuses(bed, server, [REPLY, I.ReplySave, EP], ErrorCode.InvalidCapability, 0);
     refuses(bed, server, [REPLY, I.ReplySave, 2 ** 20], ErrorCode.FailedLookup, 0, 32);
+  });
+  test("007 whether the answer may carry capabilities goes along", () => {
+    for (const [first, carried] of [[Right.Read, 0], [ALL_RIGHTS, 1]] as const) {
+      const { bed, client, server } = setup();
+      bed.hold(server, 30, Kind.Notification, 6);
+      bed.share(server, EP, server, 40, first);
+      bed.receiveAt(client, 60, 1);
+      bed.send(server, REPLY, 0);
+      bed.recv(server, 40, REPLY);
+      bed.call(client, EP, 1);
+      expect(bed.call(server, REPLY, I.ReplySave, SAVED)).toEqual(DONE);
+      bed.setBuffer(server, IpcBuffer.CAPS, 30);
+      bed.sys(server, Syscall.Send, SAVED, toInfo(3, 0, 1), []);
+      expect(bed.answer(client)).toMatchObject({ label: 3, caps: carried });
+    }
   });
 });
