@@ -6,6 +6,10 @@ export const BIG_FRAME_BITS = 21;
 /** Bytes of a file's name in bootinfo, without a terminator. */
 export const MAX_FILE_NAME = 48;
 
+/** The boot file of a program that is no component, but read by some, and its name back: undefined for another file. */
+export const carriedFile = (name: string): string => `program/${name}.elf`;
+export const carriedName = (file: string): string | undefined => /^program\/(.+)\.elf$/.exec(file)?.[1];
+
 /** log2 of the size of the frames that a file of this length lies in. */
 export const frameBits = (bytes: number): number => (bytes >= BIG_FILE_BYTES ? BIG_FRAME_BITS : SMALL_FRAME_BITS);
 

@@ -10,6 +10,7 @@
 //   S5  mapped uses of a component do not overlap; each begins on a 2 MiB boundary.
 // It is plain JSON: every number is a safe integer.
 import { InitSlot } from "../abi/numbers.ts";
+import type { Assertion } from "./assertion.ts";
 
 export const SYSTEM_FORMAT = "bailiwick-system/1";
 /** Names of boot files that the boot itself looks for. */
@@ -56,6 +57,8 @@ export interface ResolvedSystem {
   /** Bytes of machine RAM. */
   readonly memory: number;
   readonly components: readonly ResolvedComponent[];
+  /** What the manifest claims of it. The root server does not look at them. */
+  readonly assertions: readonly Assertion[];
 }
 
 export interface ResolvedComponent {
@@ -102,6 +105,8 @@ export interface ResolvedOffer {
   readonly protocol: string;
   /** Its answers may bring capabilities. */
   readonly gives: boolean;
+  /** What it is for is to hand capabilities on, its clients' or such as it was given itself. */
+  readonly passes: boolean;
 }
 
 /** Whether a component's Service capability has Grant, without which no answer brings a capability. One that serves nobody may keep what is its own. */

@@ -1,5 +1,6 @@
 // Programs of a manifest that are no components: carried in the boot image as files, for components to read. No use is written into them, since nobody
 // has started them yet: who does, hands them what they need.
+import { carriedFile } from "../image/files.ts";
 import type { ResolvedUse } from "../image/system.ts";
 import type { Image, Manifest } from "./schema.ts";
 
@@ -14,8 +15,6 @@ export interface CarriedProgram {
   /** The components that it is mapped into; none: it is not wanted in the image. */
   readonly users: readonly string[];
 }
-
-export const carriedFile = (name: string): string => `program/${name}.elf`;
 
 export function carriedPrograms({ programs }: Manifest, uses: ReadonlyMap<string, readonly ResolvedUse[]>): CarriedProgram[] {
   return Object.entries(programs).map(([name, { image, confined }]) => {

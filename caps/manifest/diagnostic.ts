@@ -18,6 +18,7 @@ export const DiagnosticCode = {
   neverEnds: "BW0206",
   wrongProtocol: "BW0207",
   tooMany: "BW0208",
+  broken: "BW0209",
 } as const;
 export type DiagnosticCode = (typeof DiagnosticCode)[keyof typeof DiagnosticCode];
 

@@ -1,7 +1,9 @@
 // Manifest + what the kit has → the system that the root server will start (caps/image/system.ts), and what must be built for it; or every name,
 // right and size in it that does not hold. Pure and deterministic: the same text gives the same system.
-import { SYSTEM_FORMAT, type ResolvedComponent, type ResolvedSystem, type ResolvedUse } from "../image/system.ts";
+import { SYSTEM_FORMAT, type ResolvedComponent, type ResolvedOffer, type ResolvedSystem, type ResolvedUse } from "../image/system.ts";
+import { authorityGraph } from "../graph/authority.ts";
 import { carriedPrograms, type CarriedProgram } from "./carried.ts";
+import { reportBroken, resolveClaims } from "./claims.ts";
 import { DiagnosticCode, type Result } from "./diagnostic.ts";
 import { draftAll, type Draft, type GuestOrder } from "./drafts.ts";
 import { networkOrders, type NetworkOrder } from "./networks.ts";
@@ -85,7 +87,7 @@ export function resolveManifest({ manifest, source }: ParsedManifest, resources:
         slots,
         cpu,
         uses: uses.get(name) ?? [],
-        offers: offers.map(({ name, protocol, gives = resources.protocols.get(protocol)?.gives ?? true }) => ({ name, protocol, gives })),
+        offers: offers.map((offer) => resolveOffer(offer, resources)),
         args,
         essential,
         ...(guest === undefined ? {} : { guest: name }),
@@ -93,10 +95,20 @@ export function resolveManifest({ manifest, source }: ParsedManifest, resources:
     ];
   });
   const { name, version, platform } = manifest;
-  const system: ResolvedSystem = { format: SYSTEM_FORMAT, name, version, board: platform.board, memory: platform.memory, components };
+  const bare: ResolvedSystem = { format: SYSTEM_FORMAT, name, version, board: platform.board, memory: platform.memory, components, assertions: [] };
+  const system = { ...bare, assertions: board === undefined ? [] : resolveClaims(manifest.assert, bare, board, report) };
+  if (report.diagnostics.length === 0) reportBroken(authorityGraph(system), system.assertions, report);
+  if (report.diagnostics.length > 0) return { ok: false, diagnostics: report.diagnostics };
   const all = [...drafts.values()];
   const programs = new Map(all.map(({ name: component, program, image, confined }) => [program.file, { component, file: program.file, image, confined }]));
   return { ok: true, value: { system, programs: [...programs.values()], carried: carriedPrograms(manifest, uses), guests: all.flatMap(({ guest }) => (guest === undefined ? [] : [guest])), disks, networks, terminal, ...(platform.display === undefined ? {} : { display: platform.display }) } };
+}
+
+/** A protocol that the kit does not know may give; whether it hands on what others made is for those to say who trust its server. */
+function resolveOffer({ name, protocol, gives }: Draft["offers"][number], { protocols }: Resources): ResolvedOffer {
+  const facts = protocols.get(protocol) ?? { gives: true, passes: false };
+  const given = gives ?? facts.gives;
+  return { name, protocol, gives: given, passes: given && facts.passes };
 }
 
 /** Disks are behind devices that take one, and a driver that is given such a device has a disk to drive. */

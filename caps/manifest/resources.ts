@@ -44,6 +44,8 @@ export interface ProtocolFacts {
   readonly sendsCapabilities: boolean;
   /** Some of its answers bring capabilities, so its server needs the right to send them. */
   readonly gives: boolean;
+  /** Its purpose is to hand on capabilities that others have made. */
+  readonly passes: boolean;
 }
 
 export interface GuestFacts {

@@ -2,6 +2,7 @@
 // generated from it. Form only: whether the names in it exist is resolve.ts's business.
 // Unknown keys are refused everywhere: a key that is misspelt must not silently mean the default.
 import { z } from "zod";
+import type { Assertion } from "../image/assertion.ts";
 import { MAX_SLOTS, MIN_SLOTS } from "../image/system.ts";
 import { ENDPOINT_PATTERN, FORWARD_PATTERN, formatEndpoint, isLoopback, parseEndpoint, parseForward, type Endpoint, type Forward } from "./addresses.ts";
 import { DURATION_PATTERN, SIZE_PATTERN, parseDuration, parseSize } from "./units.ts";
@@ -281,6 +282,35 @@ const display = z.strictObject({
   height: side(2160).default(768).describe("In pixels."),
 });
 
+const thing = z.string().min(1, { error: "a component, COMPONENT.OFFER, platform.DEVICE, platform.DEVICE.PART, or platform" });
+const trusting = z.array(name).default([]).describe("Components that do as their protocols say. All others are taken to be hostile.");
+const names = z.union([name.transform((one) => [one]), z.array(name).min(1)]);
+
+const assertion = z
+  .strictObject({
+    "no-path": z.strictObject({ from: names, to: thing, trusting }).describe("None of these can come to hold a capability to that.").optional(),
+    "only-holders": z.strictObject({ of: thing, are: z.array(name), trusting }).describe("Nobody else can come to hold a capability to that.").optional(),
+    confined: z
+      .union([name.transform((component) => ({ component, holes: [], trusting: [] })), z.strictObject({ component: name, holes: z.array(thing).default([]), trusting })])
+      .describe("No capability that it can come to hold leads out, and nobody can ask it for anything, but through the holes.")
+      .optional(),
+    "max-rights": z.strictObject({ of: name, on: thing, rights, trusting }).describe("It can come to have no more than these rights on that.").optional(),
+    "flows-only-via": z
+      .strictObject({ from: thing, to: thing, via: z.array(name), trusting })
+      .describe("No data gets from one to the other but through these, which are trusted to let through what they should.")
+      .optional(),
+  })
+  .meta({ minProperties: 1, maxProperties: 1 })
+  .transform((written, context): ManifestAssertion => {
+    const [only, ...more] = Object.entries(written);
+    if (only !== undefined && more.length === 0) return { kind: only[0], ...only[1] } as ManifestAssertion;
+    context.addIssue({ code: "custom", message: "exactly one of no-path, only-holders, confined, max-rights, flows-only-via", input: written });
+    return z.NEVER;
+  });
+
+/** As caps/graph has it, but that rights are names. */
+export type ManifestAssertion = Exclude<Assertion, { kind: "max-rights" }> | (Omit<Extract<Assertion, { kind: "max-rights" }>, "rights"> & { readonly rights: readonly RightName[] });
+
 export const manifestSchema = z.strictObject({
   apiVersion: z.literal("bailiwick/1"),
   kind: z.literal("Appliance"),
@@ -300,6 +330,7 @@ export const manifestSchema = z.strictObject({
   components: z.record(name, component).default({}),
   programs: z.record(name, program).default({}).describe("Programs that components read as files, and may start: no component is made of them."),
   guests: z.record(name, guest).default({}),
+  assert: z.array(assertion).default([]).describe("What must hold however hostile the programs are: checked before anything is built, and again while the appliance runs."),
 });
 
 export type Manifest = z.output<typeof manifestSchema>;

@@ -4,7 +4,7 @@
 import { Right } from "../abi/numbers.ts";
 import { MEASUREMENTS_FILE, SECRET_FILE } from "../image/measurements.ts";
 import { FIRST_SIGNAL_BIT, MAX_SIGNALS, type ResolvedUse, type UseKind } from "../image/system.ts";
-import { carriedFile } from "./carried.ts";
+import { carriedFile } from "../image/files.ts";
 import { DiagnosticCode } from "./diagnostic.ts";
 import type { Draft, WantedUse } from "./drafts.ts";
 import type { Report } from "./report.ts";
@@ -12,7 +12,7 @@ import type { Board, Resources } from "./resources.ts";
 import type { RightName } from "./schema.ts";
 import type { Path } from "./source.ts";
 
-const RIGHT_BITS: Readonly<Record<RightName, number>> = { call: Right.Write | Right.GrantReply, send: Right.Write, grant: Right.Grant };
+export const RIGHT_BITS: Readonly<Record<RightName, number>> = { call: Right.Write | Right.GrantReply, send: Right.Write, grant: Right.Grant };
 
 /** `platform.cpu.time` is the right to hand out CPU time. */
 const CPU = "cpu";

@@ -7,6 +7,7 @@ import { protocol } from "./protocol.ts";
 export const Patterns = protocol({
   name: "Patterns",
   gives: true,
+  passes: true,
   methods: {
     seal: { label: 0x7d01, doc: "To a sealer, with any capability. The answer brings a box.", words: [], returns: [], caps: ["capability"] },
     unseal: { label: 0x7d02, doc: "To the unsealer of the same brand, with a box. The answer brings a copy of what is in it.", words: [], returns: [], caps: ["box"] },

@@ -16,6 +16,8 @@ export interface Protocol {
   readonly name: string;
   /** Some answers bring capabilities: a server that offers it may send them. One that offers nothing of the kind gets an endpoint with which it cannot. */
   readonly gives?: true;
+  /** Its purpose is to hand on capabilities that others have made: a name server, a powerbox. */
+  readonly passes?: true;
   readonly methods: Readonly<Record<string, Method>>;
   /** Answers other than 0: labels of refusals, by name. 0 is success. */
   readonly refusals: Readonly<Record<string, number>>;

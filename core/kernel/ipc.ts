@@ -73,6 +73,7 @@ function transferCaps(k: Kernel, from: Tcb, to: Tcb, count: number, via: number)
     if (target < 0 || !s.isEmpty(target) || !mayDerive(k, slot)) break;
     const badge = copiedBadge(k, slot);
     derive(k, slot, target, ALL_RIGHTS, badge.lo, badge.hi);
+    k.grants?.push(to.id, s.kind[target]!, s.object[target]!, s.rights[target]!, s.badgeLo[target]!, s.badgeHi[target]!);
     received++;
   }
   return (unwrapped << Info.UNWRAPPED_SHIFT) | (taken << Info.CAPS_SHIFT);

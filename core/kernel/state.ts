@@ -164,6 +164,8 @@ export class Kernel {
   /** The thread on whose account deletions go now, 0: the current one. */
   payer = 0;
   nextTicket = 1;
+  /** Capabilities that were handed over by messages, for whoever watches over who holds what: thread, kind, object, rights, badge (lo, hi) of each. null: nobody does. */
+  grants: number[] | null = null;
   /** What is done is recorded there; null: nothing is. */
   trace: Trace | null = null;
 }

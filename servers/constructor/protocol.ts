@@ -8,6 +8,7 @@ import { protocol } from "../../caps/protocol/protocol.ts";
 export const Constructor = protocol({
   name: "Constructor",
   gives: true,
+  passes: true,
   methods: {
     create: {
       label: 1,

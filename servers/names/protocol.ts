@@ -5,6 +5,7 @@ import { protocol } from "../../caps/protocol/protocol.ts";
 export const Names = protocol({
   name: "Names",
   gives: true,
+  passes: true,
   methods: {
     publish: { label: 1, doc: "Give this capability (an endpoint, notification or frame) under a name that nobody has.", words: ["count"], returns: [], bytes: "in", caps: ["capability"] },
     lookUp: { label: 2, doc: "The answer brings a copy of what was published under this name.", words: ["count"], returns: [], bytes: "in" },

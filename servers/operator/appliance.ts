@@ -5,13 +5,13 @@ import { dirname, join, relative, resolve } from "node:path";
 import { formatMeasurements, MEASUREMENTS_FILE, measurementsBytes, measurementsOf, SECRET_BYTES, SECRET_FILE, type Measurements } from "../../caps/image/measurements.ts";
 import { footprint, systemBytes } from "../../caps/image/files.ts";
 import { placeUses, ROOT_FILE, SYSTEM_FILE, type ResolvedComponent, type ResolvedSystem } from "../../caps/image/system.ts";
-import { formatDiagnostics, type Diagnostic } from "../../caps/manifest/diagnostic.ts";
+import { DiagnosticCode, formatDiagnostics, type Diagnostic } from "../../caps/manifest/diagnostic.ts";
 import { parseManifest } from "../../caps/manifest/parse.ts";
 import { resolveManifest, type DiskOrder, type NetworkOrder, type Resolution } from "../../caps/manifest/resolve.ts";
 import { formatSize } from "../../caps/manifest/units.ts";
 import type { TerminalDevice } from "../../core/machine/board.ts";
 import type { BootFile } from "../../core/host/backend.ts";
-import { Failure, FailureCode, failure } from "./failure.ts";
+import { ExitStatus, Failure, FailureCode, failure } from "./failure.ts";
 import { findGuests, guestSeed, loadGuest, type ExecParts, type GuestShelf } from "./guests.ts";
 import { findPackage, type Package } from "./package.ts";
 import { buildCarried, buildProgram, shippedHosted, wireProgram } from "./programs.ts";
@@ -76,7 +76,9 @@ export function loadManifest(target: string): LoadedManifest {
   return { path, resolution: resolution.value, kit, shelf };
 }
 
-const refused = (diagnostics: readonly Diagnostic[]): Failure => new Failure(formatDiagnostics(diagnostics), 1, diagnostics[0]?.code);
+/** A manifest that is right but for a claim that does not hold was denied by policy. */
+const refused = (diagnostics: readonly Diagnostic[]): Failure =>
+  new Failure(formatDiagnostics(diagnostics), diagnostics.every(({ code }) => code === DiagnosticCode.broken) ? ExitStatus.denied : ExitStatus.failed, diagnostics[0]?.code);
 
 /** The manifest's file; throws Failure. */
 export function findManifest(target: string): string {

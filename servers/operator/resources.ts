@@ -25,7 +25,7 @@ export function kitResources(kit: Package, guests: ReadonlyMap<string, GuestFact
   return {
     boards: new Map([[BOARD, VIRT_RV64]]),
     servers: new Map([...findServers(kit)].map(([name, { kind }]) => [name, kind])),
-    protocols: new Map(Object.values(KIT_PROTOCOLS).map((protocol): [string, ProtocolFacts] => [protocol.name, { sendsCapabilities: sendsCapabilities(protocol), gives: protocol.gives === true }])),
+    protocols: new Map(Object.values(KIT_PROTOCOLS).map((protocol): [string, ProtocolFacts] => [protocol.name, { sendsCapabilities: sendsCapabilities(protocol), gives: protocol.gives === true, passes: protocol.passes === true }])),
     guests,
   };
 }

@@ -10,6 +10,7 @@ import { withSecret, type Appliance } from "./appliance.ts";
 import { openDisks } from "./disks.ts";
 import { parseEvent, type SystemEvent } from "./events.ts";
 import { ExitStatus, FailureCode, failure, textOf, type Failure } from "./failure.ts";
+import { createMonitor } from "./monitor.ts";
 import { openNetworks, type OnTrouble } from "./networks.ts";
 
 export interface SessionOptions {
@@ -59,6 +60,9 @@ export async function startSession(appliance: Appliance, options: SessionOptions
     decided ??= why === undefined ? { status } : { status, why };
     system?.stop(why ?? `status ${status}`);
   };
+  // Claims cost nothing where there are none.
+  const monitor = appliance.system.assertions.length === 0 ? undefined : createMonitor(appliance.system);
+  let begun = false;
   const boot: BootOptions = {
     ramBytes: appliance.system.memory,
     files: withSecret(appliance, options.secret),
@@ -67,10 +71,22 @@ export async function startSession(appliance: Appliance, options: SessionOptions
     clock: options.clock ?? "host",
     onEvent: (line) => {
       const event = parseEvent(line);
+      if (event?.event === "started" && !begun && system !== undefined) {
+        begun = true;
+        const [difference] = monitor?.begin(system.kernel) ?? [];
+        if (difference !== undefined) stop(ExitStatus.denied, `what was booted is not what the manifest describes: ${difference}`);
+      }
       options.onEvent?.(event, line);
       if (event?.event !== "end") return;
       reported ??= { status: event.status };
       void delivered(options.console).then(() => stop(event.status));
+    },
+    onTurn: () => {
+      if (system === undefined) return;
+      for (const { broken, by } of monitor?.look(system.kernel) ?? []) {
+        const kind = appliance.system.assertions[broken.index]?.kind ?? "";
+        stop(ExitStatus.denied, `the appliance was stopped: ${by.holder} was given ${by.thing}, and claim ${broken.index + 1} of the manifest (${kind}) does not hold any more: ${broken.says}`);
+      }
     },
     ...(options.unchecked === undefined ? {} : { unchecked: options.unchecked }),
     ...(appliance.display === undefined ? {} : { display: options.display ?? { picture: createPicture(appliance.display.width, appliance.display.height) } }),

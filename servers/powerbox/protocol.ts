@@ -5,6 +5,7 @@ import { protocol } from "../../caps/protocol/protocol.ts";
 export const Powerbox = protocol({
   name: "Powerbox",
   gives: true,
+  passes: true,
   methods: {
     ask: {
       label: 1,

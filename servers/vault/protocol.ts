@@ -8,6 +8,7 @@ import { protocol } from "../../caps/protocol/protocol.ts";
 export const Vault = protocol({
   name: "Vault",
   gives: true,
+  passes: true,
   methods: {
     generate: { label: 1, doc: "The answer brings a capability to a new key, with those of these rights that make sense for its kind.", words: ["kind", "rights"], returns: ["rights"] },
     storageKey: {

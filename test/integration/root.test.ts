@@ -82,7 +82,7 @@ describe("wiring", () => {
   test("clients of two offers reach the server with their badges and get their answers", async () => {
     const run = await runSystem(
       [
-        component("server", 1, { offers: [{ name: "first", protocol: "P", gives: true }, { name: "second", protocol: "P", gives: true }] }),
+        component("server", 1, { offers: [{ name: "first", protocol: "P", gives: true, passes: false }, { name: "second", protocol: "P", gives: true, passes: false }] }),
         component("a", 2, { uses: [endpoint("it", "server", 1)] }),
         component("b", 3, { essential: true, uses: [endpoint("it", "server", 2 + 2 ** 16, 1)], cpu: { priority: 50, budget: 10_000, period: 10_000 } }),
       ],
@@ -99,7 +99,7 @@ describe("wiring", () => {
     for (const gives of [[false, false], [false, true]]) {
       const run = await runSystem(
         [
-          component("server", 1, { offers: gives.map((gives, i) => ({ name: `o${i}`, protocol: "P", gives })) }),
+          component("server", 1, { offers: gives.map((gives, i) => ({ name: `o${i}`, protocol: "P", gives, passes: false })) }),
           component("client", 2, { essential: true, uses: [endpoint("it", "server", 1)] }),
         ],
         {
@@ -140,7 +140,7 @@ describe("wiring", () => {
     const elf = writeElf(0x1_0000, [{ address: 0x1_0000, rights: 5, bytes: code }, { address: 0x1_2000, rights: 6, bytes: data, memory: 0x2000 }]);
     const run = await runSystem(
       [
-        component("server", 1, { offers: [{ name: "it", protocol: "P", gives: true }] }),
+        component("server", 1, { offers: [{ name: "it", protocol: "P", gives: true, passes: false }] }),
         component("machine", 2, { essential: true, program: { kind: "machine", file: "machine.elf" }, stack: 8192, uses: [endpoint("it", "server", 9)] }),
       ],
       { "server.js": program("const r = yield* sys.recv(5, 4); yield* log([r.badge, r.label, ...[0, 1, 2, 3].map((i) => r.word(i))].join()); yield* sys.replyRecv(5, 4, 0, [33]);"), "machine.elf": elf },

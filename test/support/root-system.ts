@@ -1,6 +1,7 @@
 // Boots a system description on the real machine and kernel, with the root server from its source, and collects what the operator is told.
 import { fileURLToPath } from "node:url";
 import { placeUses, SYSTEM_FILE, SYSTEM_FORMAT, type ResolvedComponent, type ResolvedSystem } from "../../caps/image/system.ts";
+import type { Kernel } from "../../core/kernel/state.ts";
 import { boot } from "../../core/boot.ts";
 import { bundleProgram } from "../../servers/operator/bundle.ts";
 
@@ -31,21 +32,30 @@ export interface Run {
   readonly system: ResolvedSystem;
 }
 
+export interface Watch {
+  /** At each component's start; at the first one's, none has run. */
+  readonly onStarted?: (kernel: Kernel, system: ResolvedSystem) => void;
+  /** Between two slices; true: that is enough. */
+  readonly onTurn?: (kernel: Kernel) => boolean;
+}
+
 /** Runs until the operator is told of the end, or nothing can run any more. */
-export async function runSystem(components: readonly ResolvedComponent[], files: Record<string, Uint8Array>, memory = 64 * MIB): Promise<Run> {
+export async function runSystem(components: readonly ResolvedComponent[], files: Record<string, Uint8Array>, memory = 64 * MIB, { onStarted, onTurn }: Watch = {}): Promise<Run> {
   const bundle = await bundleProgram({ entry: `${root}servers/root/main.ts`, root });
   if (!bundle.ok) throw new Error(bundle.error);
-  const system = placeUses({ format: SYSTEM_FORMAT, name: "test", version: "0", board: "virt-rv64", memory, components }, (file) => files[file]?.length);
+  const system = placeUses({ format: SYSTEM_FORMAT, name: "test", version: "0", board: "virt-rv64", memory, components, assertions: [] }, (file) => files[file]?.length);
   const text = new TextEncoder();
   const all = { "root.js": text.encode(bundle.text), [SYSTEM_FILE]: text.encode(JSON.stringify(system)), ...files };
   const events: Told[] = [];
   const console = { write: (): void => {}, ready: () => true, onDrained: (): void => {}, onInput: (): void => {} };
   const running = await boot({
     ramBytes: memory, console, clock: "blocks", seed: new Uint8Array(32).fill(7),
+    ...(onTurn === undefined ? {} : { onTurn: () => void (onTurn(running.kernel) && running.stop("enough")) }),
     files: Object.entries(all).map(([name, bytes]) => ({ name, bytes })),
     onEvent(line) {
       const event = JSON.parse(line) as Told;
       events.push(event);
+      if (event.event === "started") onStarted?.(running.kernel, system);
       if (event.event === "end") running.stop("end");
     },
   });

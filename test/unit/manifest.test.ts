@@ -37,7 +37,7 @@ const RESOURCES: Resources = {
     ["vmm", "hosted"],
     ["timer", "hosted"],
   ]),
-  protocols: new Map([["Console", { sendsCapabilities: true, gives: false }], ["Timer", { sendsCapabilities: false, gives: false }]]),
+  protocols: new Map([["Console", { sendsCapabilities: true, gives: false, passes: false }], ["Timer", { sendsCapabilities: false, gives: false, passes: false }]]),
   guests: new Map([
     ["linux", { cmdline: "console=hvc0", initrd: true }],
     ["bare", { cmdline: "", initrd: false }],
@@ -562,5 +562,59 @@ describe("the JSON Schema", () => {
     expect(schema.required).toEqual(["apiVersion", "kind", "name", "version", "platform"]);
     expect(schema.additionalProperties).toBe(false);
     expect(schema.properties.components.additionalProperties).toMatchObject({ additionalProperties: false, required: ["image"] });
+  });
+});
+
+describe("claims", () => {
+  const BODY = `components:
+${CONSOLE}  wall: { image: { c: wall.c }, use: { console: { from: console.console, rights: [call] } }, offer: { way: Way } }
+  app: { image: { c: app.c }, use: { way: wall.way }, essential: true }
+assert:
+`;
+  const claims = (...lines: string[]) => HEAD + BODY + lines.map((line) => `  - ${line}\n`).join("");
+
+  it("hold, and stand in the resolved system", () => {
+    const { system } = resolveText(
+      claims(
+        "no-path: { from: app, to: platform.uart0 }", "only-holders: { of: console, are: [wall, app] }", "confined: { component: app, holes: [wall.way], trusting: [wall] }",
+        "max-rights: { of: app, on: wall, rights: [call], trusting: [wall] }", "flows-only-via: { from: app, to: platform, via: [wall] }",
+      ),
+    );
+    expect(system.assertions).toEqual([
+      { kind: "no-path", from: ["app"], to: "platform.uart0", trusting: [] },
+      { kind: "only-holders", of: "console", are: ["wall", "app"], trusting: [] },
+      { kind: "confined", component: "app", holes: ["wall.way"], trusting: ["wall"] },
+      { kind: "max-rights", of: "app", on: "wall", rights: Right.Write | Right.GrantReply, trusting: ["wall"] },
+      { kind: "flows-only-via", from: "app", to: "platform", via: ["wall"], trusting: [] },
+    ]);
+    expect(resolveText(HEAD + BODY.replace("assert:\n", "")).system.assertions).toEqual([]);
+  });
+
+  it("that do not hold are shown where they stand, with the shortest way that breaks them", () => {
+    expect(refusals(claims("no-path: { from: [wall, app], to: console }", "confined: wall"))).toMatchObject([
+      { code: "BW0209", message: "no-path does not hold: wall can come to hold console.console", cause: "wall has console.console", span: { line: 14, column: 5 } },
+      { code: "BW0209", message: "confined does not hold: wall can speak to console by console.console", cause: "wall has console.console", span: { line: 15 } },
+    ]);
+    expect(refusals(claims("no-path: { from: app, to: console }"))).toMatchObject([{ cause: "wall can answer app with capabilities (wall.way); wall has console.console", fix: expect.stringContaining("trusting") }]);
+  });
+
+  it.each([
+    ["no component", "no-path: { from: ap, to: console }", /there is no component 'ap'/, "did you mean 'app'?"],
+    ["no thing", "only-holders: { of: console.consol, are: [] }", /no component, offer or device 'console.consol'/, "did you mean 'console.console'?"],
+    ["nobody trusted", "confined: { component: app, trusting: [al] }", /there is no component 'al'/, undefined],
+    ["a part, where data is in the whole", "flows-only-via: { from: app, to: platform.uart0.regs, via: [wall] }", /'platform.uart0.regs' is a part of something/, undefined],
+    ["two in one", "{ confined: app, no-path: { from: app, to: console } }", /exactly one of no-path/, undefined],
+    ["none", "{}", /exactly one of no-path/, undefined],
+    ["an unknown kind", "no-flow: { from: app, to: console }", /no-flow/, undefined],
+    ["an unknown right", "max-rights: { of: app, on: wall, rights: [read] }", /read|call/, undefined],
+  ])("about nothing are refused: %s", (_, line, message, fix) => {
+    const [first] = refusals(claims(line));
+    expect(`${first?.message} ${first?.cause}`).toMatch(message);
+    if (fix !== undefined) expect(first?.fix).toBe(fix);
+  });
+
+  it("an offer that gives nothing keeps its clients apart, whatever its protocol is", () => {
+    const text = claims("no-path: { from: app, to: console }");
+    expect(resolveText(text.replace("{ way: Way }", "{ way: { protocol: Way, gives: false } }")).system.components.find(({ name }) => name === "wall")?.offers).toEqual([{ name: "way", protocol: "Way", gives: false, passes: false }]);
   });
 });

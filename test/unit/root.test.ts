@@ -99,7 +99,7 @@ describe("layout", () => {
   });
 
   test("a hosted program: its file's own frames are its text, its environment is read-only", () => {
-    const c = component("h", 1, { args: { ä: 1 }, offers: [{ name: "o", protocol: "P", gives: true }], uses: [{ name: "disk", kind: "endpoint", from: "x", offer: 0, badge: 3, rights: 1 }] });
+    const c = component("h", 1, { args: { ä: 1 }, offers: [{ name: "o", protocol: "P", gives: true, passes: false }], uses: [{ name: "disk", kind: "endpoint", from: "x", offer: 0, badge: 3, rights: 1 }] });
     const layout = layOut(c, filesOf(file("h.js", 5000)), () => new Uint8Array(0));
     expect(layout.shared.map(({ address, rights }) => [address, rights])).toEqual([[AddressMap.TEXT, 34]]);
     expect(JSON.parse(new TextDecoder().decode(environment(c)))).toEqual({ name: "h", slots: 256, use: { disk: { cap: 16, address: 0, bytes: 0, badge: 3 } }, offers: ["o"], args: { ä: 1 } });

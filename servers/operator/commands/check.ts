@@ -1,4 +1,6 @@
 // bailiwick check: the manifest alone. Nothing is built or started.
+import { rightNames } from "../../../caps/graph/assertions.ts";
+import type { Assertion } from "../../../caps/image/assertion.ts";
 import { MIN_SLOTS, type ResolvedUse } from "../../../caps/image/system.ts";
 import { formatSize } from "../../../caps/manifest/units.ts";
 import { loadManifest } from "../appliance.ts";
@@ -9,8 +11,10 @@ export const check: Command = {
   help: `Usage: bailiwick check [--json] [DIR | MANIFEST]
 
 Reads the manifest and everything it names, and prints each component with what it
-may use. --json prints the whole resolved system. Exit status 1 when the manifest is
-wrong: every error is shown with its place, cause and fix.`,
+may use, and each of the manifest's claims ('assert'), which hold however hostile the
+programs are. --json prints the whole resolved system. Exit status 1 when the manifest is
+wrong: every error is shown with its place, cause and fix; 4 when a claim does not hold:
+the shortest way that breaks it is shown.`,
   async run(args) {
     const { values, positionals } = parseOptions(args, { json: { type: "boolean" } });
     const { system, programs, carried } = loadManifest(onlyTarget(positionals)).resolution;
@@ -29,10 +33,27 @@ wrong: every error is shown with its place, cause and fix.`,
       }
     }
     for (const { name, users, ...program } of carried) lines.push(`  ${name}: program${program.confined ? ", confined" : ""}, ${users.length === 0 ? "used by no component" : `read by ${users.join(", ")}`}`);
+    for (const claim of system.assertions) lines.push(`  holds: ${describeClaim(claim)}`);
     process.stdout.write(`${lines.join("\n")}\n`);
     return 0;
   },
 };
+
+function describeClaim(claim: Assertion): string {
+  const trusting = claim.trusting.length === 0 ? "" : `, trusting ${claim.trusting.join(", ")}`;
+  switch (claim.kind) {
+    case "no-path":
+      return `no path from ${claim.from.join(", ")} to ${claim.to}${trusting}`;
+    case "only-holders":
+      return `only ${claim.are.join(", ") || "its server"} can hold ${claim.of}${trusting}`;
+    case "confined":
+      return `${claim.component} is confined${claim.holes.length === 0 ? "" : ` but for ${claim.holes.join(", ")}`}${trusting}`;
+    case "max-rights":
+      return `${claim.of} has at most ${rightNames(claim.rights)} on ${claim.on}${trusting}`;
+    case "flows-only-via":
+      return `data goes from ${claim.from} to ${claim.to} only via ${claim.via.join(", ") || "nothing"}${trusting}`;
+  }
+}
 
 function sourceOf(use: ResolvedUse): string {
   switch (use.kind) {
