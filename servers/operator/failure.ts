@@ -12,8 +12,8 @@ export const ExitStatus = {
   verification: 3,
   /** Policy forbids it. */
   denied: 4,
-  /** `--timeout` is over; as in timeout(1). */
-  timeout: 124,
+  /** `--timeout` is over. */
+  timeout: 5,
   hangup: 129,
   interrupt: 130,
   /** The reader of standard output has gone. */

@@ -245,9 +245,9 @@ describe("bailiwick run", () => {
     expect(events.map(({ text }) => text ?? "").join("")).toMatch(/^line 0\n[^]*line 1999\n$/);
   });
 
-  it("--timeout ends it with status 124 and the console's last lines", () => {
+  it("--timeout ends it with status 5 and the console's last lines", () => {
     const { status, out, err } = bailiwick(["run", "-q", "--timeout", "700ms", forever()]);
-    expect([status, out]).toEqual([124, "begun\n"]);
+    expect([status, out]).toEqual([5, "begun\n"]);
     expect(err).toBe("bailiwick: stopped: --timeout of 0.7 s is over\n  | begun\n");
   });
 
@@ -287,7 +287,7 @@ describe("bailiwick run", () => {
       expect(bailiwick(["run", "--exec", "panic", bare()])).toMatchObject({ status: 82, err: expect.stringMatching(/^bailiwick: guest g failed: its kernel panicked[^]*\n {2}\| Kernel panic/) });
       expect(bailiwick(["run", "--exec", "reboot", "bare"])).toMatchObject({ status: 81, err: expect.stringMatching(/^bailiwick: guest g failed: it reset its machine/) });
       expect(bailiwick(["run", "--exec", "hang", "bare"])).toMatchObject({ status: 83, err: expect.stringContaining("waits for an interrupt that nothing can raise") });
-      expect(bailiwick(["run", "--exec", "spin", "--timeout", "3s", "bare"])).toMatchObject({ status: 124, err: expect.stringContaining("--timeout of 3 s is over") });
+      expect(bailiwick(["run", "--exec", "spin", "--timeout", "3s", "bare"])).toMatchObject({ status: 5, err: expect.stringContaining("--timeout of 3 s is over") });
     });
 
     it("takes its commands from a pipe", () => {

@@ -594,7 +594,7 @@ describe.skipIf(HELPER === "")("bailiwick run", () => {
       await pause(20);
     }
     expect(seen).toBe(true);
-    expect((await done).status).toBe(124);
+    expect((await done).status).toBe(5);
     expect(await isOpen()).toBe(false);
   });
 
@@ -615,7 +615,7 @@ describe.skipIf(HELPER === "")("bailiwick run", () => {
     await until("the helper runs", () => (pid = helpers(child.pid!)[0]) !== undefined);
     await pause(1500);
     process.kill(pid!, "SIGKILL");
-    expect((await once(child, "close"))[0]).toBe(124);
+    expect((await once(child, "close"))[0]).toBe(5);
     expect(out).toContain(`{"event":"log","component":"net1","text":"the user network's helper has ended (signal SIGKILL): the network is gone until the next run"}`);
   });
 

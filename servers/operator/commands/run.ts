@@ -51,7 +51,7 @@ then ? says what else there is. Without a terminal, input comes from a pipe or f
 
   --exec CMD        run CMD in the guest: prints what it prints, exits with its status
   --guest NAME      which guest, when there are several
-  --timeout TIME    stop after this long, such as 60s; the exit status is then 124
+  --timeout TIME    stop after this long, such as 60s; the exit status is then 5
   --json            events and output as JSON lines on standard output
   --trace FILE      what the kernel does, a JSON object a line: system calls, switches,
                     faults, interrupts, capabilities; with the names of the manifest
@@ -79,7 +79,7 @@ then ? says what else there is. Without a terminal, input comes from a pipe or f
 Exit status: that of what ended the run (an essential component, or the command of
 --exec); 1 an error, 2 usage, 70 a component faulted, 80 the guest cannot be booted,
 81 it reset itself, 82 it panicked, 83 it is stuck, 84 it broke its machine,
-124 timeout, 130 interrupted.`,
+5 timeout, 130 interrupted.`,
   async run(args) {
     const { values, positionals } = parseOptions(withPort(args), OPTIONS);
     const target = onlyTarget(positionals);
