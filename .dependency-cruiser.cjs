@@ -30,7 +30,7 @@ module.exports = {
     only("guests", "^guests/", ["^guests/", "^vmm/spec[.]ts$", "^caps/manifest/diagnostic[.]ts$"], "A guest's folder says how its image is obtained and described."),
     only("examples", "^examples/([^/]+)/", ["^examples/$1/", "^servers/operator/sdk[.]ts$"], "Examples use the public API."),
     pure("pure-kernel", "^core/kernel/", "(state, input) → state: no host call, no clock, no random source."),
-    pure("pure-model", "^caps/(abi|model|protocol|image)/", "The model and the ABI are data and functions."),
+    pure("pure-model", "^caps/(abi|model|protocol|graph|image)/", "The model and the ABI are data and functions."),
     pure("pure-devices", "^core/devices/", "Device models are serialisable and run inside hosted programs."),
     { name: "no-tests", comment: "Nothing depends on tests.", severity: "error", from: { pathNot: "^test/" }, to: { path: "^test/" } },
     { name: "one-loader", comment: "Only unicorn.ts loads the addon.", severity: "error", from: { pathNot: "^core/machine/unicorn[.]ts$" }, to: { path: "[.]node$" } },
