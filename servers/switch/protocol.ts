@@ -4,6 +4,7 @@ import { protocol } from "../../caps/protocol/protocol.ts";
 
 export const SwitchPort = protocol({
   name: "SwitchPort",
+  gives: true,
   methods: {
     restrict: {
       label: 0x101,
