@@ -40,14 +40,14 @@ async function takenOver(name: keyof typeof IMAGES, change = (manifest: string):
   const said: string[] = [];
   const run = await runAppliance(folder.path, {
     onEvent: ({ event, component, text }) => void (event === "log" && component === name && said.push(String(text))),
-    during: () => until("it has tried all", () => said.some((text) => text.startsWith("calls ")), 30_000),
+    during: () => until("it has tried all", () => said.some((text) => text.startsWith("tried ")), 30_000),
   });
   return { said, run };
 }
 
 test.each(["author", "bank", "constructor"] as const)("a hostile %s finds no way to the terminal", LIMIT, async (name) => {
   const { said, run } = await takenOver(name);
-  expect(said[0]).toMatch(name === "bank" ? /^has asked nobody: 0 endpoints/ : /^has asked everybody: [1-9]/);
+  expect(said[0]).toMatch(name === "bank" ? /^tried 1: 0 endpoints/ : /^tried 1: [1-9]\d* endpoints, [1-9]\d\d+ calls/);
   expect(run.output).not.toContain("LEAKED");
   expect(run.events.filter(({ event }) => event === "dma-fault" || event === "fault")).toEqual([]);
 });
