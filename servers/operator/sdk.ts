@@ -30,6 +30,7 @@ export { Bank } from "../bank/protocol.ts";
 export { Console } from "../console/protocol.ts";
 export { Display } from "../display/protocol.ts";
 export { File } from "../fs/protocol.ts";
+export { Log } from "../log/protocol.ts";
 export { Powerbox } from "../powerbox/protocol.ts";
 export { Constructor } from "../constructor/protocol.ts";
 export { Parent } from "../root/protocol.ts";

@@ -15,7 +15,8 @@ const files = exampleFiles("password-safe"), MANIFEST = files["appliance.yaml"]!
 const PASSWORD = "correct-horse-battery";
 
 const screen = (output: string): string => output.slice(output.lastIndexOf(RESET) + 1);
-const ends = (line: Line, text: string): Promise<void> => until(`the screen ends with ${JSON.stringify(text)} and not ${JSON.stringify(screen(line.output).slice(-400))}`, () => screen(line.output).endsWith(text), 30_000);
+const ends = (line: Line, text: string): Promise<void> =>
+  until(`the screen ends with ${JSON.stringify(text)} and not ${JSON.stringify(screen(line.output).slice(-400))}`, () => screen(line.output).endsWith(text), 30_000);
 /** What a view shows from now on. */
 async function look(line: Line, view: string, text: string): Promise<void> {
   line.type(view);
