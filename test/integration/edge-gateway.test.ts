@@ -2,6 +2,7 @@
 // all when driver, network server or courier are hostile.
 import { createHash } from "node:crypto";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { describe, expect, test } from "vitest";
@@ -9,6 +10,7 @@ import { findLinux } from "../../guests/linux/installed.ts";
 import { userNetHelper } from "../../servers/operator/networks.ts";
 import { findPackage } from "../../servers/operator/package.ts";
 import { applianceFolder, type Line, pause, type Run, runAppliance, until } from "../support/appliance-run.ts";
+import { tap } from "../support/cable.ts";
 import { bailiwick } from "../support/command-line.ts";
 import { exampleFiles, GRASP } from "../support/example-files.ts";
 
@@ -192,6 +194,36 @@ describe.skipIf(!runs)("the gateway", () => {
       expect(run.output).not.toContain("LEAKED");
       expect(wrong(run)).toEqual([]);
     });
+  });
+
+  test("a hostile driver that turns its card on the machine's memory, the guest's among it, sends none of it and changes none of it", LIMIT, async () => {
+    // As in test/security/nic.test.ts, where the same succeeds without the IOMMU; here it has no terminal to say so.
+    const attack = readFileSync("test/security/nic/attack.c", "utf8").replace("BW_USE(console);\n", "").replace("    bw_console_open(bw_use_console.cap);\n", "").replaceAll("bw_printf(", "bw_logf(");
+    const said: string[] = [];
+    const program = MANIFEST.replace("image: { server: nic }", "image: { c: attack.c }\n    memory: 16MiB");
+    using folder = applianceFolder({ ...files, "attack.c": attack, "appliance.yaml": program });
+    // The far end gives back what is sent, so that there is something to receive.
+    const net0 = tap();
+    net0.onSent = (frame) => net0.deliver(frame);
+    const run = await runAppliance(folder.path, {
+      limitMs: 130_000,
+      networks: { net0 },
+      onEvent: ({ event, component, text }) => void (event === "log" && component === "nic" && said.push(String(text).trimEnd())),
+      during: async (_system, line) => {
+        await until("the guest's shell waits", () => PROMPT.test(line.output), 60_000);
+        await until("it has tried all", () => said.some((text) => / of \d+ ways$/.test(text)), 60_000);
+        expect(await shell(line, "echo unharmed")).toBe("unharmed\n<0>");
+        line.type(AUDITOR);
+        await until("the auditor is shown", () => screen(line).includes("[2 auditor]"));
+        expect(logged(screen(line))).toEqual([]);
+      },
+    });
+    expect(said.filter((text) => text.endsWith(" refused"))).toHaveLength(16);
+    expect(said.join("\n")).not.toContain("REACHED");
+    const refused = run.events.filter(({ event }) => event === "dma-fault");
+    expect(refused.length).toBeGreaterThan(0);
+    expect(refused.every(({ component, device }) => component === "nic" && device === "net0")).toBe(true);
+    expect(run.events.filter(({ event }) => event === "fault")).toEqual([]);
   });
 
   test("a guest that has taken over its machine's server has the firewall's line, and nothing by it", LIMIT, async () => {
