@@ -5,6 +5,7 @@ import { suggest } from "../../caps/manifest/nearest.ts";
 import { attestationKeyCommand } from "./commands/attestation-key.ts";
 import { check } from "./commands/check.ts";
 import type { Command } from "./commands/command.ts";
+import { newCommand } from "./commands/new.ts";
 import { run } from "./commands/run.ts";
 import { schema } from "./commands/schema.ts";
 import { setup } from "./commands/setup.ts";
@@ -12,7 +13,7 @@ import { verifyAttestationCommand } from "./commands/verify-attestation.ts";
 import { version } from "./commands/version.ts";
 import { ExitStatus, Failure, usageError } from "./failure.ts";
 
-const COMMANDS: ReadonlyMap<string, Command> = new Map(Object.entries({ run, check, schema, setup, "attestation-key": attestationKeyCommand, "verify-attestation": verifyAttestationCommand, version }));
+const COMMANDS: ReadonlyMap<string, Command> = new Map(Object.entries({ new: newCommand, run, check, schema, setup, "attestation-key": attestationKeyCommand, "verify-attestation": verifyAttestationCommand, version }));
 
 function overview(): string {
   const width = Math.max(...[...COMMANDS.keys()].map((name) => name.length));

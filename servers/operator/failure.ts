@@ -44,6 +44,7 @@ export const FailureCode = {
   network: "BW0318",
   display: "BW0320",
   capture: "BW0321",
+  exists: "BW0330",
 } as const;
 export type FailureCode = (typeof FailureCode)[keyof typeof FailureCode];
 

@@ -1,0 +1,10 @@
+// What a tally understands, declared once: C programs include it as "protocol.h", TypeScript takes its types from it.
+import { protocol } from "bailiwick/sdk";
+
+export const Tally = protocol({
+  name: "Tally",
+  methods: {
+    add: { label: 1, doc: "Adds to this client's total, which stays below 2^32.", words: ["amount"], returns: ["total"] },
+  },
+  refusals: { badRequest: 1, overflow: 2 },
+});
