@@ -343,3 +343,6 @@ export type ManifestGuest = Manifest["guests"][string];
 export function manifestJsonSchema(): object {
   return { title: "Bailiwick appliance manifest", ...z.toJSONSchema(manifestSchema, { io: "input" }) };
 }
+
+/** The same as text: what `bailiwick schema` prints, and what stands in appliance.schema.json. */
+export const manifestSchemaText = (): string => `${JSON.stringify(manifestJsonSchema(), undefined, 2)}\n`;

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join, relative, resolve } from "node:path";
 import { suggest } from "../../../caps/manifest/nearest.ts";
-import { manifestJsonSchema } from "../../../caps/manifest/schema.ts";
+import { manifestSchemaText } from "../../../caps/manifest/schema.ts";
 import { MANIFEST_NAME } from "../appliance.ts";
 import { FailureCode, failure, textOf, usageError } from "../failure.ts";
 import { findPackage } from "../package.ts";
@@ -48,7 +48,7 @@ ${SCHEMA_NAME} is for editors (bailiwick schema).`,
 function filesOf(template: string, name: string): ReadonlyMap<string, string> {
   const from = join(findPackage().root, "servers", "operator", "templates", template);
   const files = readdirSync(from).filter((file) => !file.startsWith(".")).sort().map((file): [string, string] => [file, readFileSync(join(from, file), "utf8")]);
-  const text = new Map([...files, [SCHEMA_NAME, `${JSON.stringify(manifestJsonSchema(), undefined, 2)}\n`]]);
+  const text = new Map([...files, [SCHEMA_NAME, manifestSchemaText()]]);
   return text.set(MANIFEST_NAME, (text.get(MANIFEST_NAME) ?? "").replace(/^name: .*$/m, `name: ${name}`));
 }
 

@@ -1,5 +1,5 @@
 // bailiwick schema: the manifest's JSON Schema, for editors.
-import { manifestJsonSchema } from "../../../caps/manifest/schema.ts";
+import { manifestSchemaText } from "../../../caps/manifest/schema.ts";
 import { usageError } from "../failure.ts";
 import { parseOptions, type Command } from "./command.ts";
 
@@ -8,11 +8,12 @@ export const schema: Command = {
   help: `Usage: bailiwick schema > appliance.schema.json
 
 Then begin a manifest with this line, and an editor with YAML support completes it:
-  # yaml-language-server: $schema=./appliance.schema.json`,
+  # yaml-language-server: $schema=./appliance.schema.json
+'bailiwick new' does both. The same text is in the package: caps/manifest/appliance.schema.json.`,
   async run(args) {
     const { positionals } = parseOptions(args, {});
     if (positionals.length > 0) throw usageError("schema takes no arguments");
-    process.stdout.write(`${JSON.stringify(manifestJsonSchema(), undefined, 2)}\n`);
+    process.stdout.write(manifestSchemaText());
     return 0;
   },
 };
