@@ -28,7 +28,7 @@ module.exports = {
     ),
     only("vmm", "^vmm/", ["^vmm/", "^servers/lib/", "^servers/[^/]+/protocol[.]ts$", "^caps/", "^core/devices/"], "The VMM is a server that uses the device models as a library."),
     only("guests", "^guests/", ["^guests/", "^vmm/spec[.]ts$", "^caps/manifest/diagnostic[.]ts$"], "A guest's folder says how its image is obtained and described."),
-    only("examples", "^examples/([^/]+)/", ["^examples/$1/", "^servers/operator/sdk[.]ts$"], "Examples use the public API."),
+    only("examples", "^examples/([^/]+)/", ["^examples/$1/", "^servers/operator/(sdk|index)[.]ts$"], "Examples use the public API."),
     pure("pure-kernel", "^core/kernel/", "(state, input) → state: no host call, no clock, no random source."),
     pure("pure-model", "^caps/(abi|model|protocol|graph|image)/", "The model and the ABI are data and functions."),
     pure("pure-devices", "^core/devices/", "Device models are serialisable and run inside hosted programs."),

@@ -64,13 +64,17 @@ export function draftAll(manifest: Manifest, resources: Resources, report: Repor
     if (drafts.has(draft.name)) report.add({ ...badName, message: `'${draft.name}' names a component and a guest`, cause: "is a component's name already" });
     else drafts.set(draft.name, draft);
   };
-  for (const [name, component] of Object.entries(manifest.components)) add(draftComponent(name, component, resources, report));
+  const texts: Texts = new Map();
+  for (const [name, component] of Object.entries(manifest.components)) add(draftComponent(name, component, resources, texts, report));
   const guests = Object.entries(manifest.guests);
   for (const [name, guest] of guests) add(draftGuest(name, guest, guests.length === 1, resources, report));
   return drafts;
 }
 
-function draftComponent(name: string, component: ManifestComponent, resources: Resources, report: Report): Draft {
+/** Boot files of hosted programs, by the source. */
+type Texts = Map<string, string>;
+
+function draftComponent(name: string, component: ManifestComponent, resources: Resources, texts: Texts, report: Report): Draft {
   const path = ["components", name];
   const { image, memory, slots, cpu, essential, confined } = component;
   const shipped = image.kind === "server" ? resources.servers.get(image.name) : undefined;
@@ -87,7 +91,7 @@ function draftComponent(name: string, component: ManifestComponent, resources: R
     name,
     path,
     image,
-    program: { kind, file: programFile(name, image, kind) },
+    program: { kind, file: programFile(name, image, kind, texts) },
     memory,
     stack: kind === "machine" ? (component.stack ?? DEFAULT_STACK) : 0,
     slots,
@@ -115,7 +119,7 @@ function draftGuest(name: string, guest: ManifestGuest, only: boolean, resources
     name,
     path,
     image: VMM,
-    program: { kind: "hosted", file: programFile(name, VMM, "hosted") },
+    program: { kind: "hosted", file: `server/${VMM.name}.js` },
     memory: VMM_MEMORY,
     stack: 0,
     slots: MIN_SLOTS,
@@ -135,8 +139,11 @@ function draftGuest(name: string, guest: ManifestGuest, only: boolean, resources
   };
 }
 
-/** Boot files are named after the component, because its uses are written into them; a shipped hosted program is one file for all that run it. */
-function programFile(name: string, image: Image, kind: Program["kind"]): string {
+/** Boot files are named after the component, because its uses are written into them; a hosted program is one file for all that run it. */
+function programFile(name: string, image: Image, kind: Program["kind"], texts: Texts): string {
   if (kind === "machine") return `component/${name}.elf`;
-  return image.kind === "server" ? `server/${image.name}.js` : `component/${name}.js`;
+  if (image.kind !== "ts") return `server/${image.kind === "server" ? image.name : name}.js`;
+  const file = texts.get(image.file) ?? `component/${name}.js`;
+  texts.set(image.file, file);
+  return file;
 }

@@ -100,7 +100,8 @@ export function resolveManifest({ manifest, source }: ParsedManifest, resources:
   if (report.diagnostics.length === 0) reportBroken(authorityGraph(system), system.assertions, report);
   if (report.diagnostics.length > 0) return { ok: false, diagnostics: report.diagnostics };
   const all = [...drafts.values()];
-  const programs = new Map(all.map(({ name: component, program, image, confined }) => [program.file, { component, file: program.file, image, confined }]));
+  const programs = new Map<string, ProgramOrder>();
+  for (const { name: component, program, image, confined } of all) if (!programs.has(program.file)) programs.set(program.file, { component, file: program.file, image, confined });
   return { ok: true, value: { system, programs: [...programs.values()], carried: carriedPrograms(manifest, uses), guests: all.flatMap(({ guest }) => (guest === undefined ? [] : [guest])), disks, networks, terminal, ...(platform.display === undefined ? {} : { display: platform.display }) } };
 }
 

@@ -10,6 +10,7 @@ export * from "../../caps/abi/numbers.ts";
 export { protocol, protocolHeader, type Method, type Protocol } from "../../caps/protocol/protocol.ts";
 export type { ResolvedComponent, ResolvedSystem, ResolvedUse } from "../../caps/image/system.ts";
 export { formatDiagnostic, formatDiagnostics, type Diagnostic, type Result } from "../../caps/manifest/diagnostic.ts";
+export { appliance, ManifestError, type Appliance as ApplianceBuilder, type ClaimInput, type ComponentInput, type GuestInput, type Head, type ManifestInput, type OfferInput, type Part, type ProgramInput } from "../../caps/manifest/builder.ts";
 export { parseManifest, type ParsedManifest } from "../../caps/manifest/parse.ts";
 export { resolveManifest, type Resolution } from "../../caps/manifest/resolve.ts";
 export type { Board, Device, GuestFacts, ProtocolFacts, Resources } from "../../caps/manifest/resources.ts";

@@ -556,6 +556,16 @@ describe("sizes, durations and names", () => {
   });
 });
 
+describe("programs of components", () => {
+  it("in TypeScript are one boot file for all that run it; in C each has its own, because its uses are written into it", () => {
+    const { system, programs } = resolveText(`${HEAD}components:\n${CONSOLE}  a: { image: { ts: x.ts }, essential: true }\n  b: { image: { ts: x.ts } }\n  c: { image: { ts: y.ts } }\n  d: { image: { c: x.c } }\n  e: { image: { c: x.c } }\n`);
+    const fileOf = (name: string): string | undefined => system.components.find((component) => component.name === name)?.program.file;
+    expect(["a", "b", "c", "d", "e"].map(fileOf)).toEqual(["component/a.js", "component/a.js", "component/c.js", "component/d.elf", "component/e.elf"]);
+    expect(programs.map(({ component, file }) => [component, file])).toContainEqual(["a", "component/a.js"]);
+    expect(programs.filter(({ file }) => file === "component/a.js")).toHaveLength(1);
+  });
+});
+
 describe("the JSON Schema", () => {
   it("asks for what the manifest needs, and refuses unknown keys at every level", () => {
     const schema = manifestJsonSchema() as { required: string[]; additionalProperties: boolean; properties: { components: { additionalProperties: { additionalProperties: boolean; required: string[] } } } };
