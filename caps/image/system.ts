@@ -48,6 +48,9 @@ export const MAX_SLOTS = 2 ** 18;
 export const FIRST_SIGNAL_BIT = 32;
 export const MAX_SIGNALS = 53 - FIRST_SIGNAL_BIT;
 
+/** Badge of a component's keeper capability: this and its number. The root server alone has such. */
+export const KEEPER_BADGE = 0x8000_0000;
+
 export interface ResolvedSystem {
   readonly format: typeof SYSTEM_FORMAT;
   /** The appliance's name and version. */
@@ -63,7 +66,7 @@ export interface ResolvedSystem {
 
 export interface ResolvedComponent {
   readonly name: string;
-  /** Badge of its Parent capability; 0x8000_0000 | number is the badge of its keeper capability. */
+  /** Badge of its Parent capability. */
   readonly number: number;
   readonly program: Program;
   /** Bytes it may spend in all: image, stack, page tables, objects; the rest becomes its Untyped. A power of two is taken, so this is rounded up to one. */
@@ -81,11 +84,23 @@ export interface ResolvedComponent {
   readonly args: JsonValue;
   /** The appliance ends when this component exits (with its status) or faults for good (with status 70). */
   readonly essential: boolean;
+  /** Whether it is started again when it has ended; absent: never. Only then is it said that it has ended for good. */
+  readonly restart?: Restart;
   /** The guest that this component hosts, for components made from the manifest's `guests`. */
   readonly guest?: string;
 }
 
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | { readonly [name: string]: JsonValue };
+
+/** Times in microseconds. */
+export interface Restart {
+  readonly on: "fault" | "exit" | "always";
+  /** So many restarts in any time of `window`; the next end is for good. */
+  readonly max: number;
+  readonly window: number;
+  /** From the end to the first restart; twice as long to each further one in `window`. */
+  readonly backoff: number;
+}
 
 /** The boot file that holds the program: an rv64 ELF whose uses are patched in, or JavaScript text defining `program.default`. */
 export interface Program {

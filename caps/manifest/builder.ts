@@ -26,7 +26,10 @@ export interface Part<N extends string, O extends string> {
 
 export interface Appliance {
   /** Adds a component, and says how others name what it offers. @throws ManifestError */
-  component<N extends string, O extends Readonly<Record<string, OfferInput>> = Record<never, OfferInput>>(name: N, component: Omit<ComponentInput, "offer"> & { readonly offer?: O }): Part<N, Extract<keyof O, string>>;
+  component<N extends string, O extends Readonly<Record<string, OfferInput>> = Record<never, OfferInput>>(
+    name: N,
+    component: Omit<ComponentInput, "offer"> & { readonly offer?: O },
+  ): Part<N, Extract<keyof O, string>>;
   /** Adds a program that components may read; the answer is what a `use` says for it. @throws ManifestError */
   program<N extends string>(name: N, program: ProgramInput): `programs.${N}`;
   /** Adds a guest. @throws ManifestError */
@@ -95,7 +98,8 @@ export function appliance(head: Head): Appliance {
 /** What the caller changes later is not changed here. What JSON has no word for (a function, NaN) would become something else in silence. */
 function copied(value: object): object {
   const lost = (_: string, inner: unknown): unknown => {
-    if (["function", "symbol", "bigint"].includes(typeof inner) || (typeof inner === "number" && !Number.isFinite(inner))) throw new ManifestError(`a manifest cannot hold ${typeof inner === "number" ? String(inner) : `a ${typeof inner}`}`);
+    if (typeof inner === "number" && !Number.isFinite(inner)) throw new ManifestError(`a manifest cannot hold ${inner}`);
+    if (["function", "symbol", "bigint"].includes(typeof inner)) throw new ManifestError(`a manifest cannot hold a ${typeof inner}`);
     return inner;
   };
   return JSON.parse(JSON.stringify(value, lost)) as object;

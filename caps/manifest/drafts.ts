@@ -1,6 +1,6 @@
 // Components and guests of a manifest → drafts: everything about a component but what its uses come to. A guest becomes the draft of a VMM, so that
 // nothing later knows two sorts of program.
-import { MAX_USES, MIN_SLOTS, type Cpu, type JsonValue, type Program, type ResolvedUse } from "../image/system.ts";
+import { MAX_USES, MIN_SLOTS, type Cpu, type JsonValue, type Program, type ResolvedUse, type Restart } from "../image/system.ts";
 import { DiagnosticCode } from "./diagnostic.ts";
 import type { Report } from "./report.ts";
 import type { GuestFacts, Resources, VmmArgs } from "./resources.ts";
@@ -22,6 +22,7 @@ export interface Draft {
   readonly offers: readonly (Offer & { readonly name: string })[];
   readonly args: JsonValue;
   readonly essential: boolean;
+  readonly restart?: Restart;
   /** A machine program that holds no instruction which reads a clock; a hosted one has no clock anyway. */
   readonly confined: boolean;
   readonly guest?: GuestOrder;
@@ -101,6 +102,7 @@ function draftComponent(name: string, component: ManifestComponent, resources: R
     offers: Object.entries(component.offer).map(([as, offer]) => ({ name: as, ...offer })),
     args: component.args as JsonValue,
     essential,
+    ...(component.restart === undefined ? {} : { restart: component.restart }),
     confined,
   };
 }

@@ -76,7 +76,7 @@ export function resolveManifest({ manifest, source }: ParsedManifest, resources:
   const components = order.flatMap((name, index): ResolvedComponent[] => {
     const draft = drafts.get(name);
     if (draft === undefined) return [];
-    const { program, memory, stack, slots, cpu, offers, args, essential, guest } = draft;
+    const { program, memory, stack, slots, cpu, offers, args, essential, restart, guest } = draft;
     return [
       {
         name,
@@ -90,6 +90,7 @@ export function resolveManifest({ manifest, source }: ParsedManifest, resources:
         offers: offers.map((offer) => resolveOffer(offer, resources)),
         args,
         essential,
+        ...(restart === undefined ? {} : { restart }),
         ...(guest === undefined ? {} : { guest: name }),
       },
     ];

@@ -134,6 +134,20 @@ export interface Offer {
 
 const confined = z.boolean().default(false).describe("Its executable pages may hold no instruction that reads a clock: else it is refused.");
 
+/** The root server counts in ticks of so many microseconds. */
+const MIN_BACKOFF_US = 10_000;
+const MAX_WINDOW_US = 24 * 3600 * 1_000_000;
+const restart = z
+  .strictObject({
+    on: z.enum(["fault", "exit", "always"]).default("fault").describe("Which end is followed by a start: a fault, an end of its own (whatever its status), or both."),
+    max: z.int().min(1).max(100).default(5).describe("So many restarts in any time of 'window'; the next end is for good."),
+    window: duration("In which restarts are counted, at most 24 hours. By default 60s.").default(60_000_000),
+    backoff: duration("From the end to the start, at least 10ms; twice as long for each further one in 'window'. By default 200ms.").default(200_000),
+  })
+  .refine(({ backoff }) => backoff >= MIN_BACKOFF_US, { error: "a backoff of at least 10ms", path: ["backoff"] })
+  .refine(({ window }) => window <= MAX_WINDOW_US, { error: "a window of at most 24 hours", path: ["window"] })
+  .refine(({ backoff, window }) => backoff <= window, { error: "a backoff no longer than the window", path: ["backoff"] });
+
 const component = z.strictObject({
   image,
   memory: size("All that it may spend: image, stack, page tables, objects.")
@@ -154,6 +168,7 @@ const component = z.strictObject({
   offer: z.record(identifier, offer).default({}),
   args: z.json().default(null).describe("Handed to the program as it stands."),
   essential: z.boolean().default(false).describe("When it ends, the appliance ends with its status."),
+  restart: restart.describe("It is started again when it has ended: built anew from its program, with what the manifest gives it and nothing else.").optional(),
   confined,
 });
 

@@ -1,11 +1,12 @@
 // Who holds what in the running kernel, in the terms of the authority graph (caps/graph/authority.ts): read out of the kernel's own tables, not asked of anybody.
 //
-// Components are told apart by the objects that the root server made for them, as they stand before any of them has run. What a component holds is what its
+// Components are told apart by the objects that the root server made for them, as they stand before any of them has run; one that was built again by its keeper,
+// whose badge no component has a capability with. What a component holds is what its
 // thread can name, by its CSpace or by that of a thread or table which it can name; weak tables give only memory, and are not looked into.
 import { InitSlot, Kind, Right } from "../../caps/abi/numbers.ts";
 import type { Authority } from "../../caps/graph/authority.ts";
-import type { ResolvedSystem } from "../../caps/image/system.ts";
-import { TcbSlot, type Kernel } from "../../core/kernel/state.ts";
+import { KEEPER_BADGE, type ResolvedSystem } from "../../caps/image/system.ts";
+import { TcbSlot, type Kernel, type Tcb } from "../../core/kernel/state.ts";
 import { BOARD_DEVICES } from "../../core/machine/board.ts";
 
 const ALL = Right.Read | Right.Write | Right.Grant | Right.GrantReply;
@@ -15,6 +16,8 @@ const OFFER_STEP = 2 ** 16;
 export interface LiveAuthority {
   /** Every authority over what the graph has names for, each once, with all rights that its holder has to it. */
   holdings(): readonly Authority[];
+  /** The root server has built this component again, and it has not run since: its thread and its endpoint are others. @throws Error when it is not there */
+  rebuilt(name: string): void;
   /** What capabilities handed over by messages are, in these terms, as Kernel.grants has them. */
   granted(grants: readonly number[]): readonly Authority[];
 }
@@ -23,14 +26,35 @@ export interface LiveAuthority {
 export function watchAuthority(k: Kernel, system: ResolvedSystem): LiveAuthority {
   const threads = new Map<string, number>();
   const serverOf = new Map<number, string>();
+  /** The endpoint on which the root server hears its components' faults. */
+  let rootService = 0;
   const offers = new Map(system.components.map(({ name, offers }) => [name, offers.map((offer) => offer.name)]));
   for (const { name } of system.components) {
     const t = k.tcbs.find((candidate) => candidate?.label === name);
     const cnode = t === undefined ? undefined : k.cnodes[k.slots.object[t.slots + TcbSlot.CSpace]!];
     if (t === undefined || cnode === undefined) throw new Error(`component ${name} has no thread`);
     threads.set(name, t.id);
+    rootService = k.slots.object[t.slots + TcbSlot.Keeper]!;
     serverOf.set(k.slots.object[cnode.first + InitSlot.Service]!, name);
   }
+
+  /** The thread that the root server keeps by this badge. Only its own capabilities have such, and a thread gets its keeper from who holds that. */
+  const keptBy = (badge: number): Tcb | undefined => {
+    const { kind, object, badgeLo, badgeHi } = k.slots;
+    return k.tcbs.find((t) => {
+      const row = t === undefined ? 0 : t.slots + TcbSlot.Keeper;
+      return row !== 0 && kind[row] === Kind.Endpoint && object[row] === rootService && badgeLo[row]! >>> 0 === badge && badgeHi[row] === 0;
+    });
+  };
+
+  const rebuilt = (name: string): void => {
+    const number = system.components.find((component) => component.name === name)?.number ?? 0;
+    const t = keptBy(KEEPER_BADGE + number), cnode = t === undefined ? undefined : k.cnodes[k.slots.object[t.slots + TcbSlot.CSpace]!];
+    if (t === undefined || cnode === undefined) throw new Error(`component ${name} has no thread`);
+    for (const [object, server] of serverOf) if (server === name) serverOf.delete(object);
+    threads.set(name, t.id);
+    serverOf.set(k.slots.object[cnode.first + InitSlot.Service]!, name);
+  };
 
   const named = (holder: string, kind: number, object: number, rights: number, badgeLo: number, badgeHi: number): readonly Authority[] => {
     switch (kind) {
@@ -93,6 +117,7 @@ export function watchAuthority(k: Kernel, system: ResolvedSystem): LiveAuthority
   };
 
   return {
+    rebuilt,
     holdings: () => [...threads].flatMap(([holder, tcb]) => joined(rowsOf(tcb).flatMap((row) => inRow(holder, row)))),
     granted: (grants) =>
       Array.from({ length: grants.length / 6 }, (_, i) => grants.slice(6 * i, 6 * i + 6) as [number, number, number, number, number, number]).flatMap(([tcb, ...capability]) => {

@@ -7,6 +7,8 @@ const status = z.int().min(0).max(255);
 
 const eventSchema = z.discriminatedUnion("event", [
   z.looseObject({ event: z.literal("started"), component: name }),
+  z.looseObject({ event: z.literal("restarting"), component: name, count: z.number(), ms: z.number() }),
+  z.looseObject({ event: z.literal("restarted"), component: name, count: z.number() }),
   z.looseObject({ event: z.literal("exit"), component: name, status }),
   z.looseObject({ event: z.literal("fault"), component: name, reason: z.string().optional() }),
   z.looseObject({ event: z.literal("dma-fault"), component: name, device: name, address: z.number(), bytes: z.number(), direction: z.enum(["read", "write"]) }),
@@ -50,6 +52,10 @@ export function describeEvent(event: SystemEvent, verbose: boolean): string | un
   switch (event.event) {
     case "started":
       return verbose ? `${event.component} started` : undefined;
+    case "restarting":
+      return `${event.component} is started again in ${event.ms / 1000} s (restart ${event.count})`;
+    case "restarted":
+      return verbose ? `${event.component} started again` : undefined;
     case "exit":
       return verbose || event.status !== 0 ? `${event.component} ended with status ${event.status}` : undefined;
     case "fault":

@@ -13,6 +13,8 @@ const LOOK_EVERY = 1_000_000;
 export interface Monitor {
   /** When the first component is started: none has run. What differs from the graph, one line each; empty: nothing. */
   begin(k: Kernel): readonly string[];
+  /** A component was built again, and has not run since. */
+  rebuilt(name: string): void;
   /** Between two slices. Claims that do not hold any more, each told once, with what was handed over. */
   look(k: Kernel): readonly { readonly broken: Broken; readonly by: Authority }[];
 }
@@ -33,6 +35,7 @@ export function createMonitor(system: ResolvedSystem): Monitor {
         ...graph.authorities.filter((authority) => authority.holder !== authority.server && !isThere(authority)).map(({ holder, thing }) => `${holder} does not hold ${thing}, which the manifest gives it`),
       ];
     },
+    rebuilt: (name) => live?.rebuilt(name),
     look(k) {
       if (live === undefined || k.grants === null) return [];
       const grants = k.grants.splice(0), now = k.machine.clock(), all = now - looked >= LOOK_EVERY;

@@ -76,6 +76,7 @@ export async function startSession(appliance: Appliance, options: SessionOptions
         const [difference] = monitor?.begin(system.kernel) ?? [];
         if (difference !== undefined) stop(ExitStatus.denied, `what was booted is not what the manifest describes: ${difference}`);
       }
+      if (event?.event === "restarting") monitor?.rebuilt(event.component);
       options.onEvent?.(event, line);
       if (event?.event !== "end") return;
       reported ??= { status: event.status };

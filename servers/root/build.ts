@@ -4,7 +4,7 @@
 //   ROOT-2  A component's CSpace holds what InitSlot lists and what its `use` entries name, and nothing else.
 import { Reg } from "../../caps/abi/message.ts";
 import { ALL_RIGHTS, InitSlot, type RetypeName, Right } from "../../caps/abi/numbers.ts";
-import { AddressMap, mayGive, type ResolvedComponent, type ResolvedUse } from "../../caps/image/system.ts";
+import { AddressMap, KEEPER_BADGE, mayGive, type ResolvedComponent, type ResolvedUse } from "../../caps/image/system.ts";
 import {
   cnodeCopy, cnodeMint, cnodeMove, frameMap, hostedControlBind, irqControlGet, irqSetNotification, MapRights, pageTableMap, type Place, schedContextBind,
   schedControlConfigure, tcbBindNotification, tcbSetIpcBuffer, tcbSetLabel, tcbSetPriority, tcbSetSpace, tcbWriteRegisters, vcpuMapFrame, zeroGuard,
@@ -16,10 +16,7 @@ import { must, StartFailure } from "./failure.ts";
 import { cspaceBits, LARGE, type Layout, PAGE } from "./layout.ts";
 import { objectBits } from "./memory.ts";
 import type { PlannedComponent } from "./plan.ts";
-import type { RootSpace } from "./space.ts";
-
-/** Badge of a component's keeper capability: this and its number. */
-export const KEEPER_BADGE = 0x8000_0000;
+import type { Region, RootSpace } from "./space.ts";
 
 /** The Untypeds of a component: its memory's, and its guest's RAM, largest first. */
 export interface Carved {
@@ -32,6 +29,12 @@ export interface Built {
   readonly component: ResolvedComponent;
   readonly tcb: number;
   readonly endpoint: number;
+  /** Its Parent capability, of which it has a copy: revoking this takes it from whomever it was handed to. */
+  readonly parent: number;
+  /** A slot of its CSpace. */
+  readonly at: (slot: number) => Place;
+  /** The slots of the root server's that all this stands in. */
+  readonly region: Region;
   /** The Untypeds that everything of it was made from. */
   readonly untypeds: readonly number[];
   /** Its devices that reach memory. */
@@ -43,9 +46,20 @@ export interface Builder {
   readonly boot: Boot;
   /** Components built so far, by name: what later ones use stands here. */
   readonly built: ReadonlyMap<string, Built>;
+  /** Those that have ended for good: what others use of them stays empty when they are built again. */
+  readonly ended: ReadonlySet<string>;
+  /** IRQ handlers by interrupt. There can be one of each, so the root server keeps it, and gives it anew to a component that is built again. */
+  readonly handlers: Map<number, number>;
 }
 
-export function* buildComponent(builder: Builder, planned: PlannedComponent, carved: Carved): Op<Built> {
+/** @param before the slots that it stood in before it was taken away; absent: it is built for the first time */
+export function* buildComponent(builder: Builder, planned: PlannedComponent, carved: Carved, before?: Region): Op<Built> {
+  yield* takeInterrupts(builder, planned.component);
+  const { value, region } = yield* builder.space.within(before, makeComponent(builder, planned, carved));
+  return { ...value, region };
+}
+
+function* makeComponent(builder: Builder, planned: PlannedComponent, carved: Carved): Op<Omit<Built, "region">> {
   const { space } = builder;
   const { sys } = space;
   const { component, layout } = planned;
@@ -80,7 +94,8 @@ export function* buildComponent(builder: Builder, planned: PlannedComponent, car
   yield* give(InitSlot.SchedContext, context);
   yield* give(InitSlot.IPCBuffer, buffer);
   yield* give(InitSlot.Discrim, InitSlot.Discrim);
-  yield* must(cnodeMint(sys, at(InitSlot.Parent), space.place(InitSlot.Service), Right.Write | Right.GrantReply, component.number), says("give the parent capability"));
+  const parent = yield* space.mint(InitSlot.Service, Right.Write | Right.GrantReply, component.number, says("parent capability"));
+  yield* give(InitSlot.Parent, parent);
   const keeper = yield* space.mint(InitSlot.Service, Right.Write | Right.GrantReply, KEEPER_BADGE + component.number, says("keeper"));
 
   const wiring: Wiring = { ...builder, component, at, vspace, notification, vcpu: made.get("VCPU") ?? 0, ram: carved.ram, devices: [], says };
@@ -102,7 +117,7 @@ export function* buildComponent(builder: Builder, planned: PlannedComponent, car
     yield* must(hostedControlBind(sys, InitSlot.HostedControl, tcb, start.text, start.textBytes), says(`load the text (${component.program.file})`));
     yield* must(tcbWriteRegisters(sys, tcb, Reg.a0, [AddressMap.ENVIRONMENT, start.environmentBytes]), says("set the arguments"));
   }
-  return { component, tcb, endpoint, untypeds: [carved.untyped, ...carved.ram.map((block) => block.untyped)], devices: wiring.devices };
+  return { component, tcb, endpoint, parent, at, untypeds: [carved.untyped, ...carved.ram.map((block) => block.untyped)], devices: wiring.devices };
 }
 
 /** Page tables, fresh frames and shared files into the VSpace. The slot of the IPC buffer's frame. */
@@ -154,6 +169,7 @@ function* wire(w: Wiring, use: ResolvedUse, slot: number): Op<void> {
   switch (use.kind) {
     case "endpoint": {
       const server = w.built.get(use.from);
+      if (w.ended.has(use.from)) return;
       if (server === undefined) throw new StartFailure(`component ${w.component.name} uses ${use.from}, which does not stand before it`);
       yield* must(cnodeMint(sys, at(slot), space.place(server.endpoint), use.rights, use.badge), what);
       return;
@@ -165,8 +181,7 @@ function* wire(w: Wiring, use: ResolvedUse, slot: number): Op<void> {
       return;
     }
     case "irq": {
-      const handler = space.take(1);
-      yield* must(irqControlGet(sys, InitSlot.IRQControl, use.irq, space.place(handler)), what);
+      const handler = w.handlers.get(use.irq)!;
       const signal = yield* space.mint(w.notification, Right.Write, use.badge, what);
       yield* must(irqSetNotification(sys, handler, signal), what);
       yield* must(cnodeCopy(sys, at(slot), space.place(handler), ALL_RIGHTS), what);
@@ -203,9 +218,23 @@ function* wire(w: Wiring, use: ResolvedUse, slot: number): Op<void> {
   }
 }
 
+/** Its IRQ handlers, if the root server has them not yet. */
+function* takeInterrupts({ space, handlers }: Builder, { name, uses }: ResolvedComponent): Op<void> {
+  for (const use of uses) {
+    if (use.kind !== "irq" || handlers.has(use.irq)) continue;
+    const handler = space.take(1);
+    yield* must(irqControlGet(space.sys, InitSlot.IRQControl, use.irq, space.place(handler)), `take interrupt ${use.irq} for component ${name}`);
+    handlers.set(use.irq, handler);
+  }
+}
+
 /** Frames of a device's registers, from the Untyped that stands for it. */
 export function* deviceFrames({ space, boot }: Pick<Builder, "space" | "boot">, physical: number, pages: number, name: string): Op<number> {
+  return yield* space.make(deviceUntyped(boot, physical, pages, name), "Frame", 12, pages, `the registers of ${name}`);
+}
+
+export function deviceUntyped(boot: Boot, physical: number, pages: number, name: string): number {
   const untyped = boot.untypeds.find((u) => u.device && u.physical === physical && 2 ** u.bits >= pages * PAGE);
   if (untyped === undefined) throw new StartFailure(`the machine has no device ${name} of ${pages * PAGE} bytes at 0x${physical.toString(16)}`);
-  return yield* space.make(untyped.slot, "Frame", 12, pages, `the registers of ${name}`);
+  return untyped.slot;
 }

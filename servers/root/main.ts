@@ -1,13 +1,16 @@
 // The root server: holds everything when the machine starts, gives each component what the description says, and then only listens.
 import { InitSlot } from "../../caps/abi/numbers.ts";
-import { tcbResume, tcbSuspend } from "../lib/ts/objects.ts";
+import type { ResolvedSystem } from "../../caps/image/system.ts";
+import { MapRights, tcbResume, tcbSuspend } from "../lib/ts/objects.ts";
 import type { Env, Op } from "../lib/ts/sdk.ts";
 import { type Boot, readBootinfo } from "./bootinfo.ts";
-import { type Built, buildComponent, deviceFrames } from "./build.ts";
+import { buildComponent, deviceFrames } from "./build.ts";
+import { Clock } from "./clock.ts";
 import { must, StartFailure } from "./failure.ts";
 import type { Block, Piece } from "./memory.ts";
 import { CONTROL_DEVICE, operatorChannel, type Tell } from "./operator.ts";
 import { planSystem, readSystem } from "./plan.ts";
+import { type Part, Restarts, type Running } from "./restart.ts";
 import { serveComponents } from "./serve.ts";
 import { ROOT_BYTES, RootSpace } from "./space.ts";
 
@@ -18,11 +21,16 @@ export default function* main(env: Env): Op<void> {
   const boot = readBootinfo(env.mem, env.start.address);
   const space = new RootSpace(env.sys, env.mem, boot);
   const pieces = yield* openChannel(space, boot);
-  const tell = operatorChannel(env.mem, yield* space.mapDevice(yield* deviceFrames({ space, boot }, CONTROL_DEVICE, 1, "ctl0")));
-  let built: Built[];
+  const tell = operatorChannel(env.mem, yield* space.map(yield* deviceFrames({ space, boot }, CONTROL_DEVICE, 1, "ctl0"), MapRights.ReadWrite, "the control device"));
+  let running: Running;
+  let restarts: Restarts | undefined;
   try {
-    built = yield* buildSystem(env, space, boot, pieces);
-    yield* resumeAll(env, built, tell);
+    const system = readSystem(env.mem, boot);
+    // Before anything else is made, because that is where its memory is.
+    const clock = system.components.some(({ restart }) => restart !== undefined) ? yield* Clock.make(space) : undefined;
+    running = yield* buildSystem(env, system, space, boot, pieces);
+    restarts = clock === undefined ? undefined : new Restarts(running, clock, tell);
+    yield* resumeAll(env, running, tell);
   } catch (error) {
     if (!(error instanceof StartFailure)) throw error;
     tell({ event: "error", message: error.message });
@@ -30,7 +38,7 @@ export default function* main(env: Env): Op<void> {
     yield* tcbSuspend(env.sys, InitSlot.TCB); // nobody is there to hear that the root server returned
     return;
   }
-  yield* serveComponents(env, built, tell);
+  yield* serveComponents(env, running, restarts, tell);
 }
 
 /** The root server's own page tables come first, from the smallest piece of RAM that holds them; what is left of RAM. */
@@ -43,22 +51,23 @@ function* openChannel(space: RootSpace, boot: Boot): Op<Piece[]> {
 }
 
 /** Everything is planned before anything is made, and made before anything runs: a system starts whole or not at all. */
-function* buildSystem(env: Env, space: RootSpace, boot: Boot, pieces: readonly Piece[]): Op<Built[]> {
-  const { mem } = env;
-  const plan = planSystem(readSystem(mem, boot), pieces, boot.files, (file) => mem.read(file.address, file.bytes));
+function* buildSystem({ mem }: Env, system: ResolvedSystem, space: RootSpace, boot: Boot, pieces: readonly Piece[]): Op<Running> {
+  const plan = planSystem(system, pieces, boot.files, (file) => mem.read(file.address, file.bytes));
   const untypeds = new Map<Block, number>();
   for (const block of plan.order) untypeds.set(block, yield* space.make(block.from, "Untyped", block.bits, 1, "an Untyped"));
   const untypedOf = (block: Block): number => untypeds.get(block)!;
-  const built = new Map<string, Built>();
+  const parts = new Map<number, Part>();
+  const running: Running = { space, boot, built: new Map(), ended: new Set(), handlers: new Map(), parts };
   for (const planned of plan.components) {
     const carved = { untyped: untypedOf(planned.memory), ram: planned.ram.map((block) => ({ untyped: untypedOf(block), bits: block.bits })) };
-    built.set(planned.component.name, yield* buildComponent({ space, boot, built }, planned, carved));
+    parts.set(planned.component.number, { planned, carved });
+    running.built.set(planned.component.name, yield* buildComponent(running, planned, carved));
   }
-  return [...built.values()];
+  return running;
 }
 
-function* resumeAll(env: Env, built: readonly Built[], tell: Tell): Op<void> {
-  for (const { component, tcb } of built) {
+function* resumeAll(env: Env, { built }: Running, tell: Tell): Op<void> {
+  for (const { component, tcb } of built.values()) {
     yield* must(tcbResume(env.sys, tcb), `start component ${component.name}`);
     tell({ event: "started", component: component.name });
   }

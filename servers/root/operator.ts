@@ -6,6 +6,9 @@ export const CONTROL_DEVICE = 0x1000_2000;
 
 export type OperatorEvent =
   | { readonly event: "started"; readonly component: string }
+  /** Built again, and started in so many milliseconds: the `count`th time in its window. */
+  | { readonly event: "restarting"; readonly component: string; readonly count: number; readonly ms: number }
+  | { readonly event: "restarted"; readonly component: string; readonly count: number }
   | { readonly event: "exit"; readonly component: string; readonly status: number }
   | { readonly event: "fault"; readonly component: string; readonly kind: string; readonly pc: number; readonly address?: number; readonly reason: string }
   /** A device of the component was refused an access to memory, its `number`th: I/O address, bytes, "read" or "write". */

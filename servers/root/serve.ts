@@ -1,20 +1,21 @@
 // The root server after the start: components say that they are done, log, report their guest; the kernel reports their faults.
 import { Fault, InitSlot } from "../../caps/abi/numbers.ts";
 import { MEASUREMENTS_FILE } from "../../caps/image/measurements.ts";
-import type { ResolvedComponent } from "../../caps/image/system.ts";
-import { cnodeRevoke } from "../lib/ts/objects.ts";
-import { dispatcher, serve } from "../lib/ts/serve.ts";
+import { KEEPER_BADGE, type ResolvedComponent } from "../../caps/image/system.ts";
+import { dispatcher, type Response, serve } from "../lib/ts/serve.ts";
 import type { Env, Message, Op } from "../lib/ts/sdk.ts";
 import { dmaKeeper } from "./dma.ts";
 import type { Tell } from "./operator.ts";
 import { Parent } from "./protocol.ts";
-import { KEEPER_BADGE, type Built } from "./build.ts";
+import type { Built } from "./build.ts";
+import { TICK_BADGE } from "./clock.ts";
+import type { How } from "./policy.ts";
+import { bury, type Restarts, type Running } from "./restart.ts";
 
 /** Status of an appliance whose essential component faulted (EX_SOFTWARE of sysexits.h). */
 export const FAULT_STATUS = 70;
 
 const FAULT_NAMES = new Map<number, string>(Object.entries(Fault).map(([name, label]) => [label, name]));
-const CPTR_BITS = 32;
 const ACCESSES = ["fetch", "load", "store"];
 const CAUSES: Readonly<Record<number, string>> = {
   0: "instruction address misaligned", 1: "instruction access fault", 2: "illegal instruction, or an exception of a hosted program", 4: "load address misaligned",
@@ -76,23 +77,36 @@ const State = { running: 1, exited: 2, faulted: 3 } as const;
 /** Who is told what was loaded may also ask what became of it. */
 const maySeeAll = ({ uses }: ResolvedComponent): boolean => uses.some((use) => use.kind === "file" && use.file === MEASUREMENTS_FILE);
 
-/** Serves for ever. A component that exited or faulted is taken away whole: who waits for it learns that it is gone, and its memory is free again. */
-export function* serveComponents(env: Env, components: readonly Built[], tell: Tell): Op<void> {
+/**
+ * Serves for ever. A component that exited or faulted is taken away whole: who waits for it learns that it is gone, and its memory is free again.
+ * @param restarts absent: nobody is started again
+ */
+export function* serveComponents(env: Env, running: Running, restarts: Restarts | undefined, tell: Tell): Op<void> {
+  const components = [...running.built.values()];
   const byNumber = new Map(components.map((built) => [built.component.number, built]));
   const lives = new Lives(byNumber.keys(), tell);
-  /** Of those that have ended. */
+  /** Of those that have ended, or wait to be started again. */
   const ended = new Map<number, number>();
 
-  /** Revokes the component's memory (ROOT-1): its threads, endpoints and reply objects end, so callers get Broken. */
-  function* bury(built: Built): Op<void> {
-    for (const untyped of built.untypeds) yield* cnodeRevoke(env.sys, { cnode: InitSlot.CNode, index: untyped, depth: CPTR_BITS });
+  function* over(built: Built, how: How, status: number): Op<void> {
+    const { component } = built;
+    ended.set(component.number, how === "exit" ? State.exited : State.faulted);
+    const again = restarts === undefined ? undefined : yield* restarts.again(built, how);
+    if (again !== undefined) return void byNumber.set(component.number, again);
+    yield* bury(running, built);
+    running.ended.add(component.name);
+    lives.ended(component.number, component.essential, status);
   }
 
   function* exit(built: Built, status: number): Op<void> {
-    yield* bury(built);
-    ended.set(built.component.number, State.exited);
     tell({ event: "exit", component: built.component.name, status });
-    lives.ended(built.component.number, built.component.essential, status);
+    yield* over(built, "exit", status);
+  }
+
+  function* tick(): Op<Response | null> {
+    const { started, goesOn } = restarts === undefined ? { started: [], goesOn: false } : yield* restarts.tick();
+    for (const number of started) ended.delete(number);
+    return goesOn ? {} : null;
   }
 
   const ofParent = dispatcher(Parent, env, {
@@ -128,15 +142,13 @@ export function* serveComponents(env: Env, components: readonly Built[], tell: T
   function* faulted(built: Built, message: Message): Op<void> {
     const { component } = built;
     if (component.program.kind === "hosted" && message.label === Fault.Breakpoint) return yield* exit(built, 0);
-    const fault = describeFault(message);
-    yield* bury(built);
-    ended.set(component.number, State.faulted);
-    tell({ event: "fault", component: component.name, ...fault });
-    lives.ended(component.number, component.essential, FAULT_STATUS);
+    tell({ event: "fault", component: component.name, ...describeFault(message) });
+    yield* over(built, "fault", FAULT_STATUS);
   }
 
   yield* serve(env, function* (message) {
     if (message.badge < KEEPER_BADGE) return yield* ofParent(message);
+    if (message.badge === TICK_BADGE) return yield* tick();
     const built = byNumber.get(message.badge - KEEPER_BADGE);
     if (built !== undefined) yield* faulted(built, message);
     return null;

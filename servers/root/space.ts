@@ -1,6 +1,6 @@
 // The root server's own CSpace and VSpace: empty slots, a window to fill frames through, the control device's registers.
 import { InitSlot, Kind, type RetypeName } from "../../caps/abi/numbers.ts";
-import { cnodeCopy, cnodeMint, frameMap, frameUnmap, MapRights, MOST_RETYPED, pageTableMap, type Place, retype } from "../lib/ts/objects.ts";
+import { cnodeCopy, cnodeDelete, cnodeMint, frameMap, frameUnmap, MapRights, MOST_RETYPED, pageTableMap, type Place, retype } from "../lib/ts/objects.ts";
 import type { Memory, Op, Sys } from "../lib/ts/sdk.ts";
 import type { Boot } from "./bootinfo.ts";
 import { must, StartFailure } from "./failure.ts";
@@ -12,15 +12,24 @@ const DEVICES = WINDOW + LARGE;
 const WINDOW_PAGES = LARGE / PAGE;
 /** Page tables for both: one for the GiB, one each. */
 const ROOT_TABLES = 3;
-export const ROOT_BYTES = ROOT_TABLES * PAGE;
+/** The page tables, and a clock's page and objects (clock.ts). */
+export const ROOT_BYTES = (ROOT_TABLES + 2) * PAGE;
+
+/** Slots in a row. */
+export interface Region {
+  readonly first: number;
+  readonly end: number;
+}
 
 export class RootSpace {
   readonly sys: Sys;
   readonly mem: Memory;
   readonly #cnodeBits: number;
   #next: number;
-  readonly #end: number;
+  #end: number;
   #devices = DEVICES;
+  /** The Untyped that pays for the root server itself. */
+  #own = 0;
 
   constructor(sys: Sys, mem: Memory, boot: Boot) {
     this.sys = sys;
@@ -36,6 +45,22 @@ export class RootSpace {
     if (first + count > this.#end) throw new StartFailure(`the root server's ${2 ** this.#cnodeBits} slots are used up: the system has too many frames`);
     this.#next += count;
     return first;
+  }
+
+  /**
+   * Does it with slots of its own: new ones, or, a second time, those it had before, which are emptied. So what is built again and again does not use up
+   * the root server's slots.
+   */
+  *within<T>(before: Region | undefined, op: Op<T>): Op<{ readonly value: T; readonly region: Region }> {
+    const [next, end] = [this.#next, this.#end];
+    if (before === undefined) return { value: yield* op, region: { first: next, end: this.#next } };
+    for (let slot = before.first; slot < before.end; slot++) yield* cnodeDelete(this.sys, this.place(slot));
+    [this.#next, this.#end] = [before.first, before.end];
+    try {
+      return { value: yield* op, region: before };
+    } finally {
+      [this.#next, this.#end] = [next, end];
+    }
   }
 
   /** A slot of the root CNode as a place. Its guard takes the upper bits of a CPtr, so it is resolved at full depth. */
@@ -66,17 +91,23 @@ export class RootSpace {
     return to;
   }
 
-  /** Sets up the window and the room for devices, paid for by RAM's Untyped `untyped`: ROOT_BYTES. */
+  /** Sets up the window and the room for devices, paid for by RAM's Untyped `untyped`, of which ROOT_BYTES are the root server's. */
   *prepare(untyped: number): Op<void> {
+    this.#own = untyped;
     const tables = yield* this.make(untyped, "PageTable", 0, ROOT_TABLES, "the root server's page tables");
     for (const [i, address] of [WINDOW, WINDOW, DEVICES].entries()) yield* must(pageTableMap(this.sys, tables + i, address, InitSlot.VSpace), "map the root server's page tables");
   }
 
-  /** Maps a device's frame for the root server itself; its address. */
-  *mapDevice(frame: number): Op<number> {
+  /** An object of the root server's own, from ROOT_BYTES. */
+  makeOwn(kind: RetypeName, sizeBits: number): Op<number> {
+    return this.make(this.#own, kind, sizeBits, 1, `the root server's ${kind}`);
+  }
+
+  /** Maps a frame for the root server itself: a device's registers, its clock's page; the address. */
+  *map(frame: number, rights: number, what: string): Op<number> {
     const address = this.#devices;
     this.#devices += PAGE;
-    yield* must(frameMap(this.sys, frame, address, InitSlot.VSpace, MapRights.ReadWrite), "map the control device");
+    yield* must(frameMap(this.sys, frame, address, InitSlot.VSpace, rights), `map ${what}`);
     return address;
   }
 

@@ -58,3 +58,29 @@ test.each([
 test("without claims nobody looks", { timeout: 90_000 }, async () => {
   expect(await outcome("use.console!.cap", MANIFEST.replace(/assert:[^]*/, ""))).toEqual({ status: 0 });
 });
+
+const RESTARTED = MANIFEST.replace("essential: true", "restart: { backoff: 10ms, max: 1 }, essential: true");
+const FALLEN = `
+import { InitSlot, type Env, type Op } from "bailiwick/sdk";
+export default function* main({ sys, mem, use }: Env): Op<void> {
+  sys.receiveSlots(InitSlot.CNode, 140, 32, 1);
+  const first = yield* sys.call(use.way!.cap, 1);
+  if (first.word(0) !== 2) mem.load32(0x123000);
+  for (let i = 0; i < 300_000; i++) yield* sys.yield();
+}`;
+/** Says 1 and gives nothing to the app's first life, which ends over that; says 2 to the second, and gives what `give` names. */
+const wallOfLives = (give: string): string => wall(give).replace("yield* sys.recv(InitSlot.Service, InitSlot.Reply);", "let n = 0; yield* sys.recv(InitSlot.Service, InitSlot.Reply);").replace("InitSlot.Reply, 0, [], [", "InitSlot.Reply, 0, [++n], n < 2 ? [] : [");
+
+test.each([
+  ["is left alone while everybody keeps to the protocols", "InitSlot.Notification", 0],
+  ["is watched as before", "use.console!.cap", 4],
+])("a component that is started again %s", { timeout: 90_000 }, async (_, give, status) => {
+  using folder = applianceFolder({ "appliance.yaml": RESTARTED, "wall.ts": wallOfLives(give), "app.ts": FALLEN });
+  const events: string[] = [];
+  const session = await startSession(await prepareAppliance(folder.path), {
+    console: { write() {}, ready: () => true, onDrained() {}, onInput() {} }, timeoutMs: 60_000,
+    onEvent: (event) => void (event?.event === "restarted" && events.push(event.component)),
+  });
+  expect(await session.outcome).toMatchObject({ status });
+  expect(events).toEqual(["app"]);
+});

@@ -31,7 +31,8 @@ const machineImage = fc.oneof(record({ c: fc.oneof(file, fc.array(file, { minLen
 const image = fc.oneof(machineImage, record({ server: name }), record({ ts: file }));
 const component = record({ image }, {
   memory: size, stack: size, slots: fc.constantFrom(128, 256, 300, 1024), cpu, use: fc.dictionary(identifier, use, { maxKeys: 3 }), offer: fc.dictionary(identifier, offer, { maxKeys: 2 }),
-  args: fc.jsonValue({ maxDepth: 2 }), essential: fc.boolean(), confined: fc.boolean(),
+  args: fc.jsonValue({ maxDepth: 2 }), essential: fc.boolean(),
+  restart: record({}, { on: fc.constantFrom("fault", "exit", "always"), max: fc.integer({ min: 0, max: 101 }), window: fc.constantFrom("1s", "60s", "90000s"), backoff: fc.constantFrom("1ms", "10ms", "2s") }), confined: fc.boolean(),
 });
 const guest = record({ image: fc.oneof(name, record({ kernel: file }, { initrd: file })), memory: size, console: use }, { cmdline: fc.string({ maxLength: 20 }), input: fc.boolean(), cpu, essential: fc.boolean() });
 const disk = record({}, { file, mode: fc.constantFrom("rw", "ro", "overlay", "memory"), size });
@@ -102,7 +103,7 @@ describe("the JSON Schema and the parser", () => {
   test("of what the parser refuses, an editor shows all but what no pattern can say", () => {
     let shown = 0, refusedOnly = 0;
     // Each is a relation between two values, or arithmetic on one: refusals that need more than a pattern.
-    const beyond = /multiple of|no longer than|of at least 10us|at least 64KiB|at least 16MiB|at least one sector|at most 64MiB|a power of two|an image, unless|a size up to|another address|of the same kind|of loopback for udp|hosts: none|this computer/;
+    const beyond = /multiple of|no longer than|of at least 10ms|of at most 24 hours|of at least 10us|at least 64KiB|at least 16MiB|at least one sector|at most 64MiB|a power of two|an image, unless|a size up to|another address|of the same kind|of loopback for udp|hosts: none|this computer/;
     fc.assert(
       fc.property(fc.oneof(manifest, spoilt), (data) => {
         if (shows(data)) return ++shown > 0;

@@ -556,6 +556,27 @@ describe("sizes, durations and names", () => {
   });
 });
 
+describe("a restart policy", () => {
+  const one = (restart: string) => `${HEAD}components:\n${CONSOLE}  main: { image: { c: main.c }, essential: true, restart: ${restart} }\n`;
+  it("has defaults, and is in microseconds", () => {
+    const of = (restart: string) => resolveText(one(restart)).system.components.find(({ name }) => name === "main")?.restart;
+    expect(of("{}")).toEqual({ on: "fault", max: 5, window: 60_000_000, backoff: 200_000 });
+    expect(of("{ on: always, max: 100, window: 1s, backoff: 10ms }")).toEqual({ on: "always", max: 100, window: 1_000_000, backoff: 10_000 });
+    expect(resolveText(one("{}")).system.components.find(({ name }) => name === "console")?.restart).toBeUndefined();
+  });
+  it.each([
+    ["{ on: crash }", "fault or exit or always"], ["{ max: 0 }", "at least 1"], ["{ max: 101 }", "at most 100"], ["{ backoff: 5ms }", "at least 10ms"], ["{ backoff: 2s, window: 1s }", "no longer than the window"],
+    ["{ window: 86401s }", "at most 24 hours"], ["{ times: 3 }", "no such key"], ["always", "a map of keys"],
+  ])("%s is refused", (restart, cause) => {
+    const parsed = parseManifest(one(restart), "a.yaml");
+    expect(parsed.ok ? [] : parsed.diagnostics.map((diagnostic) => diagnostic.cause)).toEqual([expect.stringContaining(cause)]);
+  });
+  it("is not for guests", () => {
+    const parsed = parseManifest(`${HEAD}components:\n${CONSOLE}guests:\n  g: { image: linux, memory: 32MiB, console: console.console, restart: {} }\n`, "a.yaml");
+    expect(parsed.ok ? [] : parsed.diagnostics.map((diagnostic) => diagnostic.message)).toEqual(["unknown key 'restart' in guests.g"]);
+  });
+});
+
 describe("programs of components", () => {
   it("in TypeScript are one boot file for all that run it; in C each has its own, because its uses are written into it", () => {
     const { system, programs } = resolveText(`${HEAD}components:\n${CONSOLE}  a: { image: { ts: x.ts }, essential: true }\n  b: { image: { ts: x.ts } }\n  c: { image: { ts: y.ts } }\n  d: { image: { c: x.c } }\n  e: { image: { c: x.c } }\n`);

@@ -24,9 +24,9 @@ the shortest way that breaks it is shown.`,
     }
     const confined = new Set(programs.flatMap((order) => (order.confined ? [order.component] : [])));
     const lines = [`${system.name} ${system.version} on ${system.board}, ${formatSize(system.memory)}`];
-    for (const { name, program, memory, slots, cpu, uses, offers, essential, guest } of system.components) {
+    for (const { name, program, memory, slots, cpu, uses, offers, essential, restart, guest } of system.components) {
       const kind = guest === undefined ? (program.kind === "machine" ? "machine program" : "hosted program") : "guest";
-      lines.push(`  ${name}: ${kind}, ${formatSize(memory)}${slots > MIN_SLOTS ? `, ${slots} slots` : ""}, priority ${cpu.priority}${confined.has(name) ? ", confined" : ""}${essential ? ", essential" : ""}`);
+      lines.push(`  ${name}: ${kind}, ${formatSize(memory)}${slots > MIN_SLOTS ? `, ${slots} slots` : ""}, priority ${cpu.priority}${confined.has(name) ? ", confined" : ""}${essential ? ", essential" : ""}${restart === undefined ? "" : `, started again ${RESTARTED[restart.on]}`}`);
       for (const offer of offers) lines.push(`    offers ${offer.name}: ${offer.protocol}`);
       for (const use of uses) {
         lines.push(`    uses ${use.name}: ${sourceOf(use)}`);
@@ -38,6 +38,8 @@ the shortest way that breaks it is shown.`,
     return 0;
   },
 };
+
+const RESTARTED = { fault: "when it faults", exit: "when it exits", always: "whenever it ends" } as const;
 
 function describeClaim(claim: Assertion): string {
   const trusting = claim.trusting.length === 0 ? "" : `, trusting ${claim.trusting.join(", ")}`;
