@@ -11,6 +11,7 @@
 // It is plain JSON: every number is a safe integer.
 import { InitSlot } from "../abi/numbers.ts";
 import type { Assertion } from "./assertion.ts";
+import type { Faculty } from "./faculties.ts";
 
 export const SYSTEM_FORMAT = "bailiwick-system/1";
 /** Names of boot files that the boot itself looks for. */
@@ -62,6 +63,8 @@ export interface ResolvedSystem {
   readonly components: readonly ResolvedComponent[];
   /** What the manifest claims of it. The root server does not look at them. */
   readonly assertions: readonly Assertion[];
+  /** What its operator may not do. Absent: he may do all. The root server does not look at it: he stands outside. */
+  readonly denied?: readonly Faculty[];
 }
 
 export interface ResolvedComponent {

@@ -15,8 +15,8 @@ export type GuestInput = NonNullable<ManifestInput["guests"]>[string];
 export type ProgramInput = NonNullable<ManifestInput["programs"]>[string];
 export type OfferInput = NonNullable<ComponentInput["offer"]>[string];
 export type ClaimInput = NonNullable<ManifestInput["assert"]>[number];
-/** What an appliance is called, and its machine. */
-export type Head = Pick<ManifestInput, "name" | "version" | "platform">;
+/** What an appliance is called, its machine, and what its operator may do. */
+export type Head = Pick<ManifestInput, "name" | "version" | "platform" | "operator">;
 
 /** A component that was added. `offers.NAME` is what another's `use` says for it: "COMPONENT.NAME". */
 export interface Part<N extends string, O extends string> {

@@ -3,6 +3,7 @@
 // Unknown keys are refused everywhere: a key that is misspelt must not silently mean the default.
 import { z } from "zod";
 import type { Assertion } from "../image/assertion.ts";
+import { FACULTY_NAMES, type Faculty } from "../image/faculties.ts";
 import { MAX_SLOTS, MIN_SLOTS } from "../image/system.ts";
 import { ENDPOINT_PATTERN, FORWARD_PATTERN, formatEndpoint, isLoopback, parseEndpoint, parseForward, type Endpoint, type Forward } from "./addresses.ts";
 import { DURATION_PATTERN, SIZE_PATTERN, parseDuration, parseSize } from "./units.ts";
@@ -326,6 +327,14 @@ const assertion = z
 /** As caps/graph has it, but that rights are names. */
 export type ManifestAssertion = Exclude<Assertion, { kind: "max-rights" }> | (Omit<Extract<Assertion, { kind: "max-rights" }>, "rights"> & { readonly rights: readonly RightName[] });
 
+const faculties = z.array(z.enum(FACULTY_NAMES));
+const operator = z
+  .strictObject({
+    grants: faculties.describe("All that the operator may do with it, beside starting and stopping it. By default everything.").optional(),
+    deny: faculties.default([]).describe("What he may not do, whatever 'grants' says."),
+  })
+  .transform(({ grants = FACULTY_NAMES, deny }): { readonly denied: readonly Faculty[] } => ({ denied: FACULTY_NAMES.filter((faculty) => !grants.includes(faculty) || deny.includes(faculty)) }));
+
 export const manifestSchema = z.strictObject({
   apiVersion: z.literal("bailiwick/1"),
   kind: z.literal("Appliance"),
@@ -345,6 +354,7 @@ export const manifestSchema = z.strictObject({
   components: z.record(name, component).default({}),
   programs: z.record(name, program).default({}).describe("Programs that components read as files, and may start: no component is made of them."),
   guests: z.record(name, guest).default({}),
+  operator: operator.describe("What whoever runs it may see and do of it: 'bailiwick run' refuses the rest.").prefault({}),
   assert: z.array(assertion).default([]).describe("What must hold however hostile the programs are: checked before anything is built, and again while the appliance runs."),
 });
 

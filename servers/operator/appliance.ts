@@ -11,6 +11,7 @@ import { resolveManifest, type DiskOrder, type NetworkOrder, type Resolution } f
 import { formatSize } from "../../caps/manifest/units.ts";
 import type { TerminalDevice } from "../../core/machine/board.ts";
 import type { BootFile } from "../../core/host/backend.ts";
+import { checkFaculty } from "./faculties.ts";
 import { ExitStatus, Failure, FailureCode, failure } from "./failure.ts";
 import { findGuests, guestSeed, loadGuest, type ExecParts, type GuestShelf } from "./guests.ts";
 import { findPackage, type Package } from "./package.ts";
@@ -95,6 +96,7 @@ export async function prepareAppliance(target: string, { exec, deterministic = f
   const { path, resolution, kit, shelf } = loadManifest(target);
   const folder = dirname(path);
   const files = new Map<string, Uint8Array>();
+  if (exec !== undefined) checkFaculty(resolution.system, "exec", "running a command in a guest (--exec)");
 
   if (shelf.linuxMissing !== undefined && resolution.guests.some(({ image }) => image.kind === "shipped" && image.name === "linux")) onNote(shelf.linuxMissing);
   for (const order of resolution.guests) {

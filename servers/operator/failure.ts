@@ -45,6 +45,7 @@ export const FailureCode = {
   display: "BW0320",
   capture: "BW0321",
   exists: "BW0330",
+  denied: "BW0331",
 } as const;
 export type FailureCode = (typeof FailureCode)[keyof typeof FailureCode];
 

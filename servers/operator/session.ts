@@ -1,6 +1,7 @@
 // One run of an appliance: the machine is booted, its events are heard, and it is stopped when an essential part has ended, its time is over, or
 // somebody wants it to. What the run came to is a value; nothing here touches a terminal or the process.
 import type { BootOptions, Ending, System } from "../../core/boot.ts";
+import type { Faculty } from "../../caps/image/faculties.ts";
 import { SECRET_BYTES } from "../../caps/image/measurements.ts";
 import type { ConsoleBackend, DisplayPorts } from "../../core/host/backend.ts";
 import { watchFrames } from "../../core/host/pcap.ts";
@@ -9,6 +10,7 @@ import type { TraceRecord } from "../../core/kernel/trace.ts";
 import { withSecret, type Appliance } from "./appliance.ts";
 import { openDisks } from "./disks.ts";
 import { parseEvent, type SystemEvent } from "./events.ts";
+import { checkFaculty } from "./faculties.ts";
 import { ExitStatus, FailureCode, failure, textOf, type Failure } from "./failure.ts";
 import { createMonitor } from "./monitor.ts";
 import { openNetworks, type OnTrouble } from "./networks.ts";
@@ -52,6 +54,11 @@ export async function startSession(appliance: Appliance, options: SessionOptions
   if (appliance.wantsSecret && options.secret?.length !== SECRET_BYTES) {
     throw failure(FailureCode.platformKey, "the appliance uses platform.secret, and is given none", { cause: `it takes ${SECRET_BYTES} bytes`, fix: "startSession(appliance, { secret: platformSecret(appliance.folder), ... })" });
   }
+  const { denied = [] } = appliance.system;
+  if (options.onTrace !== undefined) checkFaculty(appliance.system, "trace");
+  if (options.onFrame !== undefined) checkFaculty(appliance.system, "capture");
+  if (options.unchecked === true) checkFaculty(appliance.system, "unchecked");
+  const console = denyConsole(options.console, denied);
   let decided: Outcome | undefined;
   /** What the appliance has said of its end. Without a driver the machine may be idle before that is carried out: it is its end all the same. */
   let reported: Outcome | undefined;
@@ -66,7 +73,7 @@ export async function startSession(appliance: Appliance, options: SessionOptions
   const boot: BootOptions = {
     ramBytes: appliance.system.memory,
     files: withSecret(appliance, options.secret),
-    console: options.console,
+    console,
     terminal: appliance.terminal,
     clock: options.clock ?? "host",
     onEvent: (line) => {
@@ -77,10 +84,12 @@ export async function startSession(appliance: Appliance, options: SessionOptions
         if (difference !== undefined) stop(ExitStatus.denied, `what was booted is not what the manifest describes: ${difference}`);
       }
       if (event?.event === "restarting") monitor?.rebuilt(event.component);
-      options.onEvent?.(event, line);
+      // What a guest showed last is its output.
+      if (event?.event === "guest" && denied.includes("output")) options.onEvent?.({ ...event, console: [] }, "");
+      else options.onEvent?.(event, line);
       if (event?.event !== "end") return;
       reported ??= { status: event.status };
-      void delivered(options.console).then(() => stop(event.status));
+      void delivered(console).then(() => stop(event.status));
     },
     onTurn: () => {
       if (system === undefined) return;
@@ -90,7 +99,7 @@ export async function startSession(appliance: Appliance, options: SessionOptions
       }
     },
     ...(options.unchecked === undefined ? {} : { unchecked: options.unchecked }),
-    ...(appliance.display === undefined ? {} : { display: options.display ?? { picture: createPicture(appliance.display.width, appliance.display.height) } }),
+    ...(appliance.display === undefined ? {} : { display: displayFor(appliance.display, options.display, denied) }),
     ...(options.seed === undefined ? {} : { seed: options.seed }),
     ...(options.onTrace === undefined ? {} : { onTrace: options.onTrace }),
   };
@@ -115,6 +124,22 @@ export async function startSession(appliance: Appliance, options: SessionOptions
       await behind.close();
     });
   return { outcome, stop };
+}
+
+/** What is typed does not arrive, what is written is not shown, where the operator may not. */
+function denyConsole(console: ConsoleBackend, denied: readonly Faculty[]): ConsoleBackend {
+  return {
+    write: (bytes) => (denied.includes("output") ? undefined : console.write(bytes)),
+    ready: () => denied.includes("output") || console.ready(),
+    onDrained: (callback) => console.onDrained(callback),
+    onInput: (callback) => (denied.includes("input") ? undefined : console.onInput(callback)),
+  };
+}
+
+/** The same of the display: it is there all the same, for the appliance. */
+function displayFor({ width, height }: NonNullable<Appliance["display"]>, given: DisplayPorts | undefined, denied: readonly Faculty[]): DisplayPorts {
+  const picture = given === undefined || denied.includes("display") ? createPicture(width, height) : given.picture;
+  return given?.input === undefined || denied.includes("input") ? { picture } : { picture, input: given.input };
 }
 
 /** Disks and networks: all of them or none. @throws Failure */

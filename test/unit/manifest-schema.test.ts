@@ -5,6 +5,7 @@ import { dirname, join, resolve } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { parse, stringify } from "yaml";
+import { FACULTY_NAMES } from "../../caps/image/faculties.ts";
 import { parseManifest } from "../../caps/manifest/parse.ts";
 import { manifestJsonSchema, manifestSchemaText } from "../../caps/manifest/schema.ts";
 import { accepts } from "../support/json-schema.ts";
@@ -51,6 +52,7 @@ const claim = fc.oneof(
   record({ "max-rights": record({ of: name, on: thing, rights }, { trusting }) }),
   record({ "flows-only-via": record({ from: thing, to: thing, via: trusting }, { trusting }) }),
 );
+const faculties = fc.array(fc.constantFrom(...FACULTY_NAMES), { maxLength: 3 });
 const manifest = record(
   {
     apiVersion: fc.constant("bailiwick/1"), kind: fc.constant("Appliance"), name, version: fc.constantFrom("0.1.0", "1.2.3-rc.1"),
@@ -59,7 +61,7 @@ const manifest = record(
       display: record({}, { width: fc.integer({ min: 10, max: 4000 }), height: fc.integer({ min: 10, max: 4000 }) }),
     }),
   },
-  { components: fc.dictionary(name, component, { maxKeys: 3 }), programs: fc.dictionary(name, record({ image: machineImage }, { confined: fc.boolean() }), { maxKeys: 2 }), guests: fc.dictionary(name, guest, { maxKeys: 2 }), assert: fc.array(claim, { maxLength: 3 }) },
+  { components: fc.dictionary(name, component, { maxKeys: 3 }), programs: fc.dictionary(name, record({ image: machineImage }, { confined: fc.boolean() }), { maxKeys: 2 }), guests: fc.dictionary(name, guest, { maxKeys: 2 }), assert: fc.array(claim, { maxLength: 3 }), operator: record({}, { grants: faculties, deny: faculties }) },
 );
 
 /** Every place in a value: how to read it there, and a copy with something else. */

@@ -1,6 +1,7 @@
 // bailiwick check: the manifest alone. Nothing is built or started.
 import { rightNames } from "../../../caps/graph/assertions.ts";
 import type { Assertion } from "../../../caps/image/assertion.ts";
+import { FACULTIES } from "../../../caps/image/faculties.ts";
 import { MIN_SLOTS, type ResolvedUse } from "../../../caps/image/system.ts";
 import { formatSize } from "../../../caps/manifest/units.ts";
 import { loadManifest } from "../appliance.ts";
@@ -33,6 +34,7 @@ the shortest way that breaks it is shown.`,
       }
     }
     for (const { name, users, ...program } of carried) lines.push(`  ${name}: program${program.confined ? ", confined" : ""}, ${users.length === 0 ? "used by no component" : `read by ${users.join(", ")}`}`);
+    for (const faculty of system.denied ?? []) lines.push(`  its operator may not ${FACULTIES[faculty]} (${faculty})`);
     for (const claim of system.assertions) lines.push(`  holds: ${describeClaim(claim)}`);
     process.stdout.write(`${lines.join("\n")}\n`);
     return 0;

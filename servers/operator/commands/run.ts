@@ -3,6 +3,7 @@ import { fstatSync } from "node:fs";
 import { createHash } from "node:crypto";
 import { suggest } from "../../../caps/manifest/nearest.ts";
 import { parseDuration, parseSize } from "../../../caps/manifest/units.ts";
+import type { Faculty } from "../../../caps/image/faculties.ts";
 import type { ResolvedComponent, ResolvedSystem } from "../../../caps/image/system.ts";
 import type { ConsoleBackend } from "../../../core/host/backend.ts";
 import { openTerminal, watchOutput, type Terminal } from "../../../core/host/terminal.ts";
@@ -10,6 +11,7 @@ import { prepareAppliance } from "../appliance.ts";
 import { openCaptures } from "../capture.ts";
 import { openDisplay } from "../display.ts";
 import { describeEvent, showable, type SystemEvent } from "../events.ts";
+import { checkFaculty } from "../faculties.ts";
 import { ExitStatus, usageError } from "../failure.ts";
 import { platformSecret } from "../platform-key.ts";
 import { showProgress } from "../progress.ts";
@@ -100,6 +102,9 @@ Exit status: that of what ended the run (an essential component, or the command 
       onStep: progress.step,
       onNote: note,
     });
+    for (const [faculty, asked] of Object.entries(askedFor(values)) as [Faculty, string | undefined][]) if (asked !== undefined) checkFaculty(appliance.system, faculty, asked);
+    const denied = appliance.system.denied ?? [];
+    if (denied.includes("input")) note("this appliance takes no input from its operator");
     const secret = appliance.wantsSecret ? platformSecret(appliance.folder, values["platform-key"]) : undefined;
     progress.step("starting");
     const display = await openDisplay(appliance.display, { picture: values.picture, everyMs, script: values["input-script"], keys: values.keys, view, title: appliance.system.name }, progress.note);
@@ -166,6 +171,13 @@ Exit status: that of what ended the run (an essential component, or the command 
     }
   },
 };
+
+/** The option by which each faculty is asked for; what comes by itself (the terminal) is not refused but left out. */
+function askedFor(values: Readonly<Partial<Record<keyof typeof OPTIONS, unknown>>>): Partial<Record<Faculty, string>> {
+  const given = (...names: readonly (keyof typeof OPTIONS)[]): string | undefined => names.filter((name) => values[name] !== undefined && values[name] !== false).map((name) => `--${name}`)[0];
+  const all = { input: given("input-script", "keys"), display: given("picture", "view"), trace: given("trace"), capture: given("capture"), unchecked: given("no-iommu") };
+  return Object.fromEntries(Object.entries(all).filter(([, option]) => option !== undefined));
+}
 
 const TRACE_LIMIT = 64 * 1024 ** 2;
 
