@@ -134,8 +134,8 @@ export const mayGive = ({ offers }: ResolvedComponent): boolean => offers.length
 export type ResolvedUse = { readonly name: string } & UseKind;
 
 export type UseKind =
-  /** A copy of the service endpoint of component `from`, minted with `badge` and `rights` (Right bits of caps/abi/numbers.ts). */
-  | { readonly kind: "endpoint"; readonly from: string; readonly offer: number; readonly badge: number; readonly rights: number }
+  /** A copy of the service endpoint of component `from`, minted with `badge` and `rights` (Right bits of caps/abi/numbers.ts). `quota`: what the server is told to let the client have, in a second. */
+  | { readonly kind: "endpoint"; readonly from: string; readonly offer: number; readonly badge: number; readonly rights: number; readonly quota?: number }
   /** A device's registers: physical address and bytes (multiples of 4096), mapped read-write at `address`. The slot holds its Frame; devices have one page each or a run of 4 KiB frames of which the slot holds the first. */
   | { readonly kind: "device"; readonly device: string; readonly physical: number; readonly address: number; readonly bytes: number }
   /** An IRQHandler for interrupt `irq`, its notification set to the component's own, badged with `badge` (one bit, 2^32..2^52). */

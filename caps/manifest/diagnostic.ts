@@ -19,6 +19,7 @@ export const DiagnosticCode = {
   wrongProtocol: "BW0207",
   tooMany: "BW0208",
   broken: "BW0209",
+  noQuota: "BW0220",
 } as const;
 export type DiagnosticCode = (typeof DiagnosticCode)[keyof typeof DiagnosticCode];
 

@@ -46,6 +46,8 @@ export interface ProtocolFacts {
   readonly gives: boolean;
   /** Its purpose is to hand on capabilities that others have made. */
   readonly passes: boolean;
+  /** What a quota counts, which the kit's server of it keeps for each client; absent: it keeps none. */
+  readonly quota?: string;
 }
 
 export interface GuestFacts {

@@ -6,7 +6,7 @@ import type { Assertion } from "../image/assertion.ts";
 import { FACULTY_NAMES, type Faculty } from "../image/faculties.ts";
 import { MAX_SLOTS, MIN_SLOTS } from "../image/system.ts";
 import { ENDPOINT_PATTERN, FORWARD_PATTERN, formatEndpoint, isLoopback, parseEndpoint, parseForward, type Endpoint, type Forward } from "./addresses.ts";
-import { DURATION_PATTERN, SIZE_PATTERN, parseDuration, parseSize } from "./units.ts";
+import { DURATION_PATTERN, RATE_PATTERN, SIZE_PATTERN, parseDuration, parseSize } from "./units.ts";
 
 /** Components and guests. At most 23 characters, so that a name fits the kernel's labels and the boot image's file names. */
 export const NAME_PATTERN = /^[a-z][a-z0-9-]{0,22}$/;
@@ -105,12 +105,20 @@ export type Image =
   | { readonly kind: "elf"; readonly file: string }
   | { readonly kind: "ts"; readonly file: string };
 
+const quota = z
+  .string({ error: "so many a second, such as 100/s" })
+  .regex(RATE_PATTERN, { error: "so many a second, such as 100/s" })
+  .transform((text) => Number.parseInt(text, 10))
+  .describe("How much this client may ask of the server: of what, says the protocol. For servers of the kit that keep one: log (lines).");
+
 const use = z
-  .union([z.string(), z.strictObject({ from: z.string().describe("COMPONENT.OFFER or platform.DEVICE.regs, .irq, .iospace, or platform.cpu.time, or programs.PROGRAM"), rights: rights.optional() })])
-  .transform((use): Use => (typeof use === "string" ? { from: use } : { from: use.from, ...(use.rights === undefined ? {} : { rights: use.rights }) }));
+  .union([z.string(), z.strictObject({ from: z.string().describe("COMPONENT.OFFER or platform.DEVICE.regs, .irq, .iospace, or platform.cpu.time, or programs.PROGRAM"), rights: rights.optional(), quota: quota.optional() })])
+  .transform((use): Use => (typeof use === "string" ? { from: use } : { from: use.from, ...(use.rights === undefined ? {} : { rights: use.rights }), ...(use.quota === undefined ? {} : { quota: use.quota }) }));
 export interface Use {
   readonly from: string;
   readonly rights?: readonly RightName[];
+  /** So many a second. */
+  readonly quota?: number;
 }
 
 const protocolName = z.string().regex(PROTOCOL_PATTERN, { error: "a protocol's name: a capital letter, then letters and digits" });

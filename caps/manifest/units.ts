@@ -5,6 +5,8 @@ const DURATIONS: Readonly<Record<string, number>> = { us: 1, ms: 1000, s: 1_000_
 
 export const SIZE_PATTERN = /^[1-9][0-9]{0,5}(KiB|MiB|GiB)$/;
 export const DURATION_PATTERN = /^[1-9][0-9]{0,8}(us|ms|s)$/;
+/** So many a second: of what, says the protocol. */
+export const RATE_PATTERN = /^[1-9][0-9]{0,5}\/s$/;
 
 /** Bytes of a text like "512MiB"; undefined if it is not one. */
 export const parseSize = (text: string): number | undefined => (SIZE_PATTERN.test(text) ? convert(text, SIZES) : undefined);

@@ -56,12 +56,12 @@ export function wireAll(drafts: ReadonlyMap<string, Draft>, board: Board | undef
     if (first === "platform" && FIRMWARE.has(second) && rest.length === 0) return lookUpFirmware(draft, wanted, at, FIRMWARE.get(second) ?? "");
     if (first === "platform") return lookUpDevice(draft, wanted, at, second, rest.join("."), before.filter(({ kind }) => kind === "irq").length);
     if (second !== "" && rest.length === 0 && first === "programs") return lookUpProgram(wanted, at, second);
-    if (second !== "" && rest.length === 0) return lookUpOffer(draft, wanted, at, first, second);
+    if (second !== "" && rest.length === 0) return lookUpOffer(draft, wanted, at, first, second, before);
     report.add({ code: DiagnosticCode.wrongValue, at, message: `'${wanted.use.from}' names nothing that can be used`, cause: "must be COMPONENT.OFFER, platform.DEVICE.PART, platform.measurements, platform.secret or programs.PROGRAM" });
     return undefined;
   };
 
-  const lookUpOffer = (draft: Draft, { use, protocol }: WantedUse, at: Path, server: string, name: string): UseKind | undefined => {
+  const lookUpOffer = (draft: Draft, { use, protocol }: WantedUse, at: Path, server: string, name: string, before: readonly ResolvedUse[]): UseKind | undefined => {
     const from = drafts.get(server);
     if (from === undefined) return void report.unknown(at, "component", server, [...drafts.keys(), "platform", ...(programs.size > 0 ? ["programs"] : [])]);
     const offer = from.offers.findIndex((candidate) => candidate.name === name);
@@ -86,15 +86,22 @@ export function wireAll(drafts: ReadonlyMap<string, Draft>, board: Board | undef
       });
     }
     const bits = rights.reduce((all, right) => all | RIGHT_BITS[right], 0);
-    return { kind: "endpoint", from: server, offer, badge: offer * OFFER_STEP + clientNumber(server, draft.name), rights: bits };
+    const badge = offer * OFFER_STEP + clientNumber(server, draft.name);
+    const { quota } = use;
+    if (quota !== undefined) {
+      const keeps = from.image.kind === "server" && resources.protocols.get(offered.protocol)?.quota !== undefined;
+      const other = before.find((earlier) => earlier.kind === "endpoint" && earlier.from === server && earlier.badge === badge && earlier.quota !== quota);
+      const finding = { code: DiagnosticCode.noQuota, at: [...at.slice(0, -1), "quota"] };
+      if (!keeps) report.add({ ...finding, message: `'${use.from}' keeps no quota`, cause: "would be heard by nobody", fix: "leave it out; a server of your own takes what it needs to know from its args" });
+      else if (other !== undefined) report.add({ ...finding, message: `'${draft.name}' uses '${use.from}' twice, with different quotas`, cause: `differs from that of '${other.name}': to the server both are one client` });
+    }
+    return { kind: "endpoint", from: server, offer, badge, rights: bits, ...(quota === undefined ? {} : { quota }) };
   };
 
   const lookUpProgram = ({ use, protocol }: WantedUse, at: Path, name: string): UseKind | undefined => {
     if (!programs.has(name)) return void report.unknown(at, "program", name, programs);
     if (protocol !== undefined) report.add({ code: DiagnosticCode.wrongProtocol, at, message: `'${use.from}' speaks no protocol`, cause: `is a program to be read, must be an offer of ${protocol}` });
-    if (use.rights !== undefined) {
-      report.add({ code: DiagnosticCode.rightNotOffered, at: [...at.slice(0, -1), "rights"], message: "a program has no rights to choose from", cause: "does not apply to a program, which is read", fix: "leave it out" });
-    }
+    noRights(use, at, "a program");
     return { kind: "file", file: carriedFile(name), address: 0, bytes: 0 };
   };
 
@@ -113,6 +120,7 @@ export function wireAll(drafts: ReadonlyMap<string, Draft>, board: Board | undef
   };
 
   const noRights = (use: WantedUse["use"], at: Path, what: string): void => {
+    if (use.quota !== undefined) report.add({ code: DiagnosticCode.noQuota, at: [...at.slice(0, -1), "quota"], message: `${what} keeps no quota`, cause: "would be heard by nobody", fix: "leave it out" });
     if (use.rights === undefined) return;
     report.add({ code: DiagnosticCode.rightNotOffered, at: [...at.slice(0, -1), "rights"], message: `${what} has no rights to choose from`, cause: `does not apply to ${what}`, fix: "leave it out" });
   };

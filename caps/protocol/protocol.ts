@@ -18,6 +18,8 @@ export interface Protocol {
   readonly gives?: true;
   /** Its purpose is to hand on capabilities that others have made: a name server, a powerbox. */
   readonly passes?: true;
+  /** What a client's quota in the manifest counts, in a second. The kit's server of the protocol keeps to it: `bw_quota`. */
+  readonly quota?: string;
   readonly methods: Readonly<Record<string, Method>>;
   /** Answers other than 0: labels of refusals, by name. 0 is success. */
   readonly refusals: Readonly<Record<string, number>>;

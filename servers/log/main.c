@@ -3,7 +3,7 @@
  *
  * Invariants
  *   L1  A line is never changed; the oldest makes room for the newest.
- *   L2  Each writer has a bucket of BURST lines that fills at RATE a second; a line for which it has none is refused, counted, and told with its next one.
+ *   L2  Each writer has a bucket of BURST lines that fills at its quota a second (at args.rate, where the manifest gives it none); a line for which it has none is refused, counted, and told with its next one.
  */
 #include <bailiwick.h>
 #include <bailiwick/log.h>
@@ -27,6 +27,8 @@ static struct writer {
     uint32_t tokens;
     uint32_t refused;
     uint64_t filled;
+    /* Lines a second. */
+    uint64_t rate;
 } writers[WRITERS];
 
 static uint64_t rate;
@@ -36,7 +38,7 @@ static uint64_t now(void) { return bw_call(bw_use_timer.cap, bw_info(TIMER_NOW, 
 /* Found or made; NULL when there are too many. */
 static struct writer *writer_of(uint64_t badge) {
     for (uint32_t i = 0; i < WRITERS; i++) {
-        if (writers[i].badge == 0) writers[i] = (struct writer){.badge = badge, .tokens = BURST, .filled = now()};
+        if (writers[i].badge == 0) writers[i] = (struct writer){.badge = badge, .tokens = BURST, .filled = now(), .rate = bw_quota(badge, rate)};
         if (writers[i].badge == badge) return &writers[i];
     }
     return NULL;
@@ -46,7 +48,7 @@ static struct writer *writer_of(uint64_t badge) {
 static bool may_write(struct writer *w) {
     if (w->tokens == 0) {
         const uint64_t time = now(), passed = time - w->filled;
-        const uint64_t more = passed > BURST * SECOND / rate ? BURST : passed * rate / SECOND;
+        const uint64_t more = passed > BURST * SECOND / w->rate ? BURST : passed * w->rate / SECOND;
         if (more == 0) return false;
         w->tokens = (uint32_t)more;
         w->filled = time;
@@ -105,7 +107,21 @@ static uint32_t do_attach(struct bw_request *r) {
     return bw_cnode_move(BW_SLOT_CNODE, SLOT_BELL, BW_SLOT_CNODE, SLOT_RECEIVED) == 0 ? 0 : LOG_E_NO_CAPABILITY;
 }
 
+/* A quota counts lines: who only reads would have one that nobody keeps. */
+static bool readers_have_quotas(void) {
+    for (uint64_t offer = 0; bw_offer((uint32_t)offer) != NULL; offer++) {
+        for (uint64_t client = 1; client <= bw_clients(); client++) {
+            if (is_reader(offer << 16 | client) && bw_quota(offer << 16 | client, 0) != 0) return true;
+        }
+    }
+    return false;
+}
+
 int main(void) {
+    if (readers_have_quotas()) {
+        bw_log("a quota counts the lines that a client adds: one that only reads has none");
+        return 1;
+    }
     rate = bw_arg_number("rate", 10);
     if (rate == 0 || rate > 1000000) {
         bw_log("args.rate: lines a second of each writer, 1 to 1000000");

@@ -25,9 +25,16 @@ export function kitResources(kit: Package, guests: ReadonlyMap<string, GuestFact
   return {
     boards: new Map([[BOARD, VIRT_RV64]]),
     servers: new Map([...findServers(kit)].map(([name, { kind }]) => [name, kind])),
-    protocols: new Map(Object.values(KIT_PROTOCOLS).map((protocol): [string, ProtocolFacts] => [protocol.name, { sendsCapabilities: sendsCapabilities(protocol), gives: protocol.gives === true, passes: protocol.passes === true }])),
+    protocols: new Map(Object.values(KIT_PROTOCOLS).map((protocol) => [protocol.name, factsOf(protocol)])),
     guests,
   };
 }
+
+const factsOf = (protocol: Protocol): ProtocolFacts => ({
+  sendsCapabilities: sendsCapabilities(protocol),
+  gives: protocol.gives === true,
+  passes: protocol.passes === true,
+  ...(protocol.quota === undefined ? {} : { quota: protocol.quota }),
+});
 
 const sendsCapabilities = ({ methods }: Protocol): boolean => Object.values(methods).some(({ caps }) => (caps?.length ?? 0) > 0);

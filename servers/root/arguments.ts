@@ -1,15 +1,16 @@
 // What a machine program is told in its memory: strings `key=value`, each ended by a 0, and an empty one behind the last. The keys are `name`, `slots`,
-// `offer.0`.., `client.` and a badge for each client, and a path for everything under the manifest's `args`: `args.partitions.0.name`.
+// `offer.0`.., `client.` and a badge for each client, `quota.` and a badge for those who have one, and a path for everything under the manifest's `args`: `args.partitions.0.name`.
 import type { JsonValue, ResolvedComponent, ResolvedSystem } from "../../caps/image/system.ts";
 
 /** A client of a component's: the badge it is known by, and its name. */
 export interface ClientName {
   readonly badge: number;
   readonly name: string;
+  readonly quota?: number;
 }
 
 export const clientsOf = ({ components }: ResolvedSystem, server: string): ClientName[] =>
-  components.flatMap(({ name, uses }) => uses.flatMap((use) => (use.kind === "endpoint" && use.from === server ? [{ badge: use.badge, name }] : [])));
+  components.flatMap(({ name, uses }) => uses.flatMap((use) => (use.kind === "endpoint" && use.from === server ? [{ badge: use.badge, name, ...(use.quota === undefined ? {} : { quota: use.quota }) }] : [])));
 
 export function argumentStrings({ name, slots, offers, args }: ResolvedComponent, clients: readonly ClientName[]): Uint8Array {
   const entries = [
@@ -17,6 +18,7 @@ export function argumentStrings({ name, slots, offers, args }: ResolvedComponent
     ...flatten("slots", slots),
     ...offers.flatMap((offer, i) => flatten(`offer.${i}`, offer.name)),
     ...clients.flatMap((client) => flatten(`client.${client.badge}`, client.name)),
+    ...clients.flatMap(({ badge, quota }) => (quota === undefined ? [] : flatten(`quota.${badge}`, quota))),
     ...flatten("args", args),
   ];
   return new TextEncoder().encode([...entries, ""].map((entry) => `${entry}\0`).join(""));

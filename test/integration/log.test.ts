@@ -28,3 +28,30 @@ test("a rate that makes no sense keeps the log from starting", { timeout: 60_000
   expect(status).toBe(1);
   expect(events).toContainEqual(expect.objectContaining({ event: "log", component: "log", text: expect.stringContaining("args.rate") }));
 });
+
+test("a writer's quota is its own rate, whatever the others have; a reader has none", { timeout: 60_000 }, async () => {
+  const eager = `#include <bailiwick.h>
+#include <bailiwick/log.h>
+BW_USE(log);
+int main(void) {
+    uint32_t taken = 0;
+    for (uint32_t i = 0; i < 400; i++) {
+        const struct bw_msg m = bw_call(bw_use_log.cap, bw_info(LOG_APPEND, 2, 0), 1, 'x', 0, 0);
+        taken += bw_error(&m) == 0 && bw_label(&m) == 0;
+    }
+    bw_log(taken == 400 ? "all" : taken >= 32 && taken < 200 ? "few" : "some");
+    return 0;
+}
+`;
+  const writer = (quota: string) => `{ image: { c: eager.c }, use: { log: { from: log.log${quota} } }, cpu: { priority: 150 } }`;
+  const { timer, log } = parts("{ reader: history, rate: 5 }");
+  const last = "{ image: { c: last.c }, cpu: { priority: 10 }, essential: true }";
+  const sources = { "eager.c": eager, "last.c": "int main(void) { return 0; }\n" };
+  using folder = applianceFolder({ ...sources, "appliance.yaml": manifestWith({ timer, log, slow: writer(", quota: 1/s"), usual: writer(""), fast: writer(", quota: 999999/s"), last }) .replace("essential: true }\n  timer", "}\n  timer") });
+  const { events } = await runAppliance(folder.path);
+  expect(Object.fromEntries(events.filter(({ event }) => event === "log").map(({ component, text }) => [component, text]))).toEqual({ slow: "few", usual: "few", fast: "all" });
+
+  using reading = applianceFolder({ ...sources, "appliance.yaml": manifestWith({ timer, log, slow: writer("").replace("log.log", "log.history, quota: 1/s"), last }).replace("essential: true }\n  timer", "}\n  timer") });
+  const refused = await runAppliance(reading.path);
+  expect(refused.events).toContainEqual(expect.objectContaining({ event: "log", component: "log", text: expect.stringContaining("one that only reads has none") }));
+});

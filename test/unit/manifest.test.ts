@@ -37,7 +37,7 @@ const RESOURCES: Resources = {
     ["vmm", "hosted"],
     ["timer", "hosted"],
   ]),
-  protocols: new Map([["Console", { sendsCapabilities: true, gives: false, passes: false }], ["Timer", { sendsCapabilities: false, gives: false, passes: false }]]),
+  protocols: new Map([["Console", { sendsCapabilities: true, gives: false, passes: false }], ["Timer", { sendsCapabilities: false, gives: false, passes: false, quota: "questions" }]]),
   guests: new Map([
     ["linux", { cmdline: "console=hvc0", initrd: true }],
     ["bare", { cmdline: "", initrd: false }],
@@ -574,6 +574,28 @@ describe("a restart policy", () => {
   it("is not for guests", () => {
     const parsed = parseManifest(`${HEAD}components:\n${CONSOLE}guests:\n  g: { image: linux, memory: 32MiB, console: console.console, restart: {} }\n`, "a.yaml");
     expect(parsed.ok ? [] : parsed.diagnostics.map((diagnostic) => diagnostic.message)).toEqual(["unknown key 'restart' in guests.g"]);
+  });
+});
+
+describe("a quota", () => {
+  const TIMER = "  timer: { image: { server: timer }, offer: { timer: Timer } }\n  mine: { image: { c: t.c }, offer: { timer: Timer, deaf: Deaf } }\n";
+  const withUse = (use: string) => `${HEAD}components:\n${CONSOLE}${TIMER}  main: { image: { c: main.c }, essential: true, use: ${use} }\n`;
+  const refusals = (use: string): unknown[] => {
+    const parsed = parseManifest(withUse(use), "a.yaml");
+    const all = parsed.ok ? resolveManifest(parsed.value, RESOURCES) : parsed;
+    return all.ok ? [] : all.diagnostics.map(({ code, message }) => [code, message]);
+  };
+  it("goes to the server with the use", () => {
+    const uses = resolveText(withUse("{ a: { from: timer.timer, quota: 100/s }, b: console.console }")).system.components.find(({ name }) => name === "main")?.uses;
+    expect(uses).toEqual([expect.objectContaining({ from: "timer", quota: 100 }), expect.not.objectContaining({ quota: expect.anything() })]);
+  });
+  it("is refused where nobody would keep it", () => {
+    expect(refusals("{ a: { from: console.console, quota: 1/s } }")).toEqual([["BW0220", "'console.console' keeps no quota"]]);
+    expect(refusals("{ a: { from: mine.timer, quota: 1/s } }")).toEqual([["BW0220", "'mine.timer' keeps no quota"]]);
+    expect(refusals("{ a: { from: platform.lamp0.regs, quota: 1/s } }")).toEqual([["BW0220", "a device keeps no quota"]]);
+    expect(refusals("{ a: { from: timer.timer, quota: 1/s }, b: { from: timer.timer, quota: 2/s } }")).toEqual([["BW0220", "'main' uses 'timer.timer' twice, with different quotas"]]);
+    expect(refusals("{ a: { from: timer.timer, quota: 0/s } }")).toEqual([["BW0112", expect.stringContaining("quota")]]);
+    expect(refusals("{ a: { from: timer.timer, quota: 64KiB/s } }")).toEqual([["BW0112", expect.stringContaining("quota")]]);
   });
 });
 

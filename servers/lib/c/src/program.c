@@ -62,6 +62,7 @@ const char *bw_arg_in(const char *group, const char *name) {
 
 const char *bw_offer(uint32_t index) { return lookup_number("offer.", index); }
 const char *bw_client(uint64_t badge) { return lookup_number("client.", badge); }
+uint64_t bw_quota(uint64_t badge, uint64_t otherwise) { return bw_number(lookup_number("quota.", badge), otherwise); }
 
 uint32_t bw_clients(void) {
     for (uint32_t number = 1;; number++) {

@@ -48,6 +48,8 @@ const char *bw_name(void);
 const char *bw_offer(uint32_t index);
 /* The name of the client with this badge, in the manifest; NULL when the manifest gave it to nobody. */
 const char *bw_client(uint64_t badge);
+/* What the manifest lets this client have in a second (its `quota`); `otherwise` when it says nothing of it. What is counted, says the protocol. */
+uint64_t bw_quota(uint64_t badge, uint64_t otherwise);
 /* The manifest's clients are numbered from 1 to this, whichever offers they use: bits 0..15 of a badge. */
 uint32_t bw_clients(void);
 
