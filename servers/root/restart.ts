@@ -119,9 +119,10 @@ export class Restarts {
         const copied = yield* cnodeCopy(sys, space.place(theirs), at, ALL_RIGHTS);
         if (copied.error) continue;
         yield* cnodeMint(sys, space.place(ours), space.place(server.endpoint), ALL_RIGHTS, use.badge);
-        const same = (yield* discrimSame(sys, InitSlot.Discrim, theirs, ours)).word(0);
+        const same = yield* discrimSame(sys, InitSlot.Discrim, theirs, ours);
+        const isIt = !same.error && same.word(0) === SAME_BADGE;
         const rights = (yield* discrimClassify(sys, InitSlot.Discrim, theirs)).word(1);
-        if (same === SAME_BADGE) found.push({ at, rights: rights & use.rights, badge: use.badge });
+        if (isIt) found.push({ at, rights: rights & use.rights, badge: use.badge });
         yield* cnodeDelete(sys, space.place(theirs));
         yield* cnodeDelete(sys, space.place(ours));
       }

@@ -181,7 +181,7 @@ describe("what a former life had given out", () => {
     expect(run.events.at(-1)).toEqual({ event: "end", status: 5 });
   });
 
-  test("a driver's device, interrupt and I/O space are its own again in each life", async () => {
+  test("a driver's device, interrupt and I/O space, and the right to hand out time, are its own again in each life", async () => {
     // The alarm rings in each life, though each ends with the alarm set and the interrupt not acknowledged; the device's memory is mapped at the same address.
     const clock = 0x1000_7000, entropy = BOARD_DEVICES.find(({ dma }) => dma)!;
     const uses: ResolvedUse[] = [
@@ -189,6 +189,7 @@ describe("what a former life had given out", () => {
       { name: "regs", kind: "device", device: "alarm0", physical: clock, address: 0, bytes: 4096 },
       { name: "irq", kind: "irq", device: "alarm0", irq: 11, badge: 2 ** 32 },
       { name: "io", kind: "iospace", device: entropy.name },
+      { name: "time", kind: "schedcontrol" },
     ];
     const run = await runSystem(
       [component("lives", 1, SERVES), component("driver", 2, { uses, restart: restart({ max: 2 }), essential: true, memory: 256 * 1024 })],
@@ -197,14 +198,15 @@ describe("what a former life had given out", () => {
         "driver.js": program(`${life} const at = env.use.regs.address;
           const made = yield* sys.call(${InitSlot.Untyped}, ${Invocation.UntypedRetype}, [${Kind.Frame} + 12 * 256 + 65536, 1, 200]);
           const mapped = yield* sys.call(env.use.io.cap, ${Invocation.IOSpaceMap}, [200, 0x10000, 3]);
+          const time = yield* sys.call(${InitSlot.Discrim}, ${Invocation.DiscrimClassify}, [env.use.time.cap]), timed = time.word(0) === ${Kind.SchedControl};
           mem.store32(at + 0x10, 1);
           const low = mem.load32(at), high = mem.load32(at + 4), ring = high * 2 ** 32 + low + 5000000;
           mem.store32(at + 0xc, Math.floor(ring / 2 ** 32)); mem.store32(at + 8, ring % 2 ** 32);
           const word = yield* sys.wait(${InitSlot.Notification});
-          yield* log([life, made.error, mapped.error ? mapped.label : "mapped", word === env.use.irq.badge].join()); crash();`),
+          yield* log([life, made.error, mapped.error ? mapped.label : "mapped", word === env.use.irq.badge, timed].join()); crash();`),
       },
     );
-    expect(logs(run, "driver").slice(0, 3)).toEqual(["0,false,mapped,true", "1,false,mapped,true", "2,false,mapped,true"]);
+    expect(logs(run, "driver").slice(0, 3)).toEqual(["0,false,mapped,true,true", "1,false,mapped,true,true", "2,false,mapped,true,true"]);
     expect(run.events.at(-1)).toEqual({ event: "end", status: 70 });
   });
 });
