@@ -96,7 +96,8 @@ export function resolveManifest({ manifest, source }: ParsedManifest, resources:
     ];
   });
   const { name, version, platform, operator } = manifest;
-  const bare: ResolvedSystem = { format: SYSTEM_FORMAT, name, version, board: platform.board, memory: platform.memory, components, assertions: [], ...(operator.denied.length === 0 ? {} : { denied: operator.denied }) };
+  const denied = operator.denied.length === 0 ? {} : { denied: operator.denied };
+  const bare: ResolvedSystem = { format: SYSTEM_FORMAT, name, version, board: platform.board, memory: platform.memory, components, assertions: [], ...denied };
   const system = { ...bare, assertions: board === undefined ? [] : resolveClaims(manifest.assert, bare, board, report) };
   if (report.diagnostics.length === 0) reportBroken(authorityGraph(system), system.assertions, report);
   if (report.diagnostics.length > 0) return { ok: false, diagnostics: report.diagnostics };

@@ -111,9 +111,14 @@ const quota = z
   .transform((text) => Number.parseInt(text, 10))
   .describe("How much this client may ask of the server: of what, says the protocol. For servers of the kit that keep one: log (lines).");
 
+const source = z.string().describe("COMPONENT.OFFER or platform.DEVICE.regs, .irq, .iospace, or platform.cpu.time, or programs.PROGRAM");
 const use = z
-  .union([z.string(), z.strictObject({ from: z.string().describe("COMPONENT.OFFER or platform.DEVICE.regs, .irq, .iospace, or platform.cpu.time, or programs.PROGRAM"), rights: rights.optional(), quota: quota.optional() })])
-  .transform((use): Use => (typeof use === "string" ? { from: use } : { from: use.from, ...(use.rights === undefined ? {} : { rights: use.rights }), ...(use.quota === undefined ? {} : { quota: use.quota }) }));
+  .union([z.string(), z.strictObject({ from: source, rights: rights.optional(), quota: quota.optional() })])
+  .transform((use): Use => {
+    if (typeof use === "string") return { from: use };
+    const { from, rights, quota } = use;
+    return { from, ...(rights === undefined ? {} : { rights }), ...(quota === undefined ? {} : { quota }) };
+  });
 export interface Use {
   readonly from: string;
   readonly rights?: readonly RightName[];

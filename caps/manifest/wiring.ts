@@ -91,9 +91,12 @@ export function wireAll(drafts: ReadonlyMap<string, Draft>, board: Board | undef
     if (quota !== undefined) {
       const keeps = from.image.kind === "server" && resources.protocols.get(offered.protocol)?.quota !== undefined;
       const other = before.find((earlier) => earlier.kind === "endpoint" && earlier.from === server && earlier.badge === badge && earlier.quota !== quota);
-      const finding = { code: DiagnosticCode.noQuota, at: [...at.slice(0, -1), "quota"] };
-      if (!keeps) report.add({ ...finding, message: `'${use.from}' keeps no quota`, cause: "would be heard by nobody", fix: "leave it out; a server of your own takes what it needs to know from its args" });
-      else if (other !== undefined) report.add({ ...finding, message: `'${draft.name}' uses '${use.from}' twice, with different quotas`, cause: `differs from that of '${other.name}': to the server both are one client` });
+      const where = [...at.slice(0, -1), "quota"];
+      if (!keeps) noQuota(where, `'${use.from}'`, "leave it out; a server of your own takes what it needs to know from its args");
+      else if (other !== undefined) {
+        const message = `'${draft.name}' uses '${use.from}' twice, with different quotas`;
+        report.add({ code: DiagnosticCode.noQuota, at: where, message, cause: `differs from that of '${other.name}': to the server both are one client` });
+      }
     }
     return { kind: "endpoint", from: server, offer, badge, rights: bits, ...(quota === undefined ? {} : { quota }) };
   };
@@ -119,8 +122,10 @@ export function wireAll(drafts: ReadonlyMap<string, Draft>, board: Board | undef
     owners.set(from, draft.name);
   };
 
+  const noQuota = (at: Path, what: string, fix: string): void => report.add({ code: DiagnosticCode.noQuota, at, message: `${what} keeps no quota`, cause: "would be heard by nobody", fix });
+
   const noRights = (use: WantedUse["use"], at: Path, what: string): void => {
-    if (use.quota !== undefined) report.add({ code: DiagnosticCode.noQuota, at: [...at.slice(0, -1), "quota"], message: `${what} keeps no quota`, cause: "would be heard by nobody", fix: "leave it out" });
+    if (use.quota !== undefined) noQuota([...at.slice(0, -1), "quota"], what, "leave it out");
     if (use.rights === undefined) return;
     report.add({ code: DiagnosticCode.rightNotOffered, at: [...at.slice(0, -1), "rights"], message: `${what} has no rights to choose from`, cause: `does not apply to ${what}`, fix: "leave it out" });
   };

@@ -3,7 +3,8 @@
  *
  * Invariants
  *   L1  A line is never changed; the oldest makes room for the newest.
- *   L2  Each writer has a bucket of BURST lines that fills at its quota a second (at args.rate, where the manifest gives it none); a line for which it has none is refused, counted, and told with its next one.
+ *   L2  Each writer has a bucket of BURST lines that fills at its quota a second (at args.rate, where the manifest gives it none); a line for which it has
+ *       none is refused, counted, and told with its next one.
  */
 #include <bailiwick.h>
 #include <bailiwick/log.h>

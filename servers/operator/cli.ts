@@ -13,7 +13,9 @@ import { verifyAttestationCommand } from "./commands/verify-attestation.ts";
 import { version } from "./commands/version.ts";
 import { ExitStatus, Failure, usageError } from "./failure.ts";
 
-const COMMANDS: ReadonlyMap<string, Command> = new Map(Object.entries({ new: newCommand, run, check, schema, setup, "attestation-key": attestationKeyCommand, "verify-attestation": verifyAttestationCommand, version }));
+const COMMANDS: ReadonlyMap<string, Command> = new Map(
+  Object.entries({ new: newCommand, run, check, schema, setup, "attestation-key": attestationKeyCommand, "verify-attestation": verifyAttestationCommand, version }),
+);
 
 function overview(): string {
   const width = Math.max(...[...COMMANDS.keys()].map((name) => name.length));

@@ -10,7 +10,12 @@ export interface ClientName {
 }
 
 export const clientsOf = ({ components }: ResolvedSystem, server: string): ClientName[] =>
-  components.flatMap(({ name, uses }) => uses.flatMap((use) => (use.kind === "endpoint" && use.from === server ? [{ badge: use.badge, name, ...(use.quota === undefined ? {} : { quota: use.quota }) }] : [])));
+  components.flatMap(({ name, uses }) =>
+    uses.flatMap((use) => {
+      if (use.kind !== "endpoint" || use.from !== server) return [];
+      return [{ badge: use.badge, name, ...(use.quota === undefined ? {} : { quota: use.quota }) }];
+    }),
+  );
 
 export function argumentStrings({ name, slots, offers, args }: ResolvedComponent, clients: readonly ClientName[]): Uint8Array {
   const entries = [

@@ -27,7 +27,9 @@ the shortest way that breaks it is shown.`,
     const lines = [`${system.name} ${system.version} on ${system.board}, ${formatSize(system.memory)}`];
     for (const { name, program, memory, slots, cpu, uses, offers, essential, restart, guest } of system.components) {
       const kind = guest === undefined ? (program.kind === "machine" ? "machine program" : "hosted program") : "guest";
-      lines.push(`  ${name}: ${kind}, ${formatSize(memory)}${slots > MIN_SLOTS ? `, ${slots} slots` : ""}, priority ${cpu.priority}${confined.has(name) ? ", confined" : ""}${essential ? ", essential" : ""}${restart === undefined ? "" : `, started again ${RESTARTED[restart.on]}`}`);
+      const more = [...(confined.has(name) ? ["confined"] : []), ...(essential ? ["essential"] : []), ...(restart === undefined ? [] : [`started again ${RESTARTED[restart.on]}`])];
+      const room = [formatSize(memory), ...(slots > MIN_SLOTS ? [`${slots} slots`] : [])];
+      lines.push(`  ${name}: ${[kind, ...room, `priority ${cpu.priority}`, ...more].join(", ")}`);
       for (const offer of offers) lines.push(`    offers ${offer.name}: ${offer.protocol}`);
       for (const use of uses) {
         lines.push(`    uses ${use.name}: ${sourceOf(use)}`);
