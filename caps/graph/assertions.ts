@@ -128,3 +128,20 @@ export function rightNames(rights: number): string {
   // Who may call may send.
   return `[${names.filter((name) => name !== "send" || !names.includes("call")).join(", ")}]`;
 }
+
+/** A claim in a line, as one that holds. */
+export function describeClaim(claim: Assertion): string {
+  const trusting = claim.trusting.length === 0 ? "" : `, trusting ${claim.trusting.join(", ")}`;
+  switch (claim.kind) {
+    case "no-path":
+      return `no path from ${claim.from.join(", ")} to ${claim.to}${trusting}`;
+    case "only-holders":
+      return `only ${claim.are.join(", ") || "its server"} can hold ${claim.of}${trusting}`;
+    case "confined":
+      return `${claim.component} is confined${claim.holes.length === 0 ? "" : ` but for ${claim.holes.join(", ")}`}${trusting}`;
+    case "max-rights":
+      return `${claim.of} has at most ${rightNames(claim.rights)} on ${claim.on}${trusting}`;
+    case "flows-only-via":
+      return `data goes from ${claim.from} to ${claim.to} only via ${claim.via.join(", ") || "nothing"}${trusting}`;
+  }
+}

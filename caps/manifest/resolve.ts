@@ -57,7 +57,17 @@ export interface ProgramOrder {
 
 type Drafts = ReadonlyMap<string, Draft>;
 
-export function resolveManifest({ manifest, source }: ParsedManifest, resources: Resources): Result<Resolution> {
+export function resolveManifest(parsed: ParsedManifest, resources: Resources): Result<Resolution> {
+  const resolved = resolveSystem(parsed, resources);
+  if (!resolved.ok) return resolved;
+  const report = createReport(parsed.source);
+  const { system } = resolved.value;
+  reportBroken(authorityGraph(system), system.assertions, report);
+  return report.diagnostics.length > 0 ? { ok: false, diagnostics: report.diagnostics } : resolved;
+}
+
+/** All but trying the claims: for whoever wants to look at a system of which some do not hold. Nobody builds or starts one. */
+export function resolveSystem({ manifest, source }: ParsedManifest, resources: Resources): Result<Resolution> {
   const report = createReport(source);
   const board = resources.boards.get(manifest.platform.board);
   if (board === undefined) report.unknown(["platform", "board"], "board", manifest.platform.board, resources.boards.keys());
@@ -99,7 +109,6 @@ export function resolveManifest({ manifest, source }: ParsedManifest, resources:
   const denied = operator.denied.length === 0 ? {} : { denied: operator.denied };
   const bare: ResolvedSystem = { format: SYSTEM_FORMAT, name, version, board: platform.board, memory: platform.memory, components, assertions: [], ...denied };
   const system = { ...bare, assertions: board === undefined ? [] : resolveClaims(manifest.assert, bare, board, report) };
-  if (report.diagnostics.length === 0) reportBroken(authorityGraph(system), system.assertions, report);
   if (report.diagnostics.length > 0) return { ok: false, diagnostics: report.diagnostics };
   const all = [...drafts.values()];
   const programs = new Map<string, ProgramOrder>();

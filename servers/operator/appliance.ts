@@ -63,8 +63,12 @@ export interface LoadedManifest {
   readonly shelf: GuestShelf;
 }
 
-/** Reads, parses and resolves; throws Failure with every error in it. @param target a manifest, or the folder of one */
-export function loadManifest(target: string): LoadedManifest {
+/**
+ * Reads, parses and resolves; throws Failure with every error in it.
+ * @param target a manifest, or the folder of one
+ * @param resolveParsed resolveSystem, for a look at a system whose claims may not hold
+ */
+export function loadManifest(target: string, resolveParsed = resolveManifest): LoadedManifest {
   const path = findManifest(target);
   const kit = findPackage();
   const shelf = findGuests(kit);
@@ -72,7 +76,7 @@ export function loadManifest(target: string): LoadedManifest {
   const parsed = parseManifest(readFileSync(path, "utf8"), shown === "" || shown.startsWith("..") ? path : shown);
   if (!parsed.ok) throw refused(parsed.diagnostics);
   const facts = new Map([...shelf.images].map(([name, image]) => [name, image.facts]));
-  const resolution = resolveManifest(parsed.value, kitResources(kit, facts));
+  const resolution = resolveParsed(parsed.value, kitResources(kit, facts));
   if (!resolution.ok) throw refused(resolution.diagnostics);
   return { path, resolution: resolution.value, kit, shelf };
 }

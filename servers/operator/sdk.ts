@@ -33,6 +33,5 @@ export { File } from "../fs/protocol.ts";
 export { Log } from "../log/protocol.ts";
 export { Powerbox } from "../powerbox/protocol.ts";
 export { Constructor } from "../constructor/protocol.ts";
-export { Log } from "../log/protocol.ts";
 export { Parent } from "../root/protocol.ts";
 export { Timer } from "../timer/protocol.ts";

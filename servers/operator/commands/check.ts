@@ -1,6 +1,5 @@
 // bailiwick check: the manifest alone. Nothing is built or started.
-import { rightNames } from "../../../caps/graph/assertions.ts";
-import type { Assertion } from "../../../caps/image/assertion.ts";
+import { describeClaim } from "../../../caps/graph/assertions.ts";
 import { FACULTIES } from "../../../caps/image/faculties.ts";
 import { MIN_SLOTS, type ResolvedUse } from "../../../caps/image/system.ts";
 import { formatSize } from "../../../caps/manifest/units.ts";
@@ -44,22 +43,6 @@ the shortest way that breaks it is shown.`,
 };
 
 const RESTARTED = { fault: "when it faults", exit: "when it exits", always: "whenever it ends" } as const;
-
-function describeClaim(claim: Assertion): string {
-  const trusting = claim.trusting.length === 0 ? "" : `, trusting ${claim.trusting.join(", ")}`;
-  switch (claim.kind) {
-    case "no-path":
-      return `no path from ${claim.from.join(", ")} to ${claim.to}${trusting}`;
-    case "only-holders":
-      return `only ${claim.are.join(", ") || "its server"} can hold ${claim.of}${trusting}`;
-    case "confined":
-      return `${claim.component} is confined${claim.holes.length === 0 ? "" : ` but for ${claim.holes.join(", ")}`}${trusting}`;
-    case "max-rights":
-      return `${claim.of} has at most ${rightNames(claim.rights)} on ${claim.on}${trusting}`;
-    case "flows-only-via":
-      return `data goes from ${claim.from} to ${claim.to} only via ${claim.via.join(", ") || "nothing"}${trusting}`;
-  }
-}
 
 function sourceOf(use: ResolvedUse): string {
   switch (use.kind) {
