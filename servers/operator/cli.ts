@@ -5,6 +5,7 @@ import { suggest } from "../../caps/manifest/nearest.ts";
 import { attestationKeyCommand } from "./commands/attestation-key.ts";
 import { check } from "./commands/check.ts";
 import type { Command } from "./commands/command.ts";
+import { graph } from "./commands/graph.ts";
 import { newCommand } from "./commands/new.ts";
 import { run } from "./commands/run.ts";
 import { schema } from "./commands/schema.ts";
@@ -14,7 +15,7 @@ import { version } from "./commands/version.ts";
 import { ExitStatus, Failure, usageError } from "./failure.ts";
 
 const COMMANDS: ReadonlyMap<string, Command> = new Map(
-  Object.entries({ new: newCommand, run, check, schema, setup, "attestation-key": attestationKeyCommand, "verify-attestation": verifyAttestationCommand, version }),
+  Object.entries({ new: newCommand, run, check, graph, schema, setup, "attestation-key": attestationKeyCommand, "verify-attestation": verifyAttestationCommand, version }),
 );
 
 function overview(): string {

@@ -44,8 +44,9 @@ export const FailureCode = {
   network: "BW0318",
   display: "BW0320",
   capture: "BW0321",
-  exists: "BW0330",
-  denied: "BW0331",
+  exists: "BW0322",
+  denied: "BW0323",
+  output: "BW0329",
 } as const;
 export type FailureCode = (typeof FailureCode)[keyof typeof FailureCode];
 

@@ -50,10 +50,10 @@ describe("bailiwick run", () => {
     using denied = made(`{ deny: [${faculty}] }`);
     const { status, out, err } = await bailiwick(["run", "-q", ...options, denied.path], { cwd: denied.path });
     expect([status, out]).toEqual([4, ""]);
-    expect(err).toMatch(/^error\[BW0331\]: .* is denied\n {2}\| the manifest does not let its operator /);
+    expect(err).toMatch(/^error\[BW0323\]: .* is denied\n {2}\| the manifest does not let its operator /);
     expect(existsSync(join(denied.path, "out"))).toBe(false);
     using granted = made(`{ grants: [${faculty}, output] }`);
-    expect((await bailiwick(["run", "-q", ...options, granted.path], { cwd: granted.path })).err).not.toContain("BW0331");
+    expect((await bailiwick(["run", "-q", ...options, granted.path], { cwd: granted.path })).err).not.toContain("BW0323");
   });
 
   test("says in check what is denied, and without output shows none", async () => {
@@ -84,7 +84,7 @@ describe("a session", () => {
   });
 
   test("is not to be had with more than the manifest grants", async () => {
-    await expect(session("{ deny: [trace] }", { onTrace: () => {} })).rejects.toMatchObject({ status: 4, code: "BW0331" });
+    await expect(session("{ deny: [trace] }", { onTrace: () => {} })).rejects.toMatchObject({ status: 4, code: "BW0323" });
     await expect(session("{ deny: [capture] }", { onFrame: () => {} })).rejects.toMatchObject({ status: 4 });
     await expect(session("{ grants: [input] }", { unchecked: true })).rejects.toMatchObject({ status: 4 });
   });

@@ -70,7 +70,7 @@ describe("bailiwick new", () => {
     writeFileSync(join(folder, "taken", "tally.c"), "mine");
     const { status, out, err } = await bailiwick("new", "component-c", "taken");
     expect([status, out]).toEqual([1, ""]);
-    expect(err).toMatch(/BW0330.*\n.*tally\.c is there already/);
+    expect(err).toMatch(/BW0322.*\n.*tally\.c is there already/);
     expect(readdirSync(join(folder, "taken"))).toEqual(["tally.c"]);
     expect(readFileSync(join(folder, "taken", "tally.c"), "utf8")).toBe("mine");
   });
@@ -80,14 +80,14 @@ describe("bailiwick new", () => {
     symlinkSync(join(folder, "elsewhere"), join(folder, "linked", "README.md"));
     const { status, err } = await bailiwick("new", "guest", "linked");
     expect(status).toBe(1);
-    expect(err).toMatch(/BW0330/);
+    expect(err).toMatch(/BW0322/);
     expect(existsSync(join(folder, "elsewhere"))).toBe(false);
   });
 
   test("a file where the folder should be, a template that is none, and one argument too many are refused", async () => {
     writeFileSync(join(folder, "file"), "");
     const cases: readonly [args: string[], status: number, said: RegExp][] = [
-      [["guest", "file"], 1, /BW0330/],
+      [["guest", "file"], 1, /BW0322/],
       [[], 2, /one of: component-c, component-ts, appliance, guest/],
       [["component-d"], 2, /did you mean 'component-c'/],
       [["../templates/guest"], 2, /no template/],

@@ -6,30 +6,10 @@ import { authorityGraph, type AuthorityGraph } from "../../caps/graph/authority.
 import { worstCase } from "../../caps/graph/closure.ts";
 import { dataFlows } from "../../caps/graph/flows.ts";
 import type { Assertion } from "../../caps/image/assertion.ts";
-import { SYSTEM_FORMAT, type ResolvedComponent, type ResolvedUse } from "../../caps/image/system.ts";
+import { CALL, GRANT, noPath, SEND, shortSystem, type Short } from "../support/short-system.ts";
 
-const CALL = Right.Write | Right.GrantReply, GRANT = CALL | Right.Grant, SEND = Right.Write;
-
-/** A system in short: what each serves ("data", "gives", "passes") and whom it may speak to, with which rights; devices by name. */
-interface Short {
-  readonly serves?: "data" | "gives" | "passes";
-  readonly calls?: Readonly<Record<string, number>>;
-  readonly drives?: string;
-}
-
-function graphOf(parts: Readonly<Record<string, Short>>): AuthorityGraph {
-  const components = Object.entries(parts).map(([name, { serves, calls = {}, drives }], index): ResolvedComponent => {
-    const uses: ResolvedUse[] = Object.entries(calls).map(([from, rights]) => ({ name: from, kind: "endpoint", from, offer: 0, badge: index + 1, rights }));
-    if (drives !== undefined) uses.push({ name: "regs", kind: "device", device: drives, physical: 0x1000_0000, address: 0x5000_0000, bytes: 4096 });
-    return {
-      name, number: index + 1, program: { kind: "hosted", file: "x.js" }, memory: 2 ** 20, stack: 0, slots: 256, cpu: { priority: 100, budget: 10_000, period: 10_000 }, uses,
-      offers: serves === undefined ? [] : [{ name: "it", protocol: "P", gives: serves !== "data", passes: serves === "passes" }], args: null, essential: false,
-    };
-  });
-  return authorityGraph({ format: SYSTEM_FORMAT, name: "t", version: "0", board: "b", memory: 0, components, assertions: [] });
-}
+const graphOf = (parts: Readonly<Record<string, Short>>): AuthorityGraph => authorityGraph(shortSystem(parts));
 const says = (graph: AuthorityGraph, assertion: Assertion): readonly string[] | undefined => checkAssertions(graph, [assertion])[0]?.path.map((step) => step.says);
-const noPath = (from: string, to: string, ...trusting: string[]): Assertion => ({ kind: "no-path", from: [from], to, trusting });
 
 describe("GRAPH-CLOSURE", () => {
   test("001 a client and a server that gives are one; a server of data alone stays apart from its clients", () => {
