@@ -2,8 +2,8 @@
 import { Right } from "../abi/numbers.ts";
 import type { Assertion } from "../image/assertion.ts";
 import { isOf, type Authority, type AuthorityGraph } from "./authority.ts";
-import { worstCase, type Closure, type Link } from "./closure.ts";
-import { dataFlows, type Flow } from "./flows.ts";
+import { linksByEnd, worstCase, type Closure, type Link, type Links } from "./closure.ts";
+import { dataFlows, directFlows, type DirectFlows, type Flow, type Flows } from "./flows.ts";
 
 /** A step of a way that breaks a claim, for people and pictures. */
 export interface Step {
@@ -24,83 +24,94 @@ export interface Broken {
 }
 
 export function checkAssertions(graph: AuthorityGraph, assertions: readonly Assertion[]): readonly Broken[] {
-  const closures = new Map<string, Closure>();
-  const closureFor = (trusting: readonly string[]): Closure => {
-    const key = [...trusting].sort().join();
-    const known = closures.get(key) ?? worstCase(graph, new Set(trusting));
-    closures.set(key, known);
-    return known;
-  };
+  const context = contextOf(graph);
   return assertions.flatMap((assertion, index) => {
-    const broken = checkOne(graph, assertion, closureFor);
+    const broken = checkOne(context, assertion);
     return broken === undefined ? [] : [{ index, ...broken }];
   });
 }
 
+/** What claims have in common: the graph, and for each set of trusted components what follows from it. */
+interface Context {
+  readonly graph: AuthorityGraph;
+  closureFor(trusting: readonly string[]): Closure;
+  flowsFor(trusting: readonly string[]): Flows;
+}
+
+function contextOf(graph: AuthorityGraph): Context {
+  const closures = new Map<string, Closure>(), keyOf = (trusting: readonly string[]): string => [...trusting].sort().join();
+  let links: Links | undefined, direct: DirectFlows | undefined;
+  const closureFor = (trusting: readonly string[]): Closure => {
+    const key = keyOf(trusting), known = closures.get(key) ?? worstCase(graph, new Set(trusting), (links ??= linksByEnd(graph)));
+    closures.set(key, known);
+    return known;
+  };
+  return { graph, closureFor, flowsFor: (trusting) => dataFlows(graph, closureFor(trusting), (direct ??= directFlows(graph))) };
+}
+
 type Found = Omit<Broken, "index"> | undefined;
 
-function checkOne(graph: AuthorityGraph, assertion: Assertion, closureFor: (trusting: readonly string[]) => Closure): Found {
+function checkOne({ graph, closureFor, flowsFor }: Context, assertion: Assertion): Found {
   switch (assertion.kind) {
     case "no-path":
-      return shortest(assertion.from.map((from) => reach(closureFor(assertion.trusting), from, assertion.to)));
+      return reach(graph, closureFor(assertion.trusting), assertion.from, assertion.to);
     case "only-holders": {
-      const closure = closureFor(assertion.trusting);
-      const others = graph.components.filter((name) => !assertion.are.includes(name) && !isOf(assertion.of, name));
-      return shortest(others.map((name) => reach(closure, name, assertion.of)));
+      const may = new Set(assertion.are);
+      const others = graph.components.filter((name) => !may.has(name) && !isOf(assertion.of, name));
+      return reach(graph, closureFor(assertion.trusting), others, assertion.of);
     }
     case "confined":
       return checkConfined(graph, assertion.component, assertion.holes, closureFor(assertion.trusting));
     case "max-rights":
-      return checkRights(assertion, closureFor(assertion.trusting));
+      return checkRights(graph, assertion, closureFor(assertion.trusting));
     case "flows-only-via": {
       const { from, to, via, trusting } = assertion;
-      const path = dataFlows(graph, new Set([...trusting, ...via])).path(from, to, new Set(via));
+      const path = flowsFor([...trusting, ...via]).path(from, to, new Set(via));
       return path === undefined ? undefined : { says: `data gets from ${from} to ${to} without ${via.length === 0 ? "anything between" : via.join(" or ")}`, path: path.map(flowStep) };
     }
   }
 }
 
-const shortest = (found: readonly Found[]): Found => found.reduce((best, next) => (best === undefined || (next !== undefined && next.path.length < best.path.length) ? next : best), undefined);
-
-/** Whether a component may come to hold a capability to a thing, or to share all that the thing's server has; the shortest way. */
-function reach(closure: Closure, from: string, to: string): Found {
-  const ends = closure.mayHold(from).filter(({ thing, server }) => isOf(thing, to) || server === to);
-  return nearest(closure, from, ends, ({ thing }) => `${from} can come to hold ${thing}`, ({ holder, thing, server }) => (holder === server ? undefined : `${holder} has ${thing}`));
+/** Whether one of these may come to hold a capability to a thing, or to share all that the thing's server has; the shortest way. */
+function reach(graph: AuthorityGraph, closure: Closure, from: readonly string[], to: string): Found {
+  const ends = graph.authorities.filter(({ thing, server }) => server === to || isOf(thing, to));
+  return nearest(closure, from, ends, (who, { thing }) => `${who} can come to hold ${thing}`, ({ holder, thing, server }) => (holder === server ? undefined : `${holder} has ${thing}`));
 }
 
-/** The way to the nearest holder of one of these, and the last step, which that one takes. */
-function nearest(closure: Closure, from: string, ends: readonly Authority[], says: (end: Authority) => string, lastSays: (end: Authority) => string | undefined): Found {
-  const way = closure.path(from, new Set(ends.map(({ holder }) => holder)));
-  const end = ends.find(({ holder }) => holder === way?.end);
-  if (way === undefined || end === undefined) return undefined;
-  const { holder, thing } = end, last = lastSays(end);
-  return { says: says(end), path: [...linkSteps(from, way.links), ...(last === undefined ? [] : [{ from: holder, to: thing, by: { holder, thing }, says: last }])] };
+/** The way to the nearest holder of one of these, and the last step, which that one takes: a server that is come to needs to take none. */
+function nearest(closure: Closure, from: readonly string[], ends: readonly Authority[], says: (who: string, end: Authority) => string, lastSays: (end: Authority) => string | undefined): Found {
+  const wayTo = (some: readonly Authority[]): Found => {
+    const way = closure.path(from, new Set(some.map(({ holder }) => holder)));
+    const end = some.find(({ holder }) => holder === way?.end);
+    if (way === undefined || end === undefined) return undefined;
+    const { holder, thing } = end, last = lastSays(end);
+    return { says: says(way.start, end), path: [...linkSteps(way.start, way.links), ...(last === undefined ? [] : [{ from: holder, to: thing, by: { holder, thing }, says: last }])] };
+  };
+  const all = wayTo(ends), served = all === undefined ? undefined : wayTo(ends.filter((end) => lastSays(end) === undefined));
+  return all !== undefined && served !== undefined && served.path.length < all.path.length ? served : all;
 }
 
 function checkConfined(graph: AuthorityGraph, component: string, holes: readonly string[], closure: Closure): Found {
   const isHole = (thing: string): boolean => holes.some((hole) => isOf(thing, hole));
   const inside = new Set(closure.membersOf(component));
-  const leads = (authority: Authority): string | undefined => {
+  /** By the member at which something leads out, or in, the first that does. */
+  const leads = new Map<string, { readonly authority: Authority; readonly says: string }>();
+  for (const authority of graph.authorities) {
     const { holder, thing, server } = authority;
-    if (isHole(thing) || holder === server || isOf(thing, "programs")) return undefined;
-    if (inside.has(holder)) return `${component} can speak to ${server ?? thing} by ${thing}`;
-    return server !== undefined && inside.has(server) ? `${holder} can speak to ${component} by ${thing}` : undefined;
-  };
-  return shortest(
-    graph.authorities.map((authority): Found => {
-      const says = leads(authority);
-      if (says === undefined) return undefined;
-      const { holder, thing, server = thing } = authority;
-      const way = closure.path(component, new Set([inside.has(holder) ? holder : server]));
-      const step: Step = { from: holder, to: server, by: { holder, thing }, says: `${holder} has ${thing}` };
-      return { says, path: [...linkSteps(component, way?.links ?? []), step] };
-    }),
-  );
+    if (holder === server) continue;
+    const out = inside.has(holder), member = out ? holder : server;
+    if (member === undefined || !inside.has(member) || leads.has(member) || isHole(thing) || isOf(thing, "programs")) continue;
+    leads.set(member, { authority, says: out ? `${component} can speak to ${server ?? thing} by ${thing}` : `${holder} can speak to ${component} by ${thing}` });
+  }
+  const way = closure.path([component], new Set(leads.keys())), found = leads.get(way?.end ?? "");
+  if (way === undefined || found === undefined) return undefined;
+  const { holder, thing, server = thing } = found.authority;
+  return { says: found.says, path: [...linkSteps(component, way.links), { from: holder, to: server, by: { holder, thing }, says: `${holder} has ${thing}` }] };
 }
 
-function checkRights({ of, on, rights }: Extract<Assertion, { kind: "max-rights" }>, closure: Closure): Found {
-  const more = closure.mayHold(of).filter(({ thing, rights: has }) => isOf(thing, on) && (has & ~rights) !== 0);
-  return nearest(closure, of, more, ({ thing, rights: has }) => `${of} can come to have ${rightNames(has)} on ${thing}`, ({ holder, thing, rights: has }) => `${holder} has ${rightNames(has)} on ${thing}`);
+function checkRights(graph: AuthorityGraph, { of, on, rights }: Extract<Assertion, { kind: "max-rights" }>, closure: Closure): Found {
+  const more = graph.authorities.filter(({ thing, rights: has }) => (has & ~rights) !== 0 && isOf(thing, on));
+  return nearest(closure, [of], more, (who, { thing, rights: has }) => `${who} can come to have ${rightNames(has)} on ${thing}`, ({ holder, thing, rights: has }) => `${holder} has ${rightNames(has)} on ${thing}`);
 }
 
 function linkSteps(start: string, links: readonly Link[]): Step[] {

@@ -87,4 +87,4 @@ function thingOf(use: ResolvedUse, offers: ReadonlyMap<string, readonly { readon
 }
 
 /** Whether `name` is the thing, or a part of what it is of: `platform.net0` is of `platform.net0.regs`, `nic` of `nic.card`. */
-export const isOf = (thing: string, name: string): boolean => thing === name || thing.startsWith(`${name}.`);
+export const isOf = (thing: string, name: string): boolean => thing.startsWith(name) && (thing.length === name.length || thing[name.length] === ".");

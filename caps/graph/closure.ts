@@ -26,9 +26,12 @@ export interface Closure {
   membersOf(component: string): readonly string[];
   /** Every capability that it may come to hold, by what its class held at the start. */
   mayHold(component: string): readonly Authority[];
-  /** The links from a component to the nearest of these, the fewest there are; undefined when none is of its class. */
-  path(from: string, to: ReadonlySet<string>): { readonly end: string; readonly links: readonly Link[] } | undefined;
+  /** The fewest links from one of `from` to one of `to`; undefined when no class has one of both. Each link is looked at once. */
+  path(from: readonly string[], to: ReadonlySet<string>): { readonly start: string; readonly end: string; readonly links: readonly Link[] } | undefined;
 }
+
+/** By either end. */
+export type Links = ReadonlyMap<string, readonly Link[]>;
 
 export function linksOf({ authorities, gives }: AuthorityGraph): readonly Link[] {
   return authorities.flatMap((authority): Link[] => {
@@ -42,44 +45,63 @@ export function linksOf({ authorities, gives }: AuthorityGraph): readonly Link[]
 
 const across = (link: Link, from: string): string => (link.client === from ? link.server : link.client);
 
-/** Back from the end by the link over which each was first come to. */
-function wayTo(end: string, came: ReadonlyMap<string, Link | undefined>): Link[] {
-  const way: Link[] = [];
-  for (let at = end, link = came.get(at); link !== undefined; link = came.get(at)) {
-    way.unshift(link);
-    at = across(link, at);
-  }
-  return way;
-}
-
-/** @param trusted components that do as their protocols say (GRAPH-3) */
-export function worstCase(graph: AuthorityGraph, trusted: ReadonlySet<string> = new Set()): Closure {
-  const joins = (name: string): boolean => !trusted.has(name) || graph.passes.has(name);
+/** They do not depend on who is trusted: whoever asks for many closures makes them once. */
+export function linksByEnd(graph: AuthorityGraph): Links {
   const near = new Map<string, Link[]>(graph.components.map((name) => [name, []]));
   for (const link of linksOf(graph)) {
-    if (!joins(link.client) || !joins(link.server)) continue;
     near.get(link.client)?.push(link);
     near.get(link.server)?.push(link);
   }
-  const classes = new Map<string, readonly string[]>();
-  const order = new Map(graph.components.map((name, index) => [name, index]));
-  for (const name of graph.components) {
-    if (classes.has(name)) continue;
-    const found = new Set([name]);
-    for (const member of found) for (const link of near.get(member) ?? []) found.add(across(link, member));
-    const members = [...found].sort((a, b) => (order.get(a) ?? 0) - (order.get(b) ?? 0));
-    for (const member of members) classes.set(member, members);
+  return near;
+}
+
+/** Back from the end by the link over which each was first come to. */
+function wayTo(end: string, came: ReadonlyMap<string, Link | undefined>): { readonly start: string; readonly links: readonly Link[] } {
+  const links: Link[] = [];
+  let start = end;
+  for (let link = came.get(start); link !== undefined; link = came.get(start)) {
+    links.unshift(link);
+    start = across(link, start);
   }
+  return { start, links };
+}
+
+/** @param trusted components that do as their protocols say (GRAPH-3) */
+export function worstCase(graph: AuthorityGraph, trusted: ReadonlySet<string> = new Set(), near: Links = linksByEnd(graph)): Closure {
+  const joins = (name: string): boolean => !trusted.has(name) || graph.passes.has(name);
+  /** Over each link that there is from one who joins to another. */
+  const reach = (name: string, visit: (other: string, link: Link) => void): void => {
+    if (!joins(name)) return;
+    for (const link of near.get(name) ?? []) {
+      const other = across(link, name);
+      if (joins(other)) visit(other, link);
+    }
+  };
+  let known: ReadonlyMap<string, readonly string[]> | undefined;
+  const membersOf = (component: string): readonly string[] => (known ??= classesOf(graph, reach)).get(component) ?? [];
   return {
-    membersOf: (component) => classes.get(component) ?? [],
-    mayHold: (component) => (classes.get(component) ?? []).flatMap((member) => graph.byHolder.get(member) ?? []),
+    membersOf,
+    mayHold: (component) => membersOf(component).flatMap((member) => graph.byHolder.get(member) ?? []),
     path(from, to) {
-      const came = new Map<string, Link | undefined>([[from, undefined]]);
+      const came = new Map<string, Link | undefined>();
+      for (const start of from) came.set(start, undefined);
       for (const end of came.keys()) {
-        if (to.has(end)) return { end, links: wayTo(end, came) };
-        for (const link of near.get(end) ?? []) if (!came.has(across(link, end))) came.set(across(link, end), link);
+        if (to.has(end)) return { end, ...wayTo(end, came) };
+        reach(end, (other, link) => void (came.has(other) || came.set(other, link)));
       }
       return undefined;
     },
   };
+}
+
+function classesOf({ components }: AuthorityGraph, reach: (name: string, visit: (other: string) => void) => void): ReadonlyMap<string, readonly string[]> {
+  const classes = new Map<string, readonly string[]>(), order = new Map(components.map((name, index) => [name, index]));
+  for (const name of components) {
+    if (classes.has(name)) continue;
+    const found = new Set([name]);
+    for (const member of found) reach(member, (other) => void found.add(other));
+    const members = [...found].sort((a, b) => (order.get(a) ?? 0) - (order.get(b) ?? 0));
+    for (const member of members) classes.set(member, members);
+  }
+  return classes;
 }

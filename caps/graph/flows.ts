@@ -2,7 +2,7 @@
 // may hand something over can hand over memory or a bell, so bytes go both ways. Trusted components pass data on like all others: what they filter is not known here.
 import { Right } from "../abi/numbers.ts";
 import type { Authority, AuthorityGraph } from "./authority.ts";
-import { worstCase } from "./closure.ts";
+import { worstCase, type Closure } from "./closure.ts";
 
 /** A step of a way: from component or `platform.DEVICE` to another, and by what. */
 export interface Flow {
@@ -29,8 +29,11 @@ const READ_FROM = new Set(["platform.measurements", "platform.secret"]);
 /** Time to hand out: nothing is written there, though it can be felt. */
 const SILENT = new Set(["platform.cpu"]);
 
-export function dataFlows(graph: AuthorityGraph, trusted: ReadonlySet<string> = new Set()): Flows {
-  const closure = worstCase(graph, trusted);
+/** By where they begin. */
+export type DirectFlows = ReadonlyMap<string, readonly Flow[]>;
+
+/** Those that there are at the start; they do not depend on who is trusted. */
+export function directFlows(graph: AuthorityGraph): DirectFlows {
   const out = new Map<string, Flow[]>();
   const add = (flow: Flow): void => void (out.get(flow.from) ?? out.set(flow.from, []).get(flow.from))?.push(flow);
   for (const authority of graph.authorities) {
@@ -41,20 +44,26 @@ export function dataFlows(graph: AuthorityGraph, trusted: ReadonlySet<string> = 
     if ((rights & Right.Write) !== 0 && !READ_FROM.has(place)) add({ from: holder, to: place, by: authority });
     if (answered) add({ from: place, to: holder, by: authority });
   }
+  return out;
+}
+
+export function dataFlows(graph: AuthorityGraph, closure: Closure = worstCase(graph), direct: DirectFlows = directFlows(graph)): Flows {
   // A class is a star: a way through it is one step in and one out.
-  const hubs = new Set<string>();
+  const hubs = new Map<string, readonly string[]>();
   for (const name of graph.components) {
     const members = closure.membersOf(name);
-    if (members.length < 2) continue;
-    const hub = `class of ${members[0]}`;
-    hubs.add(hub);
-    add({ from: name, to: hub });
-    add({ from: hub, to: name });
+    if (members.length > 1 && members[0] === name) hubs.set(`class of ${name}`, members);
   }
+  const shared = (place: string): readonly Flow[] => {
+    const inside = hubs.get(place);
+    if (inside !== undefined) return inside.map((to) => ({ from: place, to }));
+    const members = closure.membersOf(place);
+    return members.length > 1 ? [{ from: place, to: `class of ${members[0]}` }] : [];
+  };
   return {
     path(from, to, without = new Set()) {
       const isEnd = (place: string): boolean => place === to || (to === "platform" && place.startsWith("platform."));
-      const starts = from === "platform" ? [...out.keys()].filter((place) => place.startsWith("platform.")) : [from];
+      const starts = from === "platform" ? [...direct.keys()].filter((place) => place.startsWith("platform.")) : [from];
       const came = new Map<string, Flow | undefined>(starts.map((start) => [start, undefined]));
       let end: string | undefined;
       for (const place of came.keys()) {
@@ -63,7 +72,8 @@ export function dataFlows(graph: AuthorityGraph, trusted: ReadonlySet<string> = 
           break;
         }
         if (without.has(place) && !starts.includes(place)) continue;
-        for (const flow of out.get(place) ?? []) if (!came.has(flow.to)) came.set(flow.to, flow);
+        for (const flow of direct.get(place) ?? []) if (!came.has(flow.to)) came.set(flow.to, flow);
+        for (const flow of shared(place)) if (!came.has(flow.to)) came.set(flow.to, flow);
       }
       if (end === undefined) return undefined;
       const path: Flow[] = [];
@@ -76,7 +86,7 @@ export function dataFlows(graph: AuthorityGraph, trusted: ReadonlySet<string> = 
   };
 }
 
-function withoutHubs(path: readonly Flow[], hubs: ReadonlySet<string>): readonly Flow[] {
+function withoutHubs(path: readonly Flow[], hubs: ReadonlyMap<string, unknown>): readonly Flow[] {
   return path.flatMap((flow, i): Flow[] => {
     if (hubs.has(flow.to)) return [];
     return hubs.has(flow.from) ? [{ from: path[i - 1]?.from ?? flow.from, to: flow.to }] : [flow];
