@@ -1,7 +1,8 @@
 // The manifest's assertions: their names looked up, and each tried against the authority graph of the resolved system.
 import { checkAssertions } from "../graph/assertions.ts";
-import { authorityGraph, type AuthorityGraph } from "../graph/authority.ts";
+import type { AuthorityGraph } from "../graph/authority.ts";
 import type { Assertion } from "../image/assertion.ts";
+import { carriedName } from "../image/files.ts";
 import type { ResolvedSystem } from "../image/system.ts";
 import { DiagnosticCode } from "./diagnostic.ts";
 import type { Report } from "./report.ts";
@@ -60,7 +61,8 @@ export function resolveClaims(claims: readonly ManifestAssertion[], system: Reso
 function namesOf(system: ResolvedSystem, board: Board): Names {
   const components = new Set(system.components.map(({ name }) => name));
   const devices = [...board.devices].flatMap(([name, { irq, dma }]) => [`platform.${name}`, `platform.${name}.regs`, ...(irq === undefined ? [] : [`platform.${name}.irq`]), ...(dma ? [`platform.${name}.iospace`] : [])]);
-  const programs = authorityGraph(system).authorities.filter(({ thing }) => thing.startsWith("programs.")).map(({ thing }) => thing);
+  const files = new Set(system.components.flatMap(({ uses }) => uses.flatMap((use) => (use.kind === "file" ? [carriedName(use.file)] : []))));
+  const programs = [...files].flatMap((name) => (name === undefined ? [] : [`programs.${name}`]));
   const offers = system.components.flatMap(({ name, offers }) => offers.map((offer) => `${name}.${offer.name}`));
   return { components, things: new Set([...components, ...offers, "platform", ...devices, "platform.cpu.time", "platform.measurements", "platform.secret", ...programs]) };
 }

@@ -32,7 +32,7 @@ export function parseManifest(text: string, file: string): Result<ParsedManifest
   if (faults.length > 0) return { ok: false, diagnostics: faults.map((fault) => yamlDiagnostic(fault, source)) };
   if (document.contents === null) return refuse(file, DiagnosticCode.missingKey, "the manifest is empty", "nothing stands here", "begin with: apiVersion: bailiwick/1");
   try {
-    const unsafe = protoKeys(document, source);
+    const unsafe = protoKeys(text, document, source);
     if (unsafe.length > 0) return { ok: false, diagnostics: unsafe };
     const data: unknown = document.toJS({ maxAliasCount: MAX_ALIASES });
     const parsed = manifestSchema.safeParse(data, { reportInput: true });
@@ -56,9 +56,10 @@ function refuse(file: string, code: DiagnosticCode, message: string, cause: stri
   return { ok: false, diagnostics: [{ code, message, span, cause, ...(fix === undefined ? {} : { fix }) }] };
 }
 
-/** The one key that validation would pass over in silence, wherever it stands. */
-function protoKeys(document: Document, source: Source): Diagnostic[] {
+/** The one key that validation would pass over in silence, wherever it stands. It is written as it is, or with an escape. */
+function protoKeys(text: string, document: Document, source: Source): Diagnostic[] {
   const found: Diagnostic[] = [];
+  if (!text.includes("__proto__") && !text.includes("\\")) return found;
   visit(document, {
     Pair: (_, { key }) => {
       if (!isScalar(key) || key.value !== "__proto__" || !key.range) return;

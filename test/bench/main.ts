@@ -6,6 +6,7 @@ import { version } from "../../core/machine/unicorn.ts";
 import { textOf } from "../../servers/operator/failure.ts";
 import type { Benchmark, Options } from "./benchmark.ts";
 import { boot } from "./boot.ts";
+import { check, checkRoles } from "./check.ts";
 import { confinement, confinementRoles } from "./confinement.ts";
 import { display, displayRoles } from "./display.ts";
 import { drivers, driversRoles } from "./drivers.ts";
@@ -19,7 +20,7 @@ import { revoke, revokeRoles } from "./revoke.ts";
 import { scale, scaleRoles } from "./scale.ts";
 import { WORKER } from "./workers.ts";
 
-const BENCHMARKS: readonly Benchmark[] = [ipc, scale, boot, guest, hosting, revoke, drivers, network, display, confinement];
+const BENCHMARKS: readonly Benchmark[] = [ipc, scale, boot, guest, hosting, revoke, drivers, network, display, confinement, check];
 
 const HELP = `Usage: npm run bench [-- [NAME...] [--json] [--quick]]
 
@@ -81,6 +82,6 @@ function fail(error: unknown): number {
 }
 
 const [first, second] = process.argv.slice(2);
-const role = first === WORKER ? [ipcRoles, scaleRoles, guestRoles, revokeRoles, driversRoles, networkRoles, displayRoles, confinementRoles].map((roles) => roles.get(second ?? "")).find((found) => found !== undefined) : undefined;
+const role = first === WORKER ? [ipcRoles, scaleRoles, guestRoles, revokeRoles, driversRoles, networkRoles, displayRoles, confinementRoles, checkRoles].map((roles) => roles.get(second ?? "")).find((found) => found !== undefined) : undefined;
 if (role !== undefined) role();
 else process.exitCode = await main(process.argv.slice(2)).catch(fail);

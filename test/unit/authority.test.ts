@@ -95,14 +95,3 @@ describe("GRAPH-CLAIMS", () => {
     expect(only("guest", "platform.blk0", "nic")).toEqual([expect.stringContaining("guest"), expect.stringContaining("boss"), "boss writes to log (log.it)", "log writes to platform.blk0 (platform.blk0.regs)"]);
   });
 });
-
-test("GRAPH-SPEED a thousand components with ten thousand edges, and a hundred claims", () => {
-  const parts: Record<string, Short> = {};
-  let seed = 1;
-  const random = (most: number): number => (seed = (seed * 48271) % 2147483647) % most;
-  for (let i = 0; i < 1000; i++) parts[`c${i}`] = { serves: i % 3 === 0 ? "gives" : "data", calls: Object.fromEntries(Array.from({ length: Math.min(i, 10) }, () => [`c${random(i)}`, random(4) === 0 ? GRANT : CALL])), ...(i < 30 ? { drives: `d${i}` } : {}) };
-  const graph = graphOf(parts), assertions = Array.from({ length: 100 }, (_, i): Assertion => noPath(`c${999 - i}`, `platform.d${i % 30}`, `c${i}`));
-  const before = performance.now();
-  checkAssertions(graph, assertions);
-  console.log(`${graph.authorities.length} authorities, 100 claims: ${Math.round(performance.now() - before)} ms`);
-});

@@ -404,6 +404,7 @@ describe("a wrong manifest is refused, with the place and a fix", () => {
     ["with a name of 24 letters", "BW0113", `${HEAD}components:\n  ${"a".repeat(24)}: { image: { ts: a.ts } }\n`, "7:3", /at most 23/],
     ["with a use that is no identifier", "BW0113", `${HEAD}components:\n  a: { image: { ts: a.ts }, use: { a-b: c.d } }\n`, "7:36", /identifier/],
     ["with __proto__ for a name", "BW0113", `${HEAD}components:\n  __proto__: { image: { ts: a.ts } }\n`, "7:3", /never/],
+    ["with __proto__ by an escape", "BW0113", `${HEAD}components:\n  "\\x5f_proto__": { image: { ts: a.ts } }\n`, "7:3", /never/],
     ["with __proto__ in args", "BW0113", `${HEAD}components:\n  a: { image: { ts: a.ts }, args: { x: { __proto__: 1 } } }\n`, "7:42", /never/],
     ["with a reserved name", "BW0113", `${HEAD}components:\n  platform:\n    image: { ts: a.ts }${ESSENTIAL}`, "7:3", /reserved/],
     ["with a component named programs", "BW0113", `${HEAD}components:\n  programs:\n    image: { ts: a.ts }${ESSENTIAL}`, "7:3", /reserved/],
