@@ -36,34 +36,47 @@ interface Context {
   readonly graph: AuthorityGraph;
   closureFor(trusting: readonly string[]): Closure;
   flowsFor(trusting: readonly string[]): Flows;
+  /** All capabilities to a thing, or to what is of it. */
+  capabilitiesTo(name: string): readonly Authority[];
 }
 
 function contextOf(graph: AuthorityGraph): Context {
   const closures = new Map<string, Closure>(), keyOf = (trusting: readonly string[]): string => [...trusting].sort().join();
-  let links: Links | undefined, direct: DirectFlows | undefined;
+  let links: Links | undefined, direct: DirectFlows | undefined, things: ReadonlyMap<string, readonly Authority[]> | undefined;
   const closureFor = (trusting: readonly string[]): Closure => {
     const key = keyOf(trusting), known = closures.get(key) ?? worstCase(graph, new Set(trusting), (links ??= linksByEnd(graph)));
     closures.set(key, known);
     return known;
   };
-  return { graph, closureFor, flowsFor: (trusting) => dataFlows(graph, closureFor(trusting), (direct ??= directFlows(graph))) };
+  return {
+    graph,
+    closureFor,
+    flowsFor: (trusting) => dataFlows(graph, closureFor(trusting), (direct ??= directFlows(graph))),
+    capabilitiesTo: (name) => [...(things ??= byThing(graph))].flatMap(([thing, all]) => (isOf(thing, name) ? all : [])),
+  };
+}
+
+function byThing({ authorities }: AuthorityGraph): ReadonlyMap<string, readonly Authority[]> {
+  const things = new Map<string, Authority[]>();
+  for (const authority of authorities) (things.get(authority.thing) ?? things.set(authority.thing, []).get(authority.thing))?.push(authority);
+  return things;
 }
 
 type Found = Omit<Broken, "index"> | undefined;
 
-function checkOne({ graph, closureFor, flowsFor }: Context, assertion: Assertion): Found {
+function checkOne({ graph, closureFor, flowsFor, capabilitiesTo }: Context, assertion: Assertion): Found {
   switch (assertion.kind) {
     case "no-path":
-      return reach(graph, closureFor(assertion.trusting), assertion.from, assertion.to);
+      return reach(capabilitiesTo(assertion.to), closureFor(assertion.trusting), assertion.from);
     case "only-holders": {
       const may = new Set(assertion.are);
       const others = graph.components.filter((name) => !may.has(name) && !isOf(assertion.of, name));
-      return reach(graph, closureFor(assertion.trusting), others, assertion.of);
+      return reach(capabilitiesTo(assertion.of), closureFor(assertion.trusting), others);
     }
     case "confined":
       return checkConfined(graph, assertion.component, assertion.holes, closureFor(assertion.trusting));
     case "max-rights":
-      return checkRights(graph, assertion, closureFor(assertion.trusting));
+      return checkRights(capabilitiesTo(assertion.on), assertion, closureFor(assertion.trusting));
     case "flows-only-via": {
       const { from, to, via, trusting } = assertion;
       const path = flowsFor([...trusting, ...via]).path(from, to, new Set(via));
@@ -72,9 +85,8 @@ function checkOne({ graph, closureFor, flowsFor }: Context, assertion: Assertion
   }
 }
 
-/** Whether one of these may come to hold a capability to a thing, or to share all that the thing's server has; the shortest way. */
-function reach(graph: AuthorityGraph, closure: Closure, from: readonly string[], to: string): Found {
-  const ends = graph.authorities.filter(({ thing, server }) => server === to || isOf(thing, to));
+/** Whether one of `from` may come to hold one of these capabilities, or to share all that the server has; the shortest way. */
+function reach(ends: readonly Authority[], closure: Closure, from: readonly string[]): Found {
   return nearest(closure, from, ends, (who, { thing }) => `${who} can come to hold ${thing}`, ({ holder, thing, server }) => (holder === server ? undefined : `${holder} has ${thing}`));
 }
 
@@ -109,8 +121,8 @@ function checkConfined(graph: AuthorityGraph, component: string, holes: readonly
   return { says: found.says, path: [...linkSteps(component, way.links), { from: holder, to: server, by: { holder, thing }, says: `${holder} has ${thing}` }] };
 }
 
-function checkRights(graph: AuthorityGraph, { of, on, rights }: Extract<Assertion, { kind: "max-rights" }>, closure: Closure): Found {
-  const more = graph.authorities.filter(({ thing, rights: has }) => (has & ~rights) !== 0 && isOf(thing, on));
+function checkRights(ends: readonly Authority[], { of, rights }: Extract<Assertion, { kind: "max-rights" }>, closure: Closure): Found {
+  const more = ends.filter(({ rights: has }) => (has & ~rights) !== 0);
   return nearest(closure, [of], more, (who, { thing, rights: has }) => `${who} can come to have ${rightNames(has)} on ${thing}`, ({ holder, thing, rights: has }) => `${holder} has ${rightNames(has)} on ${thing}`);
 }
 

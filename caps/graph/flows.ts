@@ -49,17 +49,15 @@ export function directFlows(graph: AuthorityGraph): DirectFlows {
 
 export function dataFlows(graph: AuthorityGraph, closure: Closure = worstCase(graph), direct: DirectFlows = directFlows(graph)): Flows {
   // A class is a star: a way through it is one step in and one out.
-  const hubs = new Map<string, readonly string[]>();
+  const hubs = new Map<string, readonly string[]>(), shared = new Map<string, readonly Flow[]>();
   for (const name of graph.components) {
     const members = closure.membersOf(name);
-    if (members.length > 1 && members[0] === name) hubs.set(`class of ${name}`, members);
+    if (members.length < 2 || members[0] !== name) continue;
+    const hub = `class of ${name}`;
+    hubs.set(hub, members);
+    shared.set(hub, members.map((to) => ({ from: hub, to })));
+    for (const member of members) shared.set(member, [{ from: member, to: hub }]);
   }
-  const shared = (place: string): readonly Flow[] => {
-    const inside = hubs.get(place);
-    if (inside !== undefined) return inside.map((to) => ({ from: place, to }));
-    const members = closure.membersOf(place);
-    return members.length > 1 ? [{ from: place, to: `class of ${members[0]}` }] : [];
-  };
   return {
     path(from, to, without = new Set()) {
       const isEnd = (place: string): boolean => place === to || (to === "platform" && place.startsWith("platform."));
@@ -73,7 +71,7 @@ export function dataFlows(graph: AuthorityGraph, closure: Closure = worstCase(gr
         }
         if (without.has(place) && !starts.includes(place)) continue;
         for (const flow of direct.get(place) ?? []) if (!came.has(flow.to)) came.set(flow.to, flow);
-        for (const flow of shared(place)) if (!came.has(flow.to)) came.set(flow.to, flow);
+        for (const flow of shared.get(place) ?? []) if (!came.has(flow.to)) came.set(flow.to, flow);
       }
       if (end === undefined) return undefined;
       const path: Flow[] = [];

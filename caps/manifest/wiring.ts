@@ -98,7 +98,7 @@ export function wireAll(drafts: ReadonlyMap<string, Draft>, board: Board | undef
         report.add({ code: DiagnosticCode.noQuota, at: where, message, cause: `differs from that of '${other.name}': to the server both are one client` });
       }
     }
-    return { kind: "endpoint", from: server, offer, badge, rights: bits, ...(quota === undefined ? {} : { quota }) };
+    return { kind: "endpoint", from: from.name, offer, badge, rights: bits, ...(quota === undefined ? {} : { quota }) };
   };
 
   const lookUpProgram = ({ use, protocol }: WantedUse, at: Path, name: string): UseKind | undefined => {
