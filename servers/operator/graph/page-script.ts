@@ -22,7 +22,7 @@ const part = (title, texts) => (texts.length === 0 ? [] : [element("h2", title +
 const numbers = facts.claims.map((claim, i) => i).sort((a, b) => ("instead" in facts.claims[b] ? 1 : 0) - ("instead" in facts.claims[a] ? 1 : 0) || a - b);
 
 // What is looked at: nothing, or a text about it with the boxes and wires that it is about.
-const HINT = { tell: [element("p", "With the pointer on a box: who can come to hold it, and what it can come to hold.")], boxes: [], could: [], wires: [] };
+const HINT = { tell: [element("p", "With the pointer on a box: who holds it (a thick frame), who could come to hold it (dashed), and what it could come to hold itself.")], boxes: [], could: [], wires: [] };
 HINT.tell[0].className = "hint";
 let kept;
 function show(view) {
@@ -115,9 +115,7 @@ addEventListener("keydown", (event) => {
 });
 search.addEventListener("input", () => keep(search.value === "" ? undefined : aboutFound(search.value)));
 search.addEventListener("keydown", (event) => {
-  const first = event.key === "Enter" && search.value !== "" ? aboutFound(search.value).lit[0] : undefined;
-  if (first === undefined) return;
-  reach([first]);
+  if (event.key === "Enter" && search.value !== "") reach(aboutFound(search.value).lit);
 });
 
 // Nearer, farther, and aside.
