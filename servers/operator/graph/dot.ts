@@ -47,12 +47,14 @@ export function dotOf(picture: Picture, part: ReadonlySet<string> = new Set(pict
     const style = each.kind === "device" ? "filled,rounded" : "filled";
     return `${quoted(each.name)} [id="b${numbered.get(each.name)}", label=${label([shownName(each), ...linesOf(each, picture)])}, shape=${SHAPES[each.kind]}, style=${quoted(style)}, fillcolor="${fill}", color="${each.broken.length > 0 ? RED : stroke}"${each.trusted ? ", peripheries=2" : ""}]`;
   };
+  // Servers stand beside their clients rather than beside their devices: that makes columns.
+  const components = new Set(boxes.filter(({ kind }) => kind !== "device" && kind !== "program").map(({ name }) => name));
   const wire = (each: Wire, index: number): string => {
     const red = each.broken.length > 0 ? `, color="${RED}", fontcolor="${RED}"` : "";
     const styles = [each.toServer ? "bold" : "", each.items.length === 0 ? "dotted" : each.toClient ? "dashed" : ""].filter((style) => style !== "");
     const style = styles.length === 0 ? "" : `, style=${quoted(styles.join(","))}`;
     const text = labels || each.broken.length > 0 ? `, label=${label(wireLines(each))}` : "";
-    return `${quoted(each.from)} -> ${quoted(each.to)} [id="w${index}", tooltip=${label(tellWire(each))}${text}${style}${red}${each.items.length === 0 ? ", constraint=false" : ""}]`;
+    return `${quoted(each.from)} -> ${quoted(each.to)} [id="w${index}", tooltip=${label(tellWire(each))}${text}${style}${red}${each.items.length === 0 ? ", constraint=false" : components.has(each.to) ? ", weight=3" : ""}]`;
   };
   const drawn = picture.wires.flatMap((each, index) => (!each.folded && part.has(each.from) && part.has(each.to) ? [wire(each, index)] : []));
   const classes = picture.classes.flatMap((members, index) => {
@@ -61,7 +63,7 @@ export function dotOf(picture: Picture, part: ReadonlySet<string> = new Set(pict
   });
   // Who speaks to nobody stands before the edge all the same.
   const speakers = new Set(picture.wires.flatMap(({ from, folded }) => (folded ? [] : [from])));
-  const ends = boxes.filter(({ name, kind }) => kind !== "device" && kind !== "program" && !speakers.has(name)).map(({ name }) => name);
+  const ends = [...components].filter((name) => !speakers.has(name));
   const edge = boxes.filter(({ kind }) => kind === "device" || kind === "program").map(({ name }) => quoted(name));
   return [
     `digraph ${quoted(picture.title)} {`,
