@@ -1,18 +1,10 @@
 // What tcpdump makes of frames: another's eye on what our own code makes and takes apart. The set-up sees to it where there is a Debian mirror (step `tcpdump`).
-import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
 import { pcapHeader, pcapRecord } from "../../core/host/pcap.ts";
-import { findPackage } from "../../servers/operator/package.ts";
-import type { SetupRecord } from "../../servers/operator/setup/steps.mjs";
+import { outsideTool } from "./outside.ts";
 
-function found(): SetupRecord["tcpdump"] {
-  const { record } = findPackage();
-  return existsSync(record) ? (JSON.parse(readFileSync(record, "utf8")) as SetupRecord).tcpdump : undefined;
-}
-const TCPDUMP = found() ?? { program: "tcpdump" };
-const ENVIRONMENT = TCPDUMP.lib === undefined ? process.env : { ...process.env, LD_LIBRARY_PATH: TCPDUMP.lib };
+const TCPDUMP = outsideTool("tcpdump", "--version");
 
-export const hasTcpdump = (): boolean => spawnSync(TCPDUMP.program, ["--version"], { stdio: "ignore", env: ENVIRONMENT }).status === 0;
+export const hasTcpdump = (): boolean => TCPDUMP.there;
 
 /** A line for each frame. */
 export const describeFrames = (frames: readonly Uint8Array[]): string[] => describeCapture(Buffer.concat([pcapHeader(), ...frames.map((frame) => pcapRecord(frame, 0))]));
@@ -20,7 +12,7 @@ export const describeFrames = (frames: readonly Uint8Array[]): string[] => descr
 /** The same of a file of frames. @throws when tcpdump finds it no whole file */
 export function describeCapture(file: Uint8Array): string[] {
   // -vv checks checksums; one line for each, since the details begin with blanks. It says on standard error where it reads from, and nothing else when all is well.
-  const { stdout, status, stderr } = spawnSync(TCPDUMP.program, ["-r", "-", "-n", "-t", "-vv", ...(process.getuid?.() === 0 ? ["-Z", "root"] : [])], { input: file, encoding: "utf8", env: ENVIRONMENT, maxBuffer: 1 << 28 });
+  const { stdout, status, stderr } = TCPDUMP.run(["-r", "-", "-n", "-t", "-vv", ...(process.getuid?.() === 0 ? ["-Z", "root"] : [])], { input: file });
   if (status !== 0 || stderr.trimEnd().split("\n").length > 1) throw new Error(`tcpdump: ${stderr}`);
   return stdout.replace(/\n[ \t]+/g, " ").split("\n").filter(Boolean);
 }
