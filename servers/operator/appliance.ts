@@ -3,8 +3,9 @@ import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { formatMeasurements, MEASUREMENTS_FILE, measurementsBytes, measurementsOf, SECRET_BYTES, SECRET_FILE, type Measurements } from "../../caps/image/measurements.ts";
+import { patchUses } from "../../caps/image/elf.ts";
 import { footprint, systemBytes } from "../../caps/image/files.ts";
-import { placeUses, ROOT_FILE, SYSTEM_FILE, type ResolvedComponent, type ResolvedSystem } from "../../caps/image/system.ts";
+import { placeUses, ROOT_FILE, SYSTEM_FILE, useRecords, type JsonValue, type ResolvedSystem } from "../../caps/image/system.ts";
 import { DiagnosticCode, formatDiagnostics, type Diagnostic } from "../../caps/manifest/diagnostic.ts";
 import { parseManifest } from "../../caps/manifest/parse.ts";
 import { resolveManifest, type DiskOrder, type NetworkOrder, type Resolution } from "../../caps/manifest/resolve.ts";
@@ -13,7 +14,7 @@ import type { TerminalDevice } from "../../core/machine/board.ts";
 import type { BootFile } from "../../core/host/backend.ts";
 import { checkFaculty } from "./faculties.ts";
 import { ExitStatus, Failure, FailureCode, failure } from "./failure.ts";
-import { findGuests, guestSeed, loadGuest, type ExecParts, type GuestShelf } from "./guests.ts";
+import { execParts, findGuests, guestSeed, loadGuest, type GuestKind, type GuestShelf } from "./guests.ts";
 import { findPackage, type Package } from "./package.ts";
 import { buildCarried, buildProgram, shippedHosted, wireProgram } from "./programs.ts";
 import { kitResources } from "./resources.ts";
@@ -95,9 +96,34 @@ export function findManifest(target: string): string {
   return inside;
 }
 
+/** What a run begins with and an image holds: everything built, but no guest's seed drawn and no command chosen. */
+export interface Composition {
+  /** Placed; its guests' seeds are empty. */
+  readonly system: ResolvedSystem;
+  /** All boot files but those that follow from them: the system itself, and the measurements. */
+  readonly files: ReadonlyMap<string, Uint8Array>;
+  readonly guests: readonly ComposedGuest[];
+  /** With paths as the manifest has them. */
+  readonly disks: readonly DiskOrder[];
+  readonly networks: readonly NetworkOrder[];
+  readonly terminal: TerminalDevice;
+  readonly display?: { readonly width: number; readonly height: number };
+}
+
+export interface ComposedGuest {
+  readonly guest: string;
+  /** Which of the kit's guests it is; "own": one of the user's, which knows nothing of --exec. */
+  readonly kind: GuestKind | "own";
+}
+
 /** Builds the whole boot image of an appliance. Throws Failure. */
-export async function prepareAppliance(target: string, { exec, deterministic = false, onStep = () => {}, onNote = () => {} }: PrepareOptions = {}): Promise<Appliance> {
-  const { path, resolution, kit, shelf } = loadManifest(target);
+export async function prepareAppliance(target: string, options: PrepareOptions = {}): Promise<Appliance> {
+  const loaded = loadManifest(target);
+  return finishAppliance(await composeAppliance(loaded, options), dirname(loaded.path), options);
+}
+
+/** Builds everything that a manifest names. Throws Failure. */
+export async function composeAppliance({ path, resolution, kit, shelf }: LoadedManifest, { onStep = () => {}, onNote = () => {} }: Pick<PrepareOptions, "onStep" | "onNote"> = {}): Promise<Composition> {
   const folder = dirname(path);
   const files = new Map<string, Uint8Array>();
   if (exec !== undefined) checkFaculty(resolution.system, "exec", "running a command in a guest (--exec)");
@@ -120,17 +146,7 @@ export async function prepareAppliance(target: string, { exec, deterministic = f
     files.set(order.file, bytes);
     for (const note of notes) onNote(note);
   }
-  let { system } = resolution;
-  system = { ...system, components: system.components.map((component) => seeded(component, deterministic)) };
-  let commandGuest: string | undefined;
-  if (exec !== undefined) {
-    const { guest, parts } = execParts(resolution, exec, shelf);
-    system = withExec(system, guest, parts, files);
-    if (parts.reportsReady) commandGuest = guest;
-  }
-  const used = new Set(system.components.flatMap(({ uses }) => uses.flatMap((use) => (use.kind === "file" ? [use.file] : []))));
-  const listBytes = used.has(MEASUREMENTS_FILE) ? measurementsBytes(system, [...files.keys(), ...resolution.programs.map(({ file }) => file)]) : 0;
-  system = placeUses(system, (file) => (file === MEASUREMENTS_FILE ? listBytes : file === SECRET_FILE ? SECRET_BYTES : files.get(file)?.length));
+  const system = placed(withSeeds(resolution.system, () => ""), files, resolution.programs.map(({ file }) => file));
 
   onStep("building the root server");
   files.set(ROOT_FILE, await shippedHosted("root", join(kit.root, "servers", "root", "main.ts"), kit));
@@ -146,22 +162,51 @@ export async function prepareAppliance(target: string, { exec, deterministic = f
     files.set(order.file, wired.bytes);
     for (const note of wired.notes) onNote(note);
   }
-  files.set(SYSTEM_FILE, Buffer.from(JSON.stringify(system)));
+  const guests = resolution.guests.map(({ guest, image }): ComposedGuest => ({ guest, kind: (image.kind === "shipped" ? shelf.images.get(image.name)?.kind : undefined) ?? "own" }));
+  const { disks, networks, terminal, display } = resolution;
+  return { system, files, guests, disks, networks, terminal: terminal as TerminalDevice, ...(display === undefined ? {} : { display }) };
+}
+
+/** Makes it ready to run: with a command, with seeds, with its measurements. Throws Failure. @param folder that paths of disks are relative to */
+export async function finishAppliance(composition: Composition, folder: string, { exec, deterministic = false }: Pick<PrepareOptions, "exec" | "deterministic"> = {}): Promise<Appliance> {
+  const { disks, networks, terminal, display } = composition;
+  const { system, files, commandGuest } = exec === undefined ? { ...composition, files: new Map(composition.files), commandGuest: undefined } : withCommand(composition, exec);
+  const lasting = await lastingFiles(system, files);
+  const started = withSeeds(system, (guest) => guestSeed(guest, () => randomBytes(32), deterministic));
   // The guests' seeds are fresh at each run, and make it no other image.
-  const lasting = new Map(files).set(SYSTEM_FILE, Buffer.from(JSON.stringify(unseeded(system))));
-  const measure = async (): Promise<Measurements> => measurementsOf(system, lasting, await loadHash());
-  if (used.has(MEASUREMENTS_FILE)) files.set(MEASUREMENTS_FILE, Buffer.from(formatMeasurements(await measure())));
-  checkRoom(system, files);
-  return { system, files: [...files].map(([name, bytes]) => ({ name, bytes })), measure, wantsSecret: used.has(SECRET_FILE), folder, disks: resolution.disks.map((disk) => ({ ...disk, file: resolve(folder, disk.file) })), networks: resolution.networks, terminal: resolution.terminal as TerminalDevice, ...(resolution.display === undefined ? {} : { display: resolution.display }), ...(commandGuest === undefined ? {} : { commandGuest }) };
+  const all = new Map(lasting).set(SYSTEM_FILE, Buffer.from(JSON.stringify(started)));
+  checkRoom(started, all);
+  return {
+    system: started,
+    files: [...all].map(([name, bytes]) => ({ name, bytes })),
+    measure: async () => measurementsOf(system, lasting, await loadHash()),
+    wantsSecret: usesFile(system, SECRET_FILE),
+    folder,
+    disks: disks.map((disk) => ({ ...disk, file: resolve(folder, disk.file) })),
+    networks,
+    terminal,
+    ...(display === undefined ? {} : { display }),
+    ...(commandGuest === undefined ? {} : { commandGuest }),
+  };
 }
 
-function seeded(component: ResolvedComponent, deterministic: boolean): ResolvedComponent {
-  if (component.guest === undefined) return component;
-  return { ...component, args: { ...Object(component.args), seed: guestSeed(component.guest, () => randomBytes(32), deterministic) } };
+/** With the files that follow from all others: the same for the same composition. */
+export async function lastingFiles(system: ResolvedSystem, files: ReadonlyMap<string, Uint8Array>): Promise<ReadonlyMap<string, Uint8Array>> {
+  const lasting = new Map(files).set(SYSTEM_FILE, Buffer.from(JSON.stringify(system)));
+  if (usesFile(system, MEASUREMENTS_FILE)) lasting.set(MEASUREMENTS_FILE, Buffer.from(formatMeasurements(measurementsOf(system, lasting, await loadHash()))));
+  return lasting;
 }
 
-function unseeded(system: ResolvedSystem): ResolvedSystem {
-  return { ...system, components: system.components.map((component) => (component.guest === undefined ? component : { ...component, args: { ...Object(component.args), seed: "" } })) };
+const usesFile = (system: ResolvedSystem, name: string): boolean => system.components.some(({ uses }) => uses.some((use) => use.kind === "file" && use.file === name));
+
+/** Everything that is mapped at its place. @param more names of files that are not built yet */
+function placed(system: ResolvedSystem, files: ReadonlyMap<string, Uint8Array>, more: readonly string[] = []): ResolvedSystem {
+  const listBytes = usesFile(system, MEASUREMENTS_FILE) ? measurementsBytes(system, [...files.keys(), ...more]) : 0;
+  return placeUses(system, (file) => (file === MEASUREMENTS_FILE ? listBytes : file === SECRET_FILE ? SECRET_BYTES : files.get(file)?.length));
+}
+
+function withSeeds(system: ResolvedSystem, seed: (guest: string) => JsonValue): ResolvedSystem {
+  return { ...system, components: system.components.map((component) => (component.guest === undefined ? component : { ...component, args: { ...Object(component.args), seed: seed(component.guest) } })) };
 }
 
 /** The files that the machine is started with: the secret is in memory from here on, and in no image before. */
@@ -169,29 +214,31 @@ export function withSecret({ files, wantsSecret }: Pick<Appliance, "files" | "wa
   return wantsSecret && secret !== undefined ? [...files, { name: SECRET_FILE, bytes: secret }] : files;
 }
 
-/** Which guest runs the command, and what that takes. */
-function execParts({ guests }: Resolution, { command, guest }: ExecRequest, shelf: GuestShelf): { readonly guest: string; readonly parts: ExecParts } {
-  const names = guests.map((order) => order.guest);
+/** The composition in which a guest runs the command, and its end is the appliance's end. */
+function withCommand({ system, files: built, guests }: Composition, { command, guest }: ExecRequest): { readonly system: ResolvedSystem; readonly files: Map<string, Uint8Array>; readonly commandGuest: string | undefined } {
+  const names = guests.map((candidate) => candidate.guest);
   if (guest !== undefined && !names.includes(guest)) throw failure(FailureCode.exec, `there is no guest '${guest}' to run the command`, { fix: `one of: ${names.join(", ") || "(the appliance has no guest)"}` });
   if (guest === undefined && names.length > 1) throw failure(FailureCode.exec, "the appliance has several guests: which is to run the command?", { fix: `--guest ${names.join(" | --guest ")}` });
-  const order = guests.find((candidate) => candidate.guest === (guest ?? names[0]));
-  if (order === undefined) throw failure(FailureCode.exec, "the appliance has no guest that could run a command", { fix: "run it without --exec" });
-  const image = order.image.kind === "shipped" ? shelf.images.get(order.image.name) : undefined;
-  if (image === undefined) throw failure(FailureCode.exec, `guest '${order.guest}' has an image of your own, which knows nothing of --exec`, { fix: "only the kit's guests (image: linux or bare) run commands" });
-  return { guest: order.guest, parts: image.exec(command) };
-}
-
-/** The system in which that guest runs the command, and its end is the appliance's end. */
-function withExec(system: ResolvedSystem, guest: string, { cmdline, archive }: ExecParts, files: Map<string, Uint8Array>): ResolvedSystem {
-  const file = `guest/${guest}.exec`;
+  const chosen = guests.find((candidate) => candidate.guest === (guest ?? names[0]));
+  if (chosen === undefined) throw failure(FailureCode.exec, "the appliance has no guest that could run a command", { fix: "run it without --exec" });
+  if (chosen.kind === "own") throw failure(FailureCode.exec, `guest '${chosen.guest}' has an image of your own, which knows nothing of --exec`, { fix: "only the kit's guests (image: linux or bare) run commands" });
+  const { cmdline, archive, reportsReady } = execParts(chosen.kind, command);
+  const files = new Map(built), file = `guest/${chosen.guest}.exec`;
   if (archive !== undefined) files.set(file, archive);
   const more = archive === undefined ? [] : [{ name: "initrdExtra", kind: "file", file, address: 0, bytes: 0 } as const];
   const components = system.components.map((component) => {
-    if (component.guest !== guest) return { ...component, essential: false };
+    if (component.guest !== chosen.guest) return { ...component, essential: false };
     const args: { readonly cmdline?: unknown } = Object(component.args);
     return { ...component, essential: true, uses: [...component.uses, ...more], args: { ...args, input: false, cmdline: `${String(args.cmdline ?? "")} ${cmdline}`.trim() } };
   });
-  return { ...system, components };
+  const changed = placed({ ...system, components }, files);
+  // Where measurements are used, the list of them has become longer, and programs are told how long it is.
+  for (const { program, uses } of changed.components) {
+    const bytes = program.kind === "machine" ? files.get(program.file) : undefined;
+    const wired = bytes === undefined ? undefined : patchUses(bytes, useRecords(uses));
+    if (wired?.ok) files.set(program.file, wired.value);
+  }
+  return { system: changed, files, commandGuest: reportsReady ? chosen.guest : undefined };
 }
 
 /** The resolver has counted components and guests; now the files are known, too. */

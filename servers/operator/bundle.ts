@@ -2,7 +2,7 @@
 // The program has the language and its capabilities: whatever it would need of the host is refused here, by name, before it runs.
 import { existsSync, readFileSync } from "node:fs";
 import { builtinModules } from "node:module";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, relative, resolve } from "node:path";
 import { build, type BuildFailure, type Message, type Plugin } from "esbuild";
 import { findPlaces } from "./setup/places.mjs";
 
@@ -27,6 +27,9 @@ export async function bundleProgram({ entry, root }: BundleOptions): Promise<Bun
       stdin: { contents: `export { default } from ${JSON.stringify(entry)};`, resolveDir: dirname(entry), sourcefile: ENTRY },
       bundle: true,
       write: false,
+      // Where the files stand must not show in what is made of them: without blanks there are no comments that name them, and other names are relative to the program.
+      absWorkingDir: dirname(entry),
+      minifyWhitespace: true,
       format: "iife",
       globalName: "program",
       platform: "neutral",
@@ -48,7 +51,13 @@ const isBuildFailure = (error: unknown): error is BuildFailure => error instance
 
 function describe({ text, location }: Message, entry: string): string {
   if (location?.file.endsWith(ENTRY)) return `${entry}: it has no default export; a program is 'export default function* (env) { ... }'`;
-  return location === null ? text : `${location.file}:${location.line}:${location.column + 1}: ${text}`;
+  return location === null ? text : `${shown(resolve(dirname(entry), location.file))}:${location.line}:${location.column + 1}: ${text}`;
+}
+
+/** As the user would name it from where he is. */
+function shown(file: string): string {
+  const name = relative(process.cwd(), file);
+  return name.startsWith("..") ? file : name;
 }
 
 /** The bytes of the console font, which the set-up fetches: servers/lib/ts/terminus16.d.ts. */

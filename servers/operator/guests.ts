@@ -25,10 +25,13 @@ export interface ExecParts {
   readonly reportsReady: boolean;
 }
 
+/** Guests that know of --exec. */
+export type GuestKind = "linux" | "bare";
+
 export interface ShippedGuest {
+  readonly kind: GuestKind;
   readonly facts: GuestFacts;
   load(): Promise<GuestFiles>;
-  exec(command: string): ExecParts;
 }
 
 export interface GuestShelf {
@@ -45,17 +48,22 @@ const LINUX_CONTROL = "bailiwick.control=hvc1";
  */
 const LINUX_CMDLINE = `earlycon=sbi console=hvc0 ${LINUX_CONTROL} panic=-1`;
 
+/** What it takes that a guest of the kit's runs one command. Throws Failure. */
+export function execParts(kind: GuestKind, command: string): ExecParts {
+  // Of the kernel only what it says when it dies: by that the VMM knows a panic from a reset.
+  if (kind === "linux") return { cmdline: `quiet loglevel=1 ${LINUX_CONTROL}`, archive: execArchive(command), reportsReady: true };
+  if (/[^\x20-\x7e]/.test(command)) throw failure(FailureCode.exec, "the guest 'bare' takes a command of printable ASCII on one line", { fix: "separate its commands by ';'" });
+  return { cmdline: `bailiwick.exec=${command}`, reportsReady: false };
+}
+
 export function findGuests(kit: Package): GuestShelf {
   const bare: ShippedGuest = {
+    kind: "bare",
     facts: { cmdline: "", initrd: false },
     async load() {
       const built = await buildBareGuest({ outDir: kit.cache });
       if (!built.ok) throw compileFailure("the guest 'bare' cannot be compiled", built.error);
       return { kernel: readUserFile(built.value.image, "the guest 'bare'") };
-    },
-    exec: (command) => {
-      if (/[^\x20-\x7e]/.test(command)) throw failure(FailureCode.exec, "the guest 'bare' takes a command of printable ASCII on one line", { fix: "separate its commands by ';'" });
-      return { cmdline: `bailiwick.exec=${command}`, reportsReady: false };
     },
   };
   const found = findLinux(kit.record);
@@ -70,6 +78,7 @@ export function findGuests(kit: Package): GuestShelf {
       [
         "linux",
         {
+          kind: "linux",
           facts: { cmdline: LINUX_CMDLINE, initrd: true },
           async load() {
             const kernel = readHeld(linux, linux.kernel);
@@ -78,8 +87,6 @@ export function findGuests(kit: Package): GuestShelf {
             if (!initrd.ok) throw failure(FailureCode.damagedFile, "Debian's initial RAM disk cannot be composed", { cause: initrd.error });
             return { kernel: kernel.value, initrd: initrd.value };
           },
-          // Of the kernel only what it says when it dies: by that the VMM knows a panic from a reset.
-          exec: (command) => ({ cmdline: `quiet loglevel=1 ${LINUX_CONTROL}`, archive: execArchive(command), reportsReady: true }),
         },
       ],
     ]),
