@@ -126,7 +126,6 @@ export async function prepareAppliance(target: string, options: PrepareOptions =
 export async function composeAppliance({ path, resolution, kit, shelf }: LoadedManifest, { onStep = () => {}, onNote = () => {} }: Pick<PrepareOptions, "onStep" | "onNote"> = {}): Promise<Composition> {
   const folder = dirname(path);
   const files = new Map<string, Uint8Array>();
-  if (exec !== undefined) checkFaculty(resolution.system, "exec", "running a command in a guest (--exec)");
 
   if (shelf.linuxMissing !== undefined && resolution.guests.some(({ image }) => image.kind === "shipped" && image.name === "linux")) onNote(shelf.linuxMissing);
   for (const order of resolution.guests) {
@@ -170,6 +169,7 @@ export async function composeAppliance({ path, resolution, kit, shelf }: LoadedM
 /** Makes it ready to run: with a command, with seeds, with its measurements. Throws Failure. @param folder that paths of disks are relative to */
 export async function finishAppliance(composition: Composition, folder: string, { exec, deterministic = false }: Pick<PrepareOptions, "exec" | "deterministic"> = {}): Promise<Appliance> {
   const { disks, networks, terminal, display } = composition;
+  if (exec !== undefined) checkFaculty(composition.system, "exec", "running a command in a guest (--exec)");
   const { system, files, commandGuest } = exec === undefined ? { ...composition, files: new Map(composition.files), commandGuest: undefined } : withCommand(composition, exec);
   const lasting = await lastingFiles(system, files);
   const started = withSeeds(system, (guest) => guestSeed(guest, () => randomBytes(32), deterministic));

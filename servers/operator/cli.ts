@@ -3,19 +3,27 @@
 import "./tuning.ts";
 import { suggest } from "../../caps/manifest/nearest.ts";
 import { attestationKeyCommand } from "./commands/attestation-key.ts";
+import { build } from "./commands/build.ts";
 import { check } from "./commands/check.ts";
 import type { Command } from "./commands/command.ts";
+import { diff } from "./commands/diff.ts";
 import { graph } from "./commands/graph.ts";
+import { inspect } from "./commands/inspect.ts";
+import { keygen } from "./commands/keygen.ts";
 import { newCommand } from "./commands/new.ts";
 import { run } from "./commands/run.ts";
 import { schema } from "./commands/schema.ts";
 import { setup } from "./commands/setup.ts";
+import { sign } from "./commands/sign.ts";
+import { verify } from "./commands/verify.ts";
 import { verifyAttestationCommand } from "./commands/verify-attestation.ts";
 import { version } from "./commands/version.ts";
 import { ExitStatus, Failure, usageError } from "./failure.ts";
 
 const COMMANDS: ReadonlyMap<string, Command> = new Map(
-  Object.entries({ new: newCommand, run, check, graph, schema, setup, "attestation-key": attestationKeyCommand, "verify-attestation": verifyAttestationCommand, version }),
+  Object.entries({
+    new: newCommand, run, check, graph, build, sign, verify, inspect, diff, keygen, schema, setup, "attestation-key": attestationKeyCommand, "verify-attestation": verifyAttestationCommand, version,
+  }),
 );
 
 function overview(): string {

@@ -47,6 +47,10 @@ export const FailureCode = {
   exists: "BW0322",
   denied: "BW0323",
   output: "BW0329",
+  image: "BW0330",
+  key: "BW0331",
+  lock: "BW0332",
+  rollback: "BW0333",
 } as const;
 export type FailureCode = (typeof FailureCode)[keyof typeof FailureCode];
 

@@ -1,6 +1,6 @@
 // Where this package is, and whether it runs from its sources or from what was built of them. Works from the work tree, from dist/, and installed.
 import { existsSync, readdirSync } from "node:fs";
-import { join, relative } from "node:path";
+import { basename, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { findPlaces } from "./setup/places.mjs";
 
@@ -37,14 +37,34 @@ interface Foreign {
   readonly sign: string;
   /** Where the set-up has it from. */
   readonly origin: string;
+  /** As SPDX names it. */
+  readonly licence: string;
 }
 
 const BUILT_WITH: ReadonlyMap<string, Foreign> = new Map([
-  ["fs", { title: "SQLite", place: "sqlite", includes: ["."], sign: "sqlite3.c", origin: "the npm registry" }],
-  ["display", { title: "the console font", place: "font", includes: ["."], sign: "bailiwick/terminus16.h", origin: "a Debian mirror" }],
-  ["vault", { title: "libsodium", place: "libsodium", includes: [".", "include", "include/sodium"], sign: "include/sodium/core.h", origin: "a Debian mirror" }],
-  ["net", { title: "lwIP", place: "lwip", includes: [".", "include"], sign: "include/lwip/init.h", origin: "a Debian mirror" }],
+  ["fs", { title: "SQLite", place: "sqlite", includes: ["."], sign: "sqlite3.c", origin: "the npm registry", licence: "blessing" }],
+  ["display", { title: "the console font", place: "font", includes: ["."], sign: "bailiwick/terminus16.h", origin: "a Debian mirror", licence: "OFL-1.1" }],
+  ["vault", { title: "libsodium", place: "libsodium", includes: [".", "include", "include/sodium"], sign: "include/sodium/core.h", origin: "a Debian mirror", licence: "ISC" }],
+  ["net", { title: "lwIP", place: "lwip", includes: [".", "include"], sign: "include/lwip/init.h", origin: "a Debian mirror", licence: "BSD-3-Clause" }],
 ]);
+
+/** What a server is built with that another project has made. */
+export interface BuiltWith {
+  readonly title: string;
+  readonly version: string;
+  readonly licence: string;
+  /** Of its sources, once they are fetched. */
+  readonly folder: string;
+}
+
+/** undefined: with nothing of anybody else's. */
+export function builtWith(server: string, env: NodeJS.ProcessEnv = process.env): BuiltWith | undefined {
+  const foreign = BUILT_WITH.get(server);
+  if (foreign === undefined) return undefined;
+  const folder = findPlaces(env)[foreign.place];
+  // The cache's folders are named NAME-VERSION.
+  return { title: foreign.title, version: basename(folder).replace(/^.*-/, ""), licence: foreign.licence, folder };
+}
 
 /** The source of a server that the kit ships: C, or TypeScript, or (built) only its bundle. */
 export type ServerSource = MachineSource | { readonly kind: "hosted"; readonly entry: string };

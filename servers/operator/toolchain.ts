@@ -90,6 +90,9 @@ export async function compileC(program: CProgram): Promise<ToolchainResult<Compi
   });
 }
 
+/** undefined: there is no compiler. */
+export const compilerVersion = async (): Promise<string | undefined> => (await run(COMPILER, ["-dumpfullversion"]))?.stdout.trim();
+
 const libraries = new Map<string, Promise<ToolchainResult<Library>>>();
 
 /** The library is the same for every program, and most of what there is to compile: it is compiled once, and looked at once in a process. */

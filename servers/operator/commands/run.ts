@@ -1,23 +1,28 @@
 // bailiwick run: builds an appliance and runs it, with the machine's serial line on this terminal, a pipe, or in events.
 import { fstatSync } from "node:fs";
 import { createHash } from "node:crypto";
+import { resolve } from "node:path";
 import { suggest } from "../../../caps/manifest/nearest.ts";
 import { parseDuration, parseSize } from "../../../caps/manifest/units.ts";
 import type { Faculty } from "../../../caps/image/faculties.ts";
 import type { ResolvedComponent, ResolvedSystem } from "../../../caps/image/system.ts";
 import type { ConsoleBackend } from "../../../core/host/backend.ts";
 import { openTerminal, watchOutput, type Terminal } from "../../../core/host/terminal.ts";
-import { prepareAppliance } from "../appliance.ts";
+import { prepareAppliance, type Appliance, type PrepareOptions } from "../appliance.ts";
 import { openCaptures } from "../capture.ts";
 import { openDisplay } from "../display.ts";
 import { describeEvent, showable, type SystemEvent } from "../events.ts";
 import { checkFaculty } from "../faculties.ts";
-import { ExitStatus, usageError } from "../failure.ts";
+import { ExitStatus, FailureCode, failure, usageError } from "../failure.ts";
+import { isImage } from "../image/layout.ts";
+import { applianceOf, openImage } from "../image/open.ts";
+import { admitVersion } from "../image/versions.ts";
 import { platformSecret } from "../platform-key.ts";
 import { showProgress } from "../progress.ts";
 import { startSession, type Session } from "../session.ts";
 import { openTraceFile, TRACE_KINDS } from "../trace.ts";
 import { onlyTarget, parseOptions, type Command } from "./command.ts";
+import { SIGNER_HELP, SIGNER_OPTIONS, signersOf } from "./signers.ts";
 
 const OPTIONS = {
   exec: { type: "string" },
@@ -25,6 +30,10 @@ const OPTIONS = {
   timeout: { type: "string" },
   json: { type: "boolean" },
   deterministic: { type: "boolean" },
+  ...SIGNER_OPTIONS,
+  "allow-unsigned": { type: "boolean" },
+  "allow-rollback": { type: "boolean" },
+  disk: { type: "string", multiple: true },
   "platform-key": { type: "string" },
   "no-iommu": { type: "boolean" },
   trace: { type: "string" },
@@ -46,7 +55,14 @@ const STOP_GRACE_MS = 2000;
 
 export const run: Command = {
   summary: "build an appliance and run it",
-  help: `Usage: bailiwick run [OPTIONS] [DIR | MANIFEST]
+  help: `Usage: bailiwick run [OPTIONS] [DIR | MANIFEST | IMAGE]
+
+An image ('bailiwick build') is run as it is, if those signed it whose keys are named:
+
+${SIGNER_HELP}
+  --allow-unsigned  run an image that nobody vouches for, while one develops it
+  --allow-rollback  run an image though a newer version, signed by the same key, was
+                    run here before
 
 The machine's serial line is this terminal: Ctrl-] then q stops the machine, Ctrl-]
 then ? says what else there is. Without a terminal, input comes from a pipe or file.
@@ -69,6 +85,8 @@ then ? says what else there is. Without a terminal, input comes from a pipe or f
                     serial line
   --view [PORT]     the display in a browser of this computer, live, with its keys and
                     pointer: at the address that is said, which nobody else knows
+  --disk D=FILE     the image behind disk D, such as blk0, instead of the one that was built
+                    in; may be there for each disk
   --deterministic   no clock and no randomness of the host's: every run is the same
   --platform-key F  the platform's secret, 32 bytes, for a component that uses
                     platform.secret; by default DIR/.bailiwick/platform.key, which is
@@ -79,7 +97,8 @@ then ? says what else there is. Without a terminal, input comes from a pipe or f
   -v, --verbose     say also what went well
 
 Exit status: that of what ended the run (an essential component, or the command of
---exec); 1 an error, 2 usage, 70 a component faulted, 80 the guest cannot be booted,
+--exec); 1 an error, 2 usage, 3 an image is not what was signed, or not signed, 4 an
+older version, or a claim that does not hold, 70 a component faulted, 80 the guest cannot be booted,
 81 it reset itself, 82 it panicked, 83 it is stuck, 84 it broke its machine,
 5 timeout, 130 interrupted.`,
   async run(args) {
@@ -96,7 +115,7 @@ Exit status: that of what ended the run (an essential component, or the command 
     const progress = showProgress(process.stderr, values.quiet === true || json || values.exec !== undefined);
     const note = json ? () => {} : progress.note;
 
-    const appliance = await prepareAppliance(target, {
+    const appliance = await findAppliance(target, values, {
       ...(values.exec === undefined ? {} : { exec: { command: values.exec, ...(values.guest === undefined ? {} : { guest: values.guest }) } }),
       deterministic,
       onStep: progress.step,
@@ -177,6 +196,47 @@ function askedFor(values: Readonly<Partial<Record<keyof typeof OPTIONS, unknown>
   const given = (...names: readonly (keyof typeof OPTIONS)[]): string | undefined => names.filter((name) => values[name] !== undefined && values[name] !== false).map((name) => `--${name}`)[0];
   const all = { input: given("input-script", "keys"), display: given("picture", "view"), trace: given("trace"), capture: given("capture"), unchecked: given("no-iommu") };
   return Object.fromEntries(Object.entries(all).filter(([, option]) => option !== undefined));
+}
+
+interface Wanted {
+  readonly key?: readonly string[] | undefined;
+  readonly require?: string | undefined;
+  readonly "allow-unsigned"?: boolean | undefined;
+  readonly "allow-rollback"?: boolean | undefined;
+  readonly disk?: readonly string[] | undefined;
+}
+
+/** An image is checked, and a manifest built. Throws Failure. */
+async function findAppliance(target: string, wanted: Wanted, options: PrepareOptions): Promise<Appliance> {
+  const given = new Map((wanted.disk ?? []).map((text) => {
+    const [, device, file] = /^([^=]+)=(.+)$/s.exec(text) ?? [];
+    if (device === undefined || file === undefined) throw usageError(`--disk ${text} says not which disk is where`, "such as --disk blk0=FILE");
+    return [device, file] as const;
+  }));
+  const known = (disks: readonly { readonly device: string }[]): void => {
+    for (const device of given.keys()) if (!disks.some((disk) => disk.device === device)) throw usageError(`--disk: the appliance has no disk ${device}`, disks.map((disk) => disk.device).join(", ") || "it has none");
+  };
+  if (!isImage(target)) {
+    const option = (["key", "require", "allow-unsigned", "allow-rollback"] as const).find((name) => wanted[name] !== undefined);
+    if (option !== undefined) throw usageError(`--${option} is for images, and '${target}' is none`, "'bailiwick build' makes one");
+    const appliance = await prepareAppliance(target, options);
+    known(appliance.disks);
+    return { ...appliance, disks: appliance.disks.map((disk) => ({ ...disk, file: given.has(disk.device) ? resolve(given.get(disk.device) ?? "") : disk.file })) };
+  }
+  const { keys, required } = signersOf(wanted);
+  if (keys.length === 0 && wanted["allow-unsigned"] !== true) {
+    throw failure(FailureCode.image, `the image '${target}' is not run: nobody is named who vouches for it`, {
+      fix: "the signer's public key: --key FILE.pub; while you develop it: --allow-unsigned",
+      status: ExitStatus.verification,
+    });
+  }
+  options.onStep?.(keys.length === 0 ? "checking the image" : "checking the image and its signatures");
+  const image = await openImage(target, keys, required);
+  if (image.signed === undefined) options.onNote?.(`nobody vouches for the image '${target}': --allow-unsigned`);
+  known(image.description.disks);
+  const appliance = await applianceOf(image, given, options);
+  if (image.signed !== undefined) admitVersion(image.signed, wanted["allow-rollback"] === true);
+  return appliance;
 }
 
 const TRACE_LIMIT = 64 * 1024 ** 2;
