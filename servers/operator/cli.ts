@@ -41,6 +41,12 @@ function overview(): string {
   ].join("\n");
 }
 
+/** What stands behind --exec or -- is not ours to look into. */
+function ownArguments(args: readonly string[]): readonly string[] {
+  const own = args.slice(0, args.includes("--") ? args.indexOf("--") : args.length);
+  return own.filter((_, i) => own[i - 1] !== "--exec");
+}
+
 async function main(args: readonly string[]): Promise<number> {
   const [first, ...rest] = args;
   if (first === undefined) {
@@ -56,9 +62,8 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const command = COMMANDS.get(name);
   if (command === undefined) throw usageError(`there is no command '${name}'`, suggest(name, COMMANDS.keys()));
-  // What stands behind --exec or -- is not ours to look into; setup has a help of its own.
-  const own = rest.slice(0, rest.includes("--") ? rest.indexOf("--") : rest.length);
-  if (wantsHelp || (command !== setup && own.some((arg, i) => (arg === "--help" || arg === "-h") && own[i - 1] !== "--exec"))) {
+  // setup has a help of its own.
+  if (wantsHelp || (command !== setup && ownArguments(rest).some((arg) => arg === "--help" || arg === "-h"))) {
     process.stdout.write(`${command.help}\n`);
     return ExitStatus.ok;
   }
@@ -76,6 +81,8 @@ try {
 } catch (error) {
   if (error instanceof Failure) {
     process.stderr.write(`${error.message}\n`);
+    // Who reads events or documents is told in their form, too.
+    if (ownArguments(process.argv.slice(3)).includes("--json")) process.stdout.write(`${JSON.stringify({ event: "error", code: error.code ?? null, status: error.status, message: error.message })}\n`);
     process.exitCode = error.status;
   } else {
     process.stderr.write(`bailiwick: an error of Bailiwick itself; please report it\n${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);

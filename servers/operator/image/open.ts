@@ -78,7 +78,7 @@ function checkAround(folder: string, index: Uint8Array): void {
     const part = readPart(join(folder, name), MAX_INDEX);
     if (part.bytes !== undefined && Buffer.from(part.bytes).equals(expected)) continue;
     const cause = part.bytes === undefined ? part.problem : "it is not what belongs to the manifest that was signed: it was altered, or another tool has written it";
-    throw imageFailure(`the image '${folder}' is not whole`, `${name}: ${cause}`, "copy the image anew from where it was built");
+    throw imageFailure(`the image '${folder}' is not whole`, `${name}: ${cause}`, `copy the image anew from where it was built; where another tool has copied it, ${LAYOUT_FILE} and ${INDEX_FILE} are copied as they are, as the signatures`);
   }
 }
 
