@@ -82,10 +82,10 @@ function fromBase64(text: string, bytes: number): Uint8Array | undefined {
   return toBase64(decoded) === text ? decoded : undefined;
 }
 
-/** The lines of a file, which ends with one; undefined where there are others than so many. */
+/** The lines of a file, each with its end; undefined where there are others than so many. */
 function linesOf(text: string, count: number): string[] | undefined {
-  const lines = text.replace(/\r?\n$/, "").split(/\r?\n/);
-  return lines.length === count ? lines : undefined;
+  const lines = text.split("\n");
+  return lines.pop() === "" && lines.length === count ? lines : undefined;
 }
 
 const UNTRUSTED = "untrusted comment: ";

@@ -75,7 +75,8 @@ export async function checkSignatures(folder: string, keys: readonly PublicKey[]
 
 /** Keys that are the same count once, whatever ids their files give them. */
 function distinct(keys: readonly PublicKey[]): readonly PublicKey[] {
-  return [...new Map(keys.map((key) => [Buffer.from(key.key).toString("hex"), key])).values()];
+  const text = ({ key }: PublicKey): string => Buffer.from(key).toString("hex");
+  return keys.filter((key, index) => keys.findIndex((other) => text(other) === text(key)) === index);
 }
 
 async function checkOne(folder: string, { id, key }: PublicKey): Promise<(SignedFor & { readonly manifest: Uint8Array }) | string> {
