@@ -150,10 +150,11 @@ const checksum = ({ id, key }: SecretKey, hash: Hash): Uint8Array => hash(concat
 /** What a file holds, before it is hidden. */
 export const packSecret = (secret: SecretKey, hash: Hash): Uint8Array => concat(secret.id, secret.key, checksum(secret, hash));
 
-/** @param plain what was hidden; undefined where the checksum is wrong: it was hidden with another password */
+/** @param plain what was hidden; undefined where the checksum is wrong: it was hidden with another password. Without a password minisign writes none, but zeros */
 export function unpackSecret(plain: Uint8Array, hash: Hash): SecretKey | undefined {
   const secret = { id: plain.slice(0, KEY_ID_BYTES), key: plain.slice(KEY_ID_BYTES, KEY_ID_BYTES + SECRET_BYTES) };
-  return begins(plain, [...checksum(secret, hash)], KEY_ID_BYTES + SECRET_BYTES) ? secret : undefined;
+  const written = plain.slice(KEY_ID_BYTES + SECRET_BYTES);
+  return written.every((byte) => byte === 0) || begins(written, [...checksum(secret, hash)]) ? secret : undefined;
 }
 
 /** Scrypt's N, r and p, as libsodium takes them from its two limits. */

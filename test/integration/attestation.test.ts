@@ -6,7 +6,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import sodium from "libsodium-wrappers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { prepareAppliance } from "../../servers/operator/appliance.ts";
+import { loadManifest, prepareAppliance } from "../../servers/operator/appliance.ts";
+import { buildImage } from "../../servers/operator/image/build.ts";
+import { writeLayout } from "../../servers/operator/image/layout.ts";
 import { verifyAttestation } from "../../servers/operator/attestation.ts";
 import { attestationKey } from "../../servers/operator/platform-key.ts";
 import { applianceFolder, manifestWith, runAppliance, TEST_SECRET, until } from "../support/appliance-run.ts";
@@ -87,6 +89,9 @@ describe("a true statement", () => {
   vault("is of the same image wherever that is built", LIMIT, async () => {
     const elsewhere = changed("elsewhere", () => {});
     expect(await wrongWith(document, { image: await (await prepareAppliance(elsewhere)).measure() })).toEqual([]);
+    const { top, blobs } = await buildImage(loadManifest(elsewhere), "1970-01-01T00:00:00Z");
+    writeLayout(join(work, "attested.oci"), top, blobs);
+    expect(verify(saved(document), "--image", join(work, "attested.oci"))).toMatchObject({ status: 0, out: expect.stringContaining("all that was loaded is the image's") });
   });
 });
 

@@ -5,7 +5,7 @@ import { keyIdText } from "../../../caps/image/minisign.ts";
 import { ExitStatus, usageError } from "../failure.ts";
 import { readSecretKey } from "../image/keys.ts";
 import { INDEX_FILE, indexBytes, LAYOUT_BYTES, LAYOUT_FILE } from "../image/oci.ts";
-import { openImage, unsignedManifest } from "../image/open.ts";
+import { openImage } from "../image/open.ts";
 import { askPassword } from "../image/password.ts";
 import { signImage } from "../image/signatures.ts";
 import { parseOptions, type Command } from "./command.ts";
@@ -29,8 +29,7 @@ checks it, too: minisign -Vm IMAGE/blobs/sha256/DIGEST -x IMAGE/signatures/KEYID
     if (folder === undefined) throw usageError("sign needs an image", "bailiwick build makes one");
     if (more.length > 0) throw usageError(`'${more[0]}' is one argument too many`);
     if (values.key === undefined) throw usageError("sign needs the secret key: --key FILE");
-    const { digest, description: { name, version } } = await openImage(folder, []);
-    const { manifest } = unsignedManifest(folder);
+    const { digest, manifest, description: { name, version } } = await openImage(folder, []);
     const secret = await readSecretKey(values.key, () => askPassword("Password of the secret key"));
     // Where another tool has copied the image, it has written these two in its own way.
     writeFileSync(join(folder, LAYOUT_FILE), LAYOUT_BYTES);

@@ -1,9 +1,11 @@
 // bailiwick verify-attestation: a statement that somebody else's appliance gave, checked against a nonce, a key, and what should have been loaded.
-import { prepareAppliance } from "../appliance.ts";
+import { prepareAppliance, type Appliance } from "../appliance.ts";
 import { verifyAttestation, type Statement } from "../attestation.ts";
 import { fromHex } from "../../../caps/image/measurements.ts";
 import { showable } from "../events.ts";
 import { ExitStatus, FailureCode, failure, usageError } from "../failure.ts";
+import { isImage } from "../image/layout.ts";
+import { applianceOf, openImage } from "../image/open.ts";
 import { readUserFile } from "../programs.ts";
 import { parseOptions, type Command } from "./command.ts";
 
@@ -21,8 +23,9 @@ made for this nonce, and if its chain follows from its measurements.
   --nonce HEX     the 32 bytes that the appliance was asked with: fresh ones each time
   --key HEX       the platform's public key: 'bailiwick attestation-key', from a channel
                   that is trusted, not from the appliance
-  --image TARGET  what should have been loaded: a manifest or its folder. It is built
-                  here, and each file that differs is named
+  --image TARGET  what should have been loaded: an image, whose signatures are not looked
+                  at here ('bailiwick verify'), or a manifest or its folder, which is
+                  built here. Each file that differs is named
   --all-running   each component must be running
   --json          print the statement as JSON, when it holds
 
@@ -35,7 +38,7 @@ file or the image cannot be had; 2 usage.`,
     if (more.length > 0) throw usageError(`'${more[0]}' is one argument too many`);
     const expectation = { nonce: hexOf("nonce", values.nonce), key: hexOf("key", values.key) };
     const document = readUserFile(file, "the statement");
-    const image = values.image === undefined ? undefined : await (await prepareAppliance(values.image, { deterministic: true })).measure();
+    const image = values.image === undefined ? undefined : await (await expected(values.image)).measure();
     const { statement, wrong } = await verifyAttestation(document, { ...expectation, ...(image === undefined ? {} : { image }) });
     const idle = values["all-running"] === true ? (statement?.components ?? []).filter(({ state }) => state !== "running").map(({ name, state }) => `component '${name}' is not running: it has ${state}`) : [];
     const all = [...wrong, ...idle];
@@ -46,6 +49,8 @@ file or the image cannot be had; 2 usage.`,
     return ExitStatus.ok;
   },
 };
+
+const expected = async (target: string): Promise<Appliance> => (isImage(target) ? applianceOf(await openImage(target, []), new Map(), { deterministic: true }) : prepareAppliance(target, { deterministic: true }));
 
 function hexOf(option: string, value: string | undefined): Uint8Array {
   const bytes = value === undefined ? undefined : fromHex(value, BYTES);

@@ -3,7 +3,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { closeSync, constants, existsSync, fstatSync, mkdirSync, openSync, readFileSync, readSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { ExitStatus, type Failure, FailureCode, failure } from "../failure.ts";
-import { type Blob, LAYOUT_FILE } from "./oci.ts";
+import { type Blob, INDEX_FILE, LAYOUT_FILE } from "./oci.ts";
 
 export const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 export const digestOf = (bytes: Uint8Array): string => `sha256:${sha256(bytes)}`;
@@ -11,8 +11,8 @@ export const digestOf = (bytes: Uint8Array): string => `sha256:${sha256(bytes)}`
 /** What is wrong with an image, with the status that says so. */
 export const imageFailure = (what: string, cause: string, fix?: string): Failure => failure(FailureCode.image, what, { cause, ...(fix === undefined ? {} : { fix }), status: ExitStatus.verification });
 
-/** Whether a target of the command line is an image rather than a manifest. */
-export const isImage = (target: string): boolean => existsSync(join(target, LAYOUT_FILE));
+/** Whether a target of the command line is an image rather than a manifest: also one of which a part is missing. */
+export const isImage = (target: string): boolean => [LAYOUT_FILE, INDEX_FILE, "blobs"].some((name) => existsSync(join(target, name)));
 
 export type Part = { readonly bytes: Uint8Array } | { readonly bytes?: undefined; readonly problem: string };
 

@@ -30,6 +30,8 @@ import { MAX_MANIFEST, verifySignatures, type SignedImage } from "./signatures.t
 export interface OpenedImage {
   readonly folder: string;
   readonly digest: string;
+  /** The bytes that are signed. */
+  readonly manifest: Uint8Array;
   readonly description: Description;
   readonly system: ResolvedSystem;
   readonly report: SystemReport;
@@ -67,7 +69,7 @@ export async function openImage(folder: string, keys: readonly PublicKey[], requ
   if (signed !== undefined && (signed.name !== name || signed.version !== version)) {
     throw imageFailure(`the image '${folder}' is not the one that was signed for`, `its signatures are for ${signed.name} ${signed.version}, and it is ${name} ${version}`);
   }
-  return { folder, digest, ...contents, layers: manifest.layers.map((layer) => ({ title: titleOf(layer.annotations), digest: layer.digest, size: layer.size })), ...(signed === undefined ? {} : { signed }) };
+  return { folder, digest, manifest: bytes, ...contents, layers: manifest.layers.map((layer) => ({ title: titleOf(layer.annotations), digest: layer.digest, size: layer.size })), ...(signed === undefined ? {} : { signed }) };
 }
 
 const notOurs = (folder: string, cause: string) => imageFailure(`the image '${folder}' cannot be used`, cause, "build it anew with this version of bailiwick");
