@@ -12,6 +12,8 @@ import { DURATION_PATTERN, RATE_PATTERN, SIZE_PATTERN, parseDuration, parseSize 
 export const NAME_PATTERN = /^[a-z][a-z0-9-]{0,22}$/;
 /** What a program calls a thing it uses or offers: a C identifier of at most 23 characters. */
 export const IDENTIFIER_PATTERN = /^[a-z][A-Za-z0-9_]{0,22}$/;
+/** Of an appliance: at most 64 characters, since it names files. */
+export const VERSION_PATTERN = /^(?=.{5,64}$)\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$/;
 const PROTOCOL_PATTERN = /^[A-Z][A-Za-z0-9]{0,39}$/;
 
 /** Rights of a use or an offer, as the manifest names them. */
@@ -354,7 +356,7 @@ export const manifestSchema = z.strictObject({
   name,
   version: z
     .string({ error: "a version in quotes or with two dots, such as 0.1.0" })
-    .regex(/^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$/, { error: "a version such as 0.1.0" })
+    .regex(VERSION_PATTERN, { error: "a version such as 0.1.0" })
     .max(40),
   platform: z.strictObject({
     board: z.string(),

@@ -20,6 +20,13 @@ export { prepareAppliance, type Appliance, type ExecRequest, type PrepareOptions
 export { verifyAttestation, type Expectation, type Statement, type Verdict } from "./attestation.ts";
 export { attestationKey, platformSecret } from "./platform-key.ts";
 export type { Measurement, Measurements } from "../../caps/image/measurements.ts";
+export { buildImage, type BuiltImage } from "./image/build.ts";
+export { applianceOf, openImage, type OpenedImage } from "./image/open.ts";
+export { readPublicKey } from "./image/keys.ts";
+export { signImage, verifySignatures, type SignedFor, type SignedImage } from "./image/signatures.ts";
+export { loadManifest, type LoadedManifest } from "./appliance.ts";
+export { systemReport, type SystemReport } from "../../caps/graph/report.ts";
+export { differences, type Change } from "../../caps/graph/difference.ts";
 export { parseEvent, type SystemEvent } from "./events.ts";
 export { ExitStatus, Failure } from "./failure.ts";
 export { startSession, type Outcome, type Session, type SessionOptions } from "./session.ts";

@@ -1,9 +1,10 @@
 // Images by the command line: built the same everywhere, locked, signed, refused, run, compared; and what minisign and skopeo of Debian's make of them.
+import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { bailiwick as run, ROOT, type Done } from "../support/command-line.ts";
+import { bailiwick as run, CLI, ROOT, type Done } from "../support/command-line.ts";
 import { manifestWith } from "../support/appliance-run.ts";
 import { greeterManifest, imageBed } from "../support/image.ts";
 import { outsideTool } from "../support/outside.ts";
@@ -227,6 +228,16 @@ describe("bailiwick inspect and diff", () => {
   }, 60_000);
 });
 
+describe("bailiwick new", () => {
+  it("begins an appliance that runs, in a folder that was not there", async () => {
+    expect(JSON.parse(await ok("new", "--json", "made/first-try"))).toMatchObject({ name: "first-try", files: ["appliance.yaml", "hello.c", ".gitignore"] });
+    expect(await bailiwick(["run", "-q", "made/first-try"])).toMatchObject({ status: 0, out: expect.stringContaining("hello") });
+    expect(await bailiwick(["new", "made/first-try"])).toMatchObject({ status: 1, err: expect.stringContaining("there is something in") });
+    expect(await bailiwick(["new", "made/First_Try"])).toMatchObject({ status: 2 });
+    expect(readdirSync(join(folder, "made"))).toEqual(["first-try"]);
+  }, 60_000);
+});
+
 describe("keys", () => {
   it("are never written over others, and are their owner's alone", async () => {
     await ok("keygen", "--no-password", "carol");
@@ -235,6 +246,27 @@ describe("keys", () => {
     expect(await bailiwick(["keygen", "dave"], { BAILIWICK_PASSWORD: "" })).toMatchObject({ status: 1, err: expect.stringMatching(/an empty password/) });
     expect(existsSync(join(folder, "dave.key"))).toBe(false);
   }, 60_000);
+
+  it("are hidden by a password that is typed twice, and is not shown", async () => {
+    const { BAILIWICK_PASSWORD: _, ...env } = process.env;
+    const typed = (line: string, answers: readonly string[]): Promise<{ screen: string; status: unknown }> => {
+      const child = spawn("script", ["-qec", line, "/dev/null"], { cwd: folder, env, stdio: ["pipe", "pipe", "inherit"] }), rest = [...answers];
+      let screen = "";
+      child.stdout.on("data", (piece) => {
+        screen += String(piece);
+        while (rest.length > 0 && screen.split(": ").length > answers.length - rest.length + 1) child.stdin.write(rest.shift() ?? "");
+      });
+      return new Promise((done) => child.on("close", (status) => done({ screen, status })));
+    };
+    const cli = `'${process.execPath}' '${CLI}'`;
+    const differ = await typed(`${cli} keygen heidi`, ["unus\r", "duo\r"]);
+    expect(differ).toMatchObject({ status: 1, screen: expect.stringMatching(/not the same/) });
+    const made = await typed(`${cli} keygen heidi`, ["sesame\r", "sesamx\u007fe\r"]);
+    expect(made, made.screen).toMatchObject({ status: 0, screen: expect.stringMatching(/heidi\.key signs/) });
+    expect(made.screen + differ.screen).not.toMatch(/sesam|unus|duo/);
+    expect(await bailiwick(["sign", await copyOf("old.oci"), "--key", "heidi.key"], { BAILIWICK_PASSWORD: "sesame" })).toMatchObject({ status: 0 });
+    expect(await typed(`${cli} keygen ivan`, ["\u0003"])).toMatchObject({ status: 1, screen: expect.stringMatching(/no password was typed/) });
+  }, 120_000);
 });
 
 const minisign = outsideTool("minisign", "-v"), skopeo = outsideTool("skopeo", "--version");

@@ -1,4 +1,4 @@
-// The set-up step that sees to tcpdump: what is here or in the cache, if it runs; and never in the way of all the rest.
+// The set-up steps that see to programs of others, by the example of tcpdump: what is here or in the cache, if it runs; and never in the way of all the rest.
 import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -5,18 +5,17 @@ import { MAX_FILE_NAME } from "../../../caps/image/files.ts";
 import { type JsonValue, MAX_SLOTS, MAX_USES, MIN_SLOTS, type ResolvedSystem, SYSTEM_FORMAT } from "../../../caps/image/system.ts";
 import type { Endpoint, Forward } from "../../../caps/manifest/addresses.ts";
 import type { DiskOrder, NetworkOrder } from "../../../caps/manifest/resolve.ts";
-import { IDENTIFIER_PATTERN, NAME_PATTERN } from "../../../caps/manifest/schema.ts";
+import { IDENTIFIER_PATTERN, NAME_PATTERN, VERSION_PATTERN } from "../../../caps/manifest/schema.ts";
 
 export const IMAGE_FORMAT = "bailiwick-image/1";
 export const DESCRIPTION_FILE = "appliance.json";
 export const REPORT_FILE = "report.json";
 export const SBOM_FILE = "sbom.spdx.json";
-export const VERSION_PATTERN = /^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$/;
 
 const whole = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
 const name = z.string().regex(NAME_PATTERN);
 const identifier = z.string().regex(IDENTIFIER_PATTERN);
-const version = z.string().regex(VERSION_PATTERN).max(100);
+const version = z.string().regex(VERSION_PATTERN);
 const bootFile = z.string().regex(/^[\x21-\x7e]+$/).max(MAX_FILE_NAME);
 const device = z.string().regex(/^[a-z]+\d+$/).max(16);
 const port = z.int().min(1).max(65_535);

@@ -6,9 +6,8 @@
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { formatSignature, globallySigned, keyIdText, parseSignature, type PublicKey, type SecretKey } from "../../../caps/image/minisign.ts";
-import { NAME_PATTERN } from "../../../caps/manifest/schema.ts";
+import { NAME_PATTERN, VERSION_PATTERN } from "../../../caps/manifest/schema.ts";
 import { loadSodium } from "../sodium.ts";
-import { VERSION_PATTERN } from "./contents.ts";
 import { imageFailure, readBlob, readPart } from "./layout.ts";
 import { DIGEST } from "./oci.ts";
 

@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { keyIdText, type PublicKey } from "../../../caps/image/minisign.ts";
 import { toHex } from "../../../caps/image/measurements.ts";
 import { compareVersions } from "../../../caps/image/version.ts";
+import { VERSION_PATTERN } from "../../../caps/manifest/schema.ts";
 import { ExitStatus, FailureCode, failure, textOf } from "../failure.ts";
-import { VERSION_PATTERN } from "./contents.ts";
 
 const placeOf = (name: string, { key }: PublicKey, env: NodeJS.ProcessEnv): string => join(env["XDG_STATE_HOME"] || join(homedir(), ".local", "state"), "bailiwick", "versions", toHex(key), name);
 
