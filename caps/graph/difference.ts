@@ -10,6 +10,8 @@ export interface Change {
   readonly says: string;
 }
 
+type Settings = Readonly<Record<string, string | number | boolean>>;
+
 const ORDER: readonly Change["of"][] = ["capability", "worst case", "claim", "component", "setting"];
 
 export function differences(before: SystemReport, after: SystemReport): readonly Change[] {
@@ -23,7 +25,10 @@ export function differences(before: SystemReport, after: SystemReport): readonly
 }
 
 function componentChanges(component: string, before: ComponentReport | undefined, after: ComponentReport | undefined): Change[] {
-  const changes = [...held("capability", component, before?.holds ?? [], after?.holds ?? [], "holds"), ...held("worst case", component, before?.worstCase ?? [], after?.worstCase ?? [], "could come to hold")];
+  const changes = [
+    ...held("capability", component, before?.holds ?? [], after?.holds ?? [], "holds"),
+    ...held("worst case", component, before?.worstCase ?? [], after?.worstCase ?? [], "could come to hold"),
+  ];
   if (before === undefined) changes.push({ of: "component", sign: "+", component, says: `${component} is new: ${after?.kind}` });
   else if (after === undefined) changes.push({ of: "component", sign: "-", component, says: `${component} is gone` });
   else changes.push(...settings(component, settingsOf(before), settingsOf(after)));
@@ -48,11 +53,11 @@ function listed(of: "claim", before: readonly string[], after: readonly string[]
   ];
 }
 
-function settingsOf({ holds: _holds, worstCase: _worst, couldShareWith: _share, name: _name, offers, cpu, args, ...plain }: ComponentReport): Readonly<Record<string, string | number | boolean>> {
+function settingsOf({ holds: _holds, worstCase: _worst, couldShareWith: _share, name: _name, offers, cpu, args, ...plain }: ComponentReport): Settings {
   return { ...plain, args: canonicalText(args), cpu: `${cpu[0]} of ${cpu[1]} us`, offers: offers.map(({ name, protocol, gives }) => `${name}: ${protocol}${gives ? " (gives)" : ""}`).join(", ") || "none" };
 }
 
-function settings(component: string | undefined, before: Readonly<Record<string, string | number | boolean>>, after: Readonly<Record<string, string | number | boolean>>): Change[] {
-  const whose = component === undefined ? "" : `${component}: `;
-  return Object.keys(after).flatMap((key): Change[] => (before[key] === after[key] ? [] : [{ of: "setting", sign: "~", ...(component === undefined ? {} : { component }), says: `${whose}${key} ${after[key]}, before ${before[key]}` }]));
+function settings(component: string | undefined, before: Settings, after: Settings): Change[] {
+  const whose = component === undefined ? {} : { component }, prefix = component === undefined ? "" : `${component}: `;
+  return Object.keys(after).flatMap((key): Change[] => (before[key] === after[key] ? [] : [{ of: "setting", sign: "~", ...whose, says: `${prefix}${key} ${after[key]}, before ${before[key]}` }]));
 }

@@ -20,11 +20,23 @@ import { verifyAttestationCommand } from "./commands/verify-attestation.ts";
 import { version } from "./commands/version.ts";
 import { ExitStatus, Failure, usageError } from "./failure.ts";
 
-const COMMANDS: ReadonlyMap<string, Command> = new Map(
-  Object.entries({
-    new: newCommand, run, check, graph, build, sign, verify, inspect, diff, keygen, schema, setup, "attestation-key": attestationKeyCommand, "verify-attestation": verifyAttestationCommand, version,
-  }),
-);
+const COMMANDS: ReadonlyMap<string, Command> = new Map(Object.entries({
+  new: newCommand,
+  check,
+  graph,
+  run,
+  build,
+  sign,
+  verify,
+  inspect,
+  diff,
+  keygen,
+  schema,
+  setup,
+  "attestation-key": attestationKeyCommand,
+  "verify-attestation": verifyAttestationCommand,
+  version,
+}));
 
 function overview(): string {
   const width = Math.max(...[...COMMANDS.keys()].map((name) => name.length));

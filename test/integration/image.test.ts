@@ -228,16 +228,6 @@ describe("bailiwick inspect and diff", () => {
   }, 60_000);
 });
 
-describe("bailiwick new", () => {
-  it("begins an appliance that runs, in a folder that was not there", async () => {
-    expect(JSON.parse(await ok("new", "--json", "made/first-try"))).toMatchObject({ name: "first-try", files: ["appliance.yaml", "hello.c", ".gitignore"] });
-    expect(await bailiwick(["run", "-q", "made/first-try"])).toMatchObject({ status: 0, out: expect.stringContaining("hello") });
-    expect(await bailiwick(["new", "made/first-try"])).toMatchObject({ status: 1, err: expect.stringContaining("there is something in") });
-    expect(await bailiwick(["new", "made/First_Try"])).toMatchObject({ status: 2 });
-    expect(readdirSync(join(folder, "made"))).toEqual(["first-try"]);
-  }, 60_000);
-});
-
 describe("keys", () => {
   it("are never written over others, and are their owner's alone", async () => {
     await ok("keygen", "--no-password", "carol");

@@ -68,7 +68,8 @@ interface Connected {
 
 function computerOf({ disks, networks, terminal, display }: Connected): ReadonlyMap<string, string> {
   const text = (value: object): string => canonicalText(value as JsonValue);
-  return new Map([...[...disks, ...networks].map(({ device, ...behind }): [string, string] => [device, text(behind)]), ["terminal", terminal], ...(display === undefined ? [] : [["display", text(display)] as const])]);
+  const behind = [...disks, ...networks].map(({ device, ...what }): [string, string] => [device, text(what)]);
+  return new Map([...behind, ["terminal", terminal], ...(display === undefined ? [] : [["display", text(display)] as const])]);
 }
 
 function entries(of: "computer" | "file", before: ReadonlyMap<string, string>, after: ReadonlyMap<string, string>): AnyChange[] {

@@ -214,7 +214,8 @@ async function findAppliance(target: string, wanted: Wanted, options: PrepareOpt
     return [device, file] as const;
   }));
   const known = (disks: readonly { readonly device: string }[]): void => {
-    for (const device of given.keys()) if (!disks.some((disk) => disk.device === device)) throw usageError(`--disk: the appliance has no disk ${device}`, disks.map((disk) => disk.device).join(", ") || "it has none");
+    const unknown = [...given.keys()].find((device) => !disks.some((disk) => disk.device === device));
+    if (unknown !== undefined) throw usageError(`--disk: the appliance has no disk ${unknown}`, disks.map((disk) => disk.device).join(", ") || "it has none");
   };
   if (!isImage(target)) {
     const option = (["key", "require", "allow-unsigned", "allow-rollback"] as const).find((name) => wanted[name] !== undefined);

@@ -50,7 +50,10 @@ file or the image cannot be had; 2 usage.`,
   },
 };
 
-const expected = async (target: string): Promise<Appliance> => (isImage(target) ? applianceOf(await openImage(target, []), new Map(), { deterministic: true }) : prepareAppliance(target, { deterministic: true }));
+async function expected(target: string): Promise<Appliance> {
+  const options = { deterministic: true };
+  return isImage(target) ? applianceOf(await openImage(target, []), new Map(), options) : prepareAppliance(target, options);
+}
 
 function hexOf(option: string, value: string | undefined): Uint8Array {
   const bytes = value === undefined ? undefined : fromHex(value, BYTES);

@@ -31,9 +31,14 @@ export function kitFiles({ programs, guests }: Resolution, composition: Composit
 export function ingredientsOf({ resolution, kit }: LoadedManifest, composition: Composition): readonly Ingredient[] {
   const inServers = resolution.programs.flatMap(({ image, file }): Ingredient[] => {
     const other = image.kind === "server" ? builtWith(image.name) : undefined;
-    return other === undefined ? [] : [{ title: other.title, version: other.version, licence: other.licence, from: "sources, compiled into the server", sha256: folderDigest(other.folder), files: [file], how: "STATIC_LINK" }];
+    if (other === undefined) return [];
+    const { title, version, licence, folder } = other;
+    return [{ title, version, licence, from: "sources, compiled into the server", sha256: folderDigest(folder), files: [file], how: "STATIC_LINK" }];
   });
-  const servers = [...new Set(inServers.map(({ title }) => title))].map((title) => ({ ...inServers.find((one) => one.title === title)!, files: inServers.filter((one) => one.title === title).flatMap((one) => one.files) }));
+  // A server may be in an image more than once, wired otherwise each time.
+  const byTitle = new Map<string, Ingredient>();
+  for (const one of inServers) byTitle.set(one.title, { ...one, files: [...(byTitle.get(one.title)?.files ?? []), ...one.files] });
+  const servers = [...byTitle.values()];
   const linux = findLinux(kit.record), order = resolution.guests.find(({ guest }) => composition.guests.find((one) => one.guest === guest)?.kind === "linux");
   if (!linux.ok || linux.value === undefined || order === undefined) return servers;
   const { release, source, kernel, busybox, modules } = linux.value;

@@ -34,9 +34,11 @@ export async function readSecretKey(file: string, password: () => Promise<string
   const parsed = minisign.parseSecretKey(readKeyFile(file, "secret"));
   if (parsed === undefined) throw keyFailure(`'${file}' is no secret key`, "it is not in minisign's format", "make a pair: bailiwick keygen NAME");
   const secret = minisign.unpackSecret(parsed.scrypt === undefined ? parsed.hidden : hide(parsed.hidden, parsed.scrypt, await password()), await loadHash());
-  if (secret === undefined) throw keyFailure(`the secret key '${file}' cannot be used`, parsed.scrypt === undefined ? "it is damaged: its checksum is wrong" : "the password is wrong, or the file is damaged");
+  const refuse = (cause: string): Failure => keyFailure(`the secret key '${file}' cannot be used`, cause);
+  if (secret === undefined) throw refuse(parsed.scrypt === undefined ? "it is damaged: its checksum is wrong" : "the password is wrong, or the file is damaged");
   const { crypto_sign_seed_keypair } = await loadSodium();
-  if (!Buffer.from(crypto_sign_seed_keypair(secret.key.subarray(0, minisign.PUBLIC_BYTES)).privateKey).equals(secret.key)) throw keyFailure(`the secret key '${file}' cannot be used`, "it is damaged: its two halves do not belong together");
+  const { privateKey } = crypto_sign_seed_keypair(secret.key.subarray(0, minisign.PUBLIC_BYTES));
+  if (!Buffer.from(privateKey).equals(secret.key)) throw refuse("it is damaged: its two halves do not belong together");
   return secret;
 }
 

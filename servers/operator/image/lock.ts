@@ -87,7 +87,8 @@ export function writeLock(manifest: string, lock: Lock): string {
 /** Throws Failure where there is none, or it is damaged. */
 export function readLock(manifest: string): Lock {
   const file = join(dirname(manifest), LOCK_NAME);
-  const refuse = (cause: string) => failure(FailureCode.lock, "there is no lock to build by", { cause: `${file}: ${cause}`, fix: "bailiwick build, without --locked, writes it", status: ExitStatus.verification });
+  const fix = "bailiwick build, without --locked, writes it";
+  const refuse = (cause: string) => failure(FailureCode.lock, "there is no lock to build by", { cause: `${file}: ${cause}`, fix, status: ExitStatus.verification });
   if (!existsSync(file)) throw refuse("there is no such file");
   try {
     return lockShape.parse(JSON.parse(readFileSync(file, "utf8")));

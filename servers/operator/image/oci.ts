@@ -53,8 +53,13 @@ export interface NamedLayer extends Blob {
   readonly title: string;
 }
 
+interface Named {
+  readonly name: string;
+  readonly version: string;
+}
+
 /** The config's bytes: what other tools show of an image. @param created ISO 8601 */
-export function configBytes({ name, version, kit, created, layers }: { readonly name: string; readonly version: string; readonly kit: string; readonly created: string; readonly layers: readonly Blob[] }): Uint8Array {
+export function configBytes({ name, version, kit, created, layers }: Named & { readonly kit: string; readonly created: string; readonly layers: readonly Blob[] }): Uint8Array {
   return canonicalBytes({
     architecture: "riscv64",
     os: "bailiwick",
@@ -64,7 +69,7 @@ export function configBytes({ name, version, kit, created, layers }: { readonly 
   });
 }
 
-export function manifestBytes({ name, version, config, layers }: { readonly name: string; readonly version: string; readonly config: Blob; readonly layers: readonly NamedLayer[] }): Uint8Array {
+export function manifestBytes({ name, version, config, layers }: Named & { readonly config: Blob; readonly layers: readonly NamedLayer[] }): Uint8Array {
   return canonicalBytes({
     schemaVersion: 2,
     mediaType: MANIFEST_TYPE,
@@ -76,7 +81,8 @@ export function manifestBytes({ name, version, config, layers }: { readonly name
 
 /** The index of a layout that holds this image alone. */
 export function indexBytes({ version, manifest }: { readonly version: string; readonly manifest: Blob }): Uint8Array {
-  return canonicalBytes({ schemaVersion: 2, mediaType: INDEX_TYPE, manifests: [{ mediaType: MANIFEST_TYPE, digest: manifest.digest, size: manifest.size, annotations: { [REF]: version } }] });
+  const { digest: its, size: bytes } = manifest;
+  return canonicalBytes({ schemaVersion: 2, mediaType: INDEX_TYPE, manifests: [{ mediaType: MANIFEST_TYPE, digest: its, size: bytes, annotations: { [REF]: version } }] });
 }
 
 /** undefined: these bytes are no manifest of ours. */

@@ -69,7 +69,8 @@ export async function openImage(folder: string, keys: readonly PublicKey[], requ
   if (signed !== undefined && (signed.name !== name || signed.version !== version)) {
     throw imageFailure(`the image '${folder}' is not the one that was signed for`, `its signatures are for ${signed.name} ${signed.version}, and it is ${name} ${version}`);
   }
-  return { folder, digest, manifest: bytes, ...contents, layers: manifest.layers.map((layer) => ({ title: titleOf(layer.annotations), digest: layer.digest, size: layer.size })), ...(signed === undefined ? {} : { signed }) };
+  const listed = manifest.layers.map((layer) => ({ title: titleOf(layer.annotations), digest: layer.digest, size: layer.size }));
+  return { folder, digest, manifest: bytes, ...contents, layers: listed, ...(signed === undefined ? {} : { signed }) };
 }
 
 const notOurs = (folder: string, cause: string) => imageFailure(`the image '${folder}' cannot be used`, cause, "build it anew with this version of bailiwick");
@@ -80,7 +81,8 @@ function checkAround(folder: string, index: Uint8Array): void {
     const part = readPart(join(folder, name), MAX_INDEX);
     if (part.bytes !== undefined && Buffer.from(part.bytes).equals(expected)) continue;
     const cause = part.bytes === undefined ? part.problem : "it is not what belongs to the manifest that was signed: it was altered, or another tool has written it";
-    throw imageFailure(`the image '${folder}' is not whole`, `${name}: ${cause}`, `copy the image anew from where it was built; where another tool has copied it, ${LAYOUT_FILE} and ${INDEX_FILE} are copied as they are, as the signatures`);
+    const fix = `copy the image anew from where it was built; where another tool has copied it, ${LAYOUT_FILE} and ${INDEX_FILE} are copied as they are, as the signatures`;
+    throw imageFailure(`the image '${folder}' is not whole`, `${name}: ${cause}`, fix);
   }
 }
 
@@ -105,7 +107,8 @@ function parseContents(folder: string, manifest: OciManifest, configBytes: Uint8
   const files = new Map<string, Uint8Array>();
   for (const [index, { name, bytes: length, sha256: hash }] of description.files.entries()) {
     const [file, ...more] = archive(index + 1);
-    if (file?.name !== `${BOOT}${name}` || more.length > 0 || file.bytes.length !== length || sha256(file.bytes) !== hash) throw refuse(`boot file ${name} is not the one that ${DESCRIPTION_FILE} describes`);
+    const isIt = file?.name === `${BOOT}${name}` && more.length === 0 && file.bytes.length === length && sha256(file.bytes) === hash;
+    if (file === undefined || !isIt) throw refuse(`boot file ${name} is not the one that ${DESCRIPTION_FILE} describes`);
     if (files.has(name) || name === SECRET_FILE) throw refuse(`there cannot be a boot file ${name} here`);
     files.set(name, file.bytes);
   }
@@ -118,7 +121,8 @@ function parseContents(folder: string, manifest: OciManifest, configBytes: Uint8
   return { description, system, report, sbom, files };
 }
 
-function checkSystem({ name, version, guests, disks, networks, terminal }: Description, system: ResolvedSystem, files: ReadonlyMap<string, Uint8Array>, refuse: (cause: string) => Error): void {
+function checkSystem(description: Description, system: ResolvedSystem, files: ReadonlyMap<string, Uint8Array>, refuse: (cause: string) => Error): void {
+  const { name, version, guests, disks, networks, terminal } = description;
   if (name !== system.name || version !== system.version) throw refuse(`${DESCRIPTION_FILE} and ${SYSTEM_FILE} are of different appliances`);
   const board = kitResources(findPackage(), new Map()).boards.get(system.board);
   if (board === undefined) throw refuse(`this kit has no board ${system.board}`);
@@ -131,7 +135,8 @@ function checkSystem({ name, version, guests, disks, networks, terminal }: Descr
   if (wrong.length > 0) throw refuse(wrong.join("\n"));
   const [broken] = checkAssertions(authorityGraph(system), system.assertions);
   if (broken === undefined) return;
-  throw failure(FailureCode.image, `${name} ${version} claims what does not hold`, { cause: `claim ${broken.index + 1}: ${broken.says}\n${broken.path.map(({ says }) => says).join("\n")}`, status: ExitStatus.denied });
+  const cause = [`claim ${broken.index + 1}: ${broken.says}`, ...broken.path.map(({ says }) => says)].join("\n");
+  throw failure(FailureCode.image, `${name} ${version} claims what does not hold`, { cause, status: ExitStatus.denied });
 }
 
 /** The appliance of an image, ready to run. @param given disks that the user has named, by device. Throws Failure. */
@@ -139,10 +144,12 @@ export async function applianceOf({ system, files, description }: OpenedImage, g
   const { guests, disks, networks, terminal, display } = description;
   const built = new Map([...files].filter(([name]) => name !== SYSTEM_FILE && name !== MEASUREMENTS_FILE));
   // What follows from the others is made here again: an image whose own says other things is none that was built.
-  for (const [name, bytes] of await lastingFiles(system, built)) if (!Buffer.from(files.get(name) ?? []).equals(bytes)) throw imageFailure("the image cannot be used", `${name} does not follow from the other boot files`);
+  for (const [name, bytes] of await lastingFiles(system, built)) {
+    if (!Buffer.from(files.get(name) ?? []).equals(bytes)) throw imageFailure("the image cannot be used", `${name} does not follow from the other boot files`);
+  }
   const folder = process.cwd();
-  const own = { system, files: built, guests, networks, terminal: terminal as TerminalDevice, ...(display === undefined ? {} : { display }), disks: disks.map((disk) => placedDisk(disk, given, folder)) };
-  return finishAppliance(own, folder, options);
+  const composition = { system, files: built, guests, networks, terminal: terminal as TerminalDevice, disks: disks.map((disk) => placedDisk(disk, given, folder)) };
+  return finishAppliance(display === undefined ? composition : { ...composition, display }, folder, options);
 }
 
 /** An image is given nothing of this computer's but what lies below the folder that one is in, or what the user names. */
@@ -152,5 +159,6 @@ function placedDisk(disk: DiskOrder, given: ReadonlyMap<string, string>, folder:
   if (named !== undefined) return { ...disk, file: resolve(folder, named) };
   const inside = relative(folder, resolve(folder, disk.file));
   if (!inside.startsWith("..") && !isAbsolute(inside)) return disk;
-  throw failure(FailureCode.disk, `the image wants a disk for ${disk.device} from outside this folder`, { cause: disk.file, fix: `if it is to have it: --disk ${disk.device}=${disk.file}`, status: ExitStatus.denied });
+  const fix = `if it is to have it: --disk ${disk.device}=${disk.file}`;
+  throw failure(FailureCode.disk, `the image wants a disk for ${disk.device} from outside this folder`, { cause: disk.file, fix, status: ExitStatus.denied });
 }

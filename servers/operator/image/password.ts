@@ -8,9 +8,10 @@ export function askPassword(prompt: string): Promise<string> {
   const given = process.env[VARIABLE];
   if (given !== undefined) return Promise.resolve(given);
   if (!process.stdin.isTTY) throw failure(FailureCode.key, "a password is needed, and there is no terminal to type it on", { fix: `put it into the environment: ${VARIABLE}` });
-  process.stderr.write(`${prompt}: `);
+  // Before the prompt, or who is quick would see what he types.
   process.stdin.setRawMode(true);
   process.stdin.resume();
+  process.stderr.write(`${prompt}: `);
   return new Promise((resolve, reject) => {
     let typed = Buffer.alloc(0);
     const end = (): void => {

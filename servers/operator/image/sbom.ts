@@ -52,7 +52,11 @@ export function billOfMaterials({ name, version, kit, compiler, created, files, 
       },
       { ...plainPackage(ours, "Bailiwick", kit, "MIT"), primaryPackagePurpose: "OPERATING_SYSTEM" },
       ...(compiler === undefined ? [] : [plainPackage("SPDXRef-Package-gcc", "gcc-riscv64-unknown-elf", compiler, "GPL-3.0-or-later WITH GCC-exception-3.1")]),
-      ...ingredients.map(({ title, version: its, licence, from, sha256: digest }) => ({ ...plainPackage(idOf("Package", title), title, its, licence), sourceInfo: from, checksums: [{ algorithm: "SHA256", checksumValue: digest }] })),
+      ...ingredients.map(({ title, version: its, licence, from, sha256: checksumValue }) => ({
+        ...plainPackage(idOf("Package", title), title, its, licence),
+        sourceInfo: from,
+        checksums: [{ algorithm: "SHA256", checksumValue }],
+      })),
     ],
     files: digests.map((entry) => ({
       SPDXID: idOf("File", entry.file),

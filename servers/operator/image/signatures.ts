@@ -105,11 +105,15 @@ export async function verifySignatures(folder: string, keys: readonly PublicKey[
   if (good.length < needed) {
     const twice = checks.length < keys.length ? ["a key that is named twice counts once"] : [];
     const others = claimedSigners(folder).filter((id) => !checks.some(({ key }) => keyIdText(key.id) === id));
-    const claims = others.length === 0 ? (claimedSigners(folder).length === 0 ? ["it has no signatures"] : []) : [`it has signatures in the names of other keys: ${others.join(", ")}`];
+    const none = claimedSigners(folder).length === 0 ? ["it has no signatures"] : [];
+    const claims = others.length === 0 ? none : [`it has signatures in the names of other keys: ${others.join(", ")}`];
     throw imageFailure(what, [`${good.length} of ${needed} signatures are right`, ...bad, ...twice, ...claims].join("\n"), "have it from where it was signed, or check that these are the signers' keys");
   }
   const [first] = good;
   const digests = new Set(good.map(({ signed }) => formatComment(signed)));
-  if (first === undefined || digests.size !== 1) throw imageFailure(what, `its signatures are for different images:\n${good.map(({ key, signed }) => `key ${keyIdText(key.id)}: ${signed.name} ${signed.version}, ${signed.digest}`).join("\n")}`);
+  if (first === undefined || digests.size !== 1) {
+    const each = good.map(({ key, signed }) => `key ${keyIdText(key.id)}: ${signed.name} ${signed.version}, ${signed.digest}`);
+    throw imageFailure(what, ["its signatures are for different images:", ...each].join("\n"));
+  }
   return { ...first.signed, signers: good.map(({ key }) => key) };
 }

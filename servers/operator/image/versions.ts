@@ -8,7 +8,9 @@ import { toHex } from "../../../caps/image/measurements.ts";
 import { compareVersions } from "../../../caps/image/version.ts";
 import { VERSION_PATTERN } from "../../../caps/manifest/schema.ts";
 import { ExitStatus, FailureCode, failure, textOf } from "../failure.ts";
+import type { SignedImage } from "./signatures.ts";
 
+/** By whose key, then by name. */
 const placeOf = (name: string, { key }: PublicKey, env: NodeJS.ProcessEnv): string => join(env["XDG_STATE_HOME"] || join(homedir(), ".local", "state"), "bailiwick", "versions", toHex(key), name);
 
 /** The newest that was run; undefined: none. */
@@ -24,7 +26,7 @@ export function newestRun(name: string, key: PublicKey, env: NodeJS.ProcessEnv =
 }
 
 /** Refuses an image that is older than one of its name that any of its signers' keys had signed; otherwise remembers it. Throws Failure. */
-export function admitVersion({ name, version, signers }: { readonly name: string; readonly version: string; readonly signers: readonly PublicKey[] }, allowRollback: boolean, env: NodeJS.ProcessEnv = process.env): void {
+export function admitVersion({ name, version, signers }: Pick<SignedImage, "name" | "version" | "signers">, allowRollback: boolean, env: NodeJS.ProcessEnv = process.env): void {
   for (const key of signers) {
     const newest = newestRun(name, key, env);
     if (allowRollback || newest === undefined || compareVersions(version, newest) >= 0) continue;
