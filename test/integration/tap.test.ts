@@ -93,7 +93,7 @@ describe.skipIf(!allowed)("a TAP interface", () => {
     expect(await refusal(busy)).toMatchObject({ message: `TAP interface ${NAME} cannot be used: another program has it`, fix: "end that program, or take another interface" });
     expect(await refusal(inNamespace("true"), "lo")).toMatchObject({ message: expect.stringContaining("that is no TAP interface"), fix: expect.stringContaining("another name") });
     const nobody = inNamespace(ADDRESSED, `exec setpriv --reuid 65534 --clear-groups ${HELPER} "$@"`);
-    expect(await refusal(nobody)).toMatchObject({ name: "NetworkError", message: expect.stringMatching(/is not for this user|this user may not use it/), fix: expect.stringContaining("sudo ") });
+    expect(await refusal(nobody)).toMatchObject({ name: "NetworkError", message: expect.stringMatching(/is not for this user|this user may not (use it|change that)/), fix: expect.stringContaining("sudo ") });
   });
 });
 
