@@ -63,6 +63,8 @@ describe("bailiwick new", () => {
     writeFileSync(join(folder, "mine", "notes"), "mine");
     expect((await bailiwick("new", "guest", "mine")).status).toBe(0);
     expect(readFileSync(join(folder, "mine", "notes"), "utf8")).toBe("mine");
+    const { out } = await bailiwick("new", "--json", "component-ts", "told");
+    expect(JSON.parse(out)).toMatchObject({ folder: "told", template: "component-ts", files: expect.arrayContaining(["appliance.yaml", "README.md"]) });
   });
 
   test("overwrites nothing: one file in its way, and none is made", async () => {

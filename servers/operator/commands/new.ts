@@ -21,7 +21,7 @@ const SCHEMA_NAME = "appliance.schema.json";
 
 export const newCommand: Command = {
   summary: "begin an appliance of your own from a template",
-  help: `Usage: bailiwick new TEMPLATE [DIR]
+  help: `Usage: bailiwick new [--json] TEMPLATE [DIR]
 
 Makes DIR (by default a folder named like the template), which builds and runs as it is:
   bailiwick run DIR
@@ -31,7 +31,7 @@ ${[...TEMPLATES].map(([name, says]) => `  ${name.padEnd(13)} ${says}`).join("\n"
 Nothing is overwritten: when a file of the template's is in DIR already, nothing is made.
 ${SCHEMA_NAME} is for editors (bailiwick schema).`,
   async run(args) {
-    const { positionals } = parseOptions(args, {});
+    const { values, positionals } = parseOptions(args, { json: { type: "boolean" } });
     const [template, named, more] = positionals;
     if (template === undefined) throw usageError("new needs a template", `one of: ${[...TEMPLATES.keys()].join(", ")}`);
     if (!TEMPLATES.has(template)) throw usageError(`there is no template '${template}'`, suggest(template, TEMPLATES.keys()));
@@ -39,6 +39,10 @@ ${SCHEMA_NAME} is for editors (bailiwick schema).`,
     const folder = resolve(named ?? template);
     const made = write(folder, filesOf(template, nameFor(folder, template)));
     const shown = relative(process.cwd(), folder) || ".";
+    if (values.json === true) {
+      process.stdout.write(`${JSON.stringify({ folder: shown, template, files: made })}\n`);
+      return 0;
+    }
     process.stdout.write(`${made.map((file) => `  ${join(shown, file)}`).join("\n")}\nNext: bailiwick run ${shown}\n`);
     return 0;
   },
