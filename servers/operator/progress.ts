@@ -18,18 +18,27 @@ export interface ErrorStream {
 export function showProgress(stream: ErrorStream, quiet: boolean, now: () => number = Date.now): Progress {
   const live = stream.isTTY === true;
   const began = now();
-  let shown = false;
+  let line = "", since = 0, timer: NodeJS.Timeout | undefined;
+  const draw = (): void => {
+    const seconds = Math.floor((now() - since) / 1000);
+    stream.write(`\r\u001b[K${line} ...${seconds === 0 ? "" : ` ${seconds} s`}`);
+  };
   const clear = (): void => {
-    if (shown) stream.write("\r\u001b[K");
-    shown = false;
+    if (timer === undefined) return;
+    clearInterval(timer);
+    timer = undefined;
+    stream.write("\r\u001b[K");
   };
   return {
     step(what) {
       if (quiet) return;
-      const line = `bailiwick: ${what}`;
+      line = `bailiwick: ${what}`;
       if (!live) return void stream.write(`${line}  [${((now() - began) / 1000).toFixed(1)} s]\n`);
-      stream.write(`\r\u001b[K${line} ...`);
-      shown = true;
+      since = now();
+      draw();
+      // How long it has been awaited is shown for as long as it is; nobody is kept waiting by that.
+      clearInterval(timer);
+      timer = setInterval(draw, 1000).unref();
     },
     note(text) {
       clear();

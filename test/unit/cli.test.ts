@@ -2,7 +2,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import fc from "fast-check";
 import { runInNewContext } from "node:vm";
 import { bundleProgram } from "../../servers/operator/bundle.ts";
@@ -69,6 +69,22 @@ describe("progress", () => {
   };
   it("is a line a step on a pipe", () => expect(record(false, false)).toBe("bailiwick: one  [0.1 s]\nbailiwick: two  [0.2 s]\nbailiwick: said\n"));
   it("is one line in place on a terminal", () => expect(record(true, false).replaceAll("\r\u001b[K", "~")).toBe("~bailiwick: one ...~bailiwick: two ...~bailiwick: said\n"));
+  it("tells on a terminal how long a step takes, and nothing any more when it is done", () => {
+    vi.useFakeTimers();
+    try {
+      let text = "";
+      const progress = showProgress({ isTTY: true, write: (piece) => void (text += piece) }, false, Date.now);
+      progress.step("one");
+      vi.advanceTimersByTime(2500);
+      progress.step("two");
+      vi.advanceTimersByTime(1000);
+      progress.done();
+      vi.advanceTimersByTime(5000);
+      expect(text.replaceAll("\r\u001b[K", "~")).toBe("~bailiwick: one ...~bailiwick: one ... 1 s~bailiwick: one ... 2 s~bailiwick: two ...~bailiwick: two ... 1 s~");
+    } finally {
+      vi.useRealTimers();
+    }
+  });
   it("is not shown with --quiet, notes are", () => expect(record(false, true)).toBe("bailiwick: said\n"));
 });
 
