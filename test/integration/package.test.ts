@@ -24,7 +24,12 @@ beforeAll(async () => {
   for (const name of existsSync(users) ? readdirSync(users) : []) if (/^(unicorn|debian)-/.test(name)) symlinkSync(join(users, name), join(cache, name));
   env = { BAILIWICK_CACHE: cache, npm_config_update_notifier: "false", npm_config_fund: "false", npm_config_audit: "false" };
 
+  // What a run leaves beside an example, a platform's key perhaps, is nobody else's.
+  const left = join(ROOT, "examples", "hello", ".bailiwick", "left-by-a-test");
+  mkdirSync(join(left, ".."), { recursive: true });
+  writeFileSync(left, "");
   const packed = await runProcess("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", folder], { cwd: ROOT, env });
+  rmSync(left);
   expect(packed.status, packed.err).toBe(0);
   writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "elsewhere", private: true, type: "module" }));
   const [{ filename }] = JSON.parse(packed.out) as [{ filename: string }];
@@ -38,6 +43,7 @@ test("it holds what it needs, and no more", () => {
   expect(readdirSync(root).sort()).toEqual(expect.arrayContaining(["LICENSE", "README.md", "CAVEATS.md", "dist", "core", "servers", "guests", "examples", "package.json"]));
   expect(existsSync(join(root, "test"))).toBe(false);
   expect(existsSync(join(root, "core", "machine", "native", "build"))).toBe(false);
+  expect(readdirSync(root, { recursive: true }).filter((file) => /(^|\/)(\.bailiwick|bailiwick\.lock)(\/|$)/.test(String(file)))).toEqual([]);
 });
 
 test("it sets itself up, a second time in no time, and runs its examples", async () => {
