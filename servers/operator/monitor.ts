@@ -43,6 +43,8 @@ export function createMonitor(system: ResolvedSystem): Monitor {
       if (all) looked = now;
       const news = [...live.granted(grants), ...(all ? live.holdings() : [])].filter((authority) => authority.holder !== authority.server && !has(authority));
       return news.flatMap((by) => {
+        // The same was handed over many times in one slice: the claims are tried once.
+        if (has(by)) return [];
         graph = withAuthorities(graph, [by]);
         const broken = checkAssertions(graph, system.assertions).filter(({ index }) => !told.has(index));
         for (const { index } of broken) told.add(index);
