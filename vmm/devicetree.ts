@@ -2,7 +2,7 @@
 // interrupt-controller/sifive,plic-1.0.0.yaml, serial/8250.yaml, virtio/mmio.yaml), Devicetree Specification v0.4 3.5-3.8.
 import { cells64, type DeviceNode, type PropertyValue } from "./fdt.ts";
 import { PLIC_SOURCES } from "./plic.ts";
-import { GuestMap, TIMEBASE } from "./spec.ts";
+import { GuestMap, TIMEBASE, virtioIrq } from "./spec.ts";
 
 export interface TreeOptions {
   readonly name: string;
@@ -94,7 +94,7 @@ const uart = (): DeviceNode => ({
 });
 
 function virtio(slot: number): DeviceNode {
-  const { base, stride, firstIrq } = GuestMap.VIRTIO;
+  const { base, stride } = GuestMap.VIRTIO;
   const at = base + slot * stride;
-  return { name: `virtio_mmio@${hex(at)}`, properties: { compatible: "virtio,mmio", reg: reg(at, stride), interrupts: firstIrq + slot } };
+  return { name: `virtio_mmio@${hex(at)}`, properties: { compatible: "virtio,mmio", reg: reg(at, stride), interrupts: virtioIrq(slot) } };
 }

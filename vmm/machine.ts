@@ -1,21 +1,28 @@
 // The guest's machine: its devices at their places on the bus, their interrupt lines, where their input and output goes.
 import type { DmaPort } from "../core/devices/device.ts";
 import { Uart16550 } from "../core/devices/uart16550.ts";
+import { VirtioBlk } from "../core/devices/virtio/blk.ts";
 import { VirtioConsole } from "../core/devices/virtio/console.ts";
 import { VirtioMmio, type VirtioModel } from "../core/devices/virtio/mmio.ts";
+import { VirtioNet } from "../core/devices/virtio/net.ts";
 import { VirtioRng } from "../core/devices/virtio/rng.ts";
 import { Bus, type Region } from "./bus.ts";
 import type { GuestConsole } from "./console.ts";
 import { ControlChannel } from "./control.ts";
+import type { GuestDisk } from "./disk.ts";
 import type { SeededEntropy } from "./entropy.ts";
 import { GuestInput, namedConsole, type InputTarget } from "./input.ts";
+import type { Outside } from "./outside.ts";
 import { GuestPlic } from "./plic.ts";
+import type { GuestPort } from "./port.ts";
 import type { SbiConsole } from "./sbi.ts";
-import { GuestMap, VirtioSlot } from "./spec.ts";
+import { GuestMap, virtioIrq, VirtioSlot } from "./spec.ts";
 
 /** Bit of VCPURun's line word: supervisor external interrupt. */
 const SEIP = 1 << 9;
 const NEWLINE = 0x0a;
+
+type Slot = readonly [slot: number, model: VirtioModel, name: string];
 
 export interface MachineOptions {
   readonly memory: DmaPort;
@@ -24,6 +31,8 @@ export interface MachineOptions {
   readonly cmdline: string;
   /** None: there is no rng device. */
   readonly entropy: SeededEntropy | null;
+  readonly disks: readonly GuestDisk[];
+  readonly ports: readonly GuestPort[];
   /** A line for the operator. */
   readonly complain: (line: string) => void;
 }
@@ -35,6 +44,8 @@ export class GuestMachine {
   readonly virtioConsole: VirtioConsole;
   readonly control = new ControlChannel();
   readonly input: GuestInput;
+  /** Devices that servers work. */
+  readonly outside: readonly Outside[];
   /** Virtio slots in use. */
   readonly virtioSlots: readonly number[];
   /** What the firmware's console calls work on. */
@@ -46,8 +57,9 @@ export class GuestMachine {
   /** The guest looks for input by calling its firmware. */
   #asksFirmware = false;
 
-  constructor({ memory, console, cmdline, entropy, complain }: MachineOptions) {
+  constructor({ memory, console, cmdline, entropy, disks, ports, complain }: MachineOptions) {
     this.#console = console;
+    this.outside = [...disks, ...ports];
     const named = namedConsole(cmdline);
     this.input = new GuestInput(() => this.#listener(named));
     const room = (): void => this.input.deliver();
@@ -77,10 +89,12 @@ export class GuestMachine {
       },
     };
 
-    const slots: [slot: number, model: VirtioModel, name: string][] = [
+    const slots: Slot[] = [
       [VirtioSlot.console, this.virtioConsole, "console"],
       [VirtioSlot.control, control, "control console"],
-      ...(entropy === null ? [] : [[VirtioSlot.rng, new VirtioRng(entropy), "rng"] as [number, VirtioModel, string]]),
+      ...(entropy === null ? [] : [[VirtioSlot.rng, new VirtioRng(entropy), "rng"] as Slot]),
+      ...disks.map((disk, i): Slot => [VirtioSlot.disks + i, new VirtioBlk(disk, disk, (reason) => complain(`disk ${disk.id}: ${reason}`)), `disk ${disk.id}`]),
+      ...ports.map((port, i): Slot => [VirtioSlot.ports + i, cardFor(port, complain), `network card ${port.name}`]),
     ];
     this.virtioSlots = slots.map(([slot]) => slot);
     this.#uartRegion = { name: "serial port", ...GuestMap.UART, device: this.uart };
@@ -88,8 +102,8 @@ export class GuestMachine {
       { name: "interrupt controller", ...GuestMap.PLIC, device: this.plic },
       this.#uartRegion,
       ...slots.map(([slot, model, name]) => {
-        const { base, stride, firstIrq } = GuestMap.VIRTIO;
-        const irq = (level: boolean): void => this.plic.setLine(firstIrq + slot, level);
+        const { base, stride } = GuestMap.VIRTIO;
+        const irq = (level: boolean): void => this.plic.setLine(virtioIrq(slot), level);
         const report = (reason: string): void => complain(`${name}: ${reason}`);
         return { name: `virtio slot ${slot} (${name})`, base: base + slot * stride, bytes: stride, device: new VirtioMmio(model, { irq, dma: memory, report }) };
       }),
@@ -128,4 +142,10 @@ export class GuestMachine {
     }
     return this.uart.listening ? this.uart : null;
   }
+}
+
+function cardFor(port: GuestPort, complain: (line: string) => void): VirtioNet {
+  const card = new VirtioNet(port, (reason) => complain(`network card ${port.name}: ${reason}`));
+  port.card = card;
+  return card;
 }

@@ -9,16 +9,18 @@ import { Exit, Invocation } from "../caps/abi/numbers.ts";
 import type { Env, Message, Op, Word } from "../servers/lib/ts/sdk.ts";
 import { GuestConsole } from "./console.ts";
 import { guestTree } from "./devicetree.ts";
+import { GuestDisk } from "./disk.ts";
 import { SEED_BYTES, SeededEntropy } from "./entropy.ts";
 import { writeDeviceTree } from "./fdt.ts";
 import { checkKernel, IMAGE_HEAD_BYTES } from "./image.ts";
 import { initrdLength, place, planLayout, type LoadedFile } from "./loader.ts";
 import { GuestMachine } from "./machine.ts";
 import { GuestMemory } from "./memory.ts";
+import { GuestPort } from "./port.ts";
 import { Reporter } from "./report.ts";
 import { handleSbi, type SbiCall } from "./sbi.ts";
-import { EndingStatus, type EndingKind, type GuestArgs } from "./spec.ts";
-import { attachInput, createVcpu, setStart, softwareInterrupt } from "./vcpu.ts";
+import { EndingStatus, MOST_DISKS, MOST_PORTS, type EndingKind, type GuestArgs } from "./spec.ts";
+import { attachInput, createVcpu, INPUT_BIT, setStart, softwareInterrupt } from "./vcpu.ts";
 
 /** Completion codes of VCPURun. */
 const Completion = { NONE: 0, MMIO: 1, SBI: 2 } as const;
@@ -35,32 +37,49 @@ export default function* main(env: Env): Op<void> {
   if (typeof args === "string") return yield* end(reporter, null, { kind: "unbootable", detail: args }, null);
   const console = new GuestConsole(env, env.use["console"]?.cap ?? 0, reporter.complain);
   const entropy = args.seed === undefined ? null : new SeededEntropy(Uint8Array.from(args.seed));
-  const machine = new GuestMachine({
-    memory: new GuestMemory(env.mem, env.use["ram"]?.address ?? 0, args.ramBytes),
-    console,
-    cmdline: args.cmdline,
-    entropy,
-    complain: reporter.complain,
-  });
+  const memory = new GuestMemory(env.mem, env.use["ram"]?.address ?? 0, args.ramBytes);
+  const servers = yield* openServers(env, args, memory, reporter.complain);
+  if (typeof servers === "string") return yield* end(reporter, null, { kind: "unbootable", detail: servers }, null);
+  const machine = new GuestMachine({ memory, console, cmdline: args.cmdline, entropy, ...servers, complain: reporter.complain });
   const refusal = yield* boot(env, args, machine, entropy);
   if (refusal !== null) return yield* end(reporter, null, { kind: "unbootable", detail: refusal }, null);
-  yield* attachInput(env.sys, args.input === false ? null : console);
+  yield* attachInput(env.sys, args.input === false ? null : console, machine.outside.length === 0);
   yield* reporter.state({ state: "running" });
   const ending = yield* run(env, args, machine, console, reporter);
   yield* console.flush();
   yield* end(reporter, console, ending, machine.control.status);
 }
 
+/** Its disks and network cards; which of them cannot be had, and why. */
+function* openServers(env: Env, args: GuestArgs, memory: GuestMemory, complain: (line: string) => void): Op<{ readonly disks: readonly GuestDisk[]; readonly ports: readonly GuestPort[] } | string> {
+  const disks: GuestDisk[] = [];
+  const ports: GuestPort[] = [];
+  for (const [i, name] of (args.disks ?? []).entries()) {
+    const disk = yield* GuestDisk.open(env, memory, disks.length, env.use[`disk${i}`]?.cap ?? 0, name, complain);
+    if (typeof disk === "string") return `disk ${name}: ${disk}`;
+    disks.push(disk);
+  }
+  for (const [i, name] of (args.ports ?? []).entries()) {
+    const port = yield* GuestPort.open(env, disks.length + i, env.use[`port${i}`]?.cap ?? 0, name, complain);
+    if (typeof port === "string") return `network card ${name}: ${port}`;
+    ports.push(port);
+  }
+  return { disks, ports };
+}
+
 /** What env.args says, or what is wrong with it. */
 function toArgs(raw: unknown): GuestArgs | string {
-  const { name, ramBytes, cmdline, seed, input } = (typeof raw === "object" && raw !== null ? raw : {}) as Record<string, unknown>;
+  const { name, ramBytes, cmdline, seed, input, disks = [], ports = [] } = (typeof raw === "object" && raw !== null ? raw : {}) as Record<string, unknown>;
   if (typeof name !== "string" || typeof cmdline !== "string" || typeof ramBytes !== "number" || !(Number.isSafeInteger(ramBytes) && ramBytes > 0)) return "args need name, ramBytes and cmdline";
-  const args = { name, ramBytes, cmdline, ...(input === false ? { input } : {}) };
+  if (!isNames(disks, MOST_DISKS) || !isNames(ports, MOST_PORTS)) return `args.disks and args.ports are lists of names, at most ${MOST_DISKS} and ${MOST_PORTS}`;
+  const args = { name, ramBytes, cmdline, disks, ports, ...(input === false ? { input } : {}) };
   if (seed === undefined || seed === null) return args;
   const isByte = (value: unknown): value is number => typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= 255;
   if (!Array.isArray(seed) || seed.length !== SEED_BYTES || !seed.every(isByte)) return `args.seed is not ${SEED_BYTES} bytes`;
   return { ...args, seed };
 }
+
+const isNames = (value: unknown, most: number): value is string[] => Array.isArray(value) && value.length <= most && value.every((name) => typeof name === "string");
 
 /** Loads the guest and sets its hart to the kernel's entry. What prevents it, or null. */
 function* boot(env: Env, args: GuestArgs, machine: GuestMachine, entropy: SeededEntropy | null): Op<string | null> {
@@ -88,7 +107,7 @@ function* boot(env: Env, args: GuestArgs, machine: GuestMachine, entropy: Seeded
 function* run(env: Env, args: GuestArgs, machine: GuestMachine, console: GuestConsole, reporter: Reporter): Op<Ending> {
   const { sys } = env;
   const vcpu = env.use["vcpu"]!.cap;
-  const { bus, input } = machine;
+  const { bus, input, outside } = machine;
   const memory = new GuestMemory(env.mem, env.use["ram"]!.address, args.ramBytes);
   // One array for all runs: completion, its two values, interrupt lines.
   const words: Word[] = [Completion.NONE, 0, 0, 0];
@@ -97,6 +116,7 @@ function* run(env: Env, args: GuestArgs, machine: GuestMachine, console: GuestCo
     words[3] = machine.lines;
     const exit = yield* sys.call(vcpu, Invocation.VCPURun, words);
     let address = -1;
+    let rung = 0;
     words[0] = Completion.NONE;
     if (exit.error) return { kind: "broken", detail: `the kernel refuses to run it: error ${exit.label}` };
     switch (exit.label) {
@@ -120,7 +140,8 @@ function* run(env: Env, args: GuestArgs, machine: GuestMachine, console: GuestCo
         break;
       }
       case Exit.Notified:
-        yield* console.fetch(input);
+        rung = exit.word(0);
+        if (hasBit(rung, INPUT_BIT)) yield* console.fetch(input);
         break;
       case Exit.Stuck:
         return { kind: "stuck", detail: "it waits for an interrupt that nothing can raise" };
@@ -129,6 +150,7 @@ function* run(env: Env, args: GuestArgs, machine: GuestMachine, console: GuestCo
       default:
         return { kind: "broken", detail: `unknown exit ${exit.label}` };
     }
+    for (const device of outside) if (device.due || hasBit(rung, device.bit)) yield* device.turn();
     while (machine.outputDue(address)) {
       yield* console.flush();
       machine.drained();
@@ -141,6 +163,9 @@ function* run(env: Env, args: GuestArgs, machine: GuestMachine, console: GuestCo
     if (reporter.pending) yield* reporter.send();
   }
 }
+
+/** Of a notification's word, which may have any of 53 bits. */
+const hasBit = (word: number, bit: number): boolean => Math.floor(word / bit) % 2 === 1;
 
 /** The guest asked its firmware to end. What its init said counts, unless its kernel failed before init could say anything. */
 function ended(type: "shutdown" | "reboot", failure: string | null, status: number | null): Ending {

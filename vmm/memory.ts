@@ -50,4 +50,16 @@ export class GuestMemory implements DmaPort {
     this.#mem.write(this.#host + address, bytes);
     return null;
   }
+
+  /** To and from this program's own memory at `to` or `from`, without a copy in between. */
+  copyOut(to: number, address: number, bytes: number): DmaFault | null {
+    if (!this.#has(address, bytes)) return { address, bytes, direction: "read" };
+    this.#mem.copy(to, this.#host + address, bytes);
+    return null;
+  }
+  copyIn(address: number, from: number, bytes: number): DmaFault | null {
+    if (!this.#has(address, bytes)) return { address, bytes, direction: "write" };
+    this.#mem.copy(this.#host + address, from, bytes);
+    return null;
+  }
 }

@@ -5,13 +5,19 @@
 export const GuestMap = {
   PLIC: { base: 0x0c00_0000, bytes: 0x60_0000 },
   UART: { base: 0x1000_0000, bytes: 0x1000, irq: 10 },
-  /** Slot n is at base + n * stride and has interrupt firstIrq + n. */
-  VIRTIO: { base: 0x1000_1000, stride: 0x1000, slots: 8, firstIrq: 1 },
+  /** Slot n is at base + n * stride; its interrupt is virtioIrq(n). */
+  VIRTIO: { base: 0x1000_1000, stride: 0x1000, slots: 24 },
   RAM: { base: 0x8000_0000 },
 } as const;
 
-/** What stands in the virtio slots. A Linux guest calls the two consoles hvc0 and hvc1, in this order. */
-export const VirtioSlot = { console: 0, control: 1, rng: 2 } as const;
+/** What stands in the virtio slots. A Linux guest calls the two consoles hvc0 and hvc1, in this order, and disks vda, vdb ... in theirs. */
+export const VirtioSlot = { console: 0, control: 1, rng: 2, disks: 4, ports: 12 } as const;
+/** As many disks and network cards have slots of their own. */
+export const MOST_DISKS = 8;
+export const MOST_PORTS = 4;
+
+/** 1..8 for the first eight slots, as on the board; then those behind the serial port's and the clock's. */
+export const virtioIrq = (slot: number): number => (slot < 8 ? 1 + slot : 4 + slot);
 
 /** Ticks of the guest's clock a second. */
 export const TIMEBASE = 10_000_000;
@@ -25,6 +31,10 @@ export interface GuestArgs {
   readonly cmdline: string;
   /** 32 bytes, 0..255 each. All randomness that the guest gets comes from them; without them it has no rng device and no seed. */
   readonly seed?: readonly number[];
+  /** Its disks, in order: what the guest reads as the serial number of each, at most 20 characters. VMM's uses disk0, disk1 ... (protocol Block). */
+  readonly disks?: readonly string[];
+  /** Its network cards, in order: what the operator calls each. The VMM's uses port0, port1 ... (protocol NicDriver). */
+  readonly ports?: readonly string[];
   /** false: nothing typed is for this guest. A guest that waits for ever is then known to be stuck. Default true. */
   readonly input?: boolean;
 }

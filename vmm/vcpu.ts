@@ -10,8 +10,8 @@ const TWO32 = 2 ** 32;
 const own = (index: number): { readonly cnode: number; readonly index: number; readonly depth: number } => ({ cnode: InitSlot.CNode, index, depth: 32 });
 /** A slot of the upper half of the CSpace, which is the program's own. */
 const SIGNAL_SLOT = 128;
-/** Any bit will do: all that is ever signalled is "look for input". */
-const SIGNAL_BADGE = TWO32;
+/** The bit of the notification by which the console says that there is input; devices' bits are counted from the other end (outside.ts). */
+export const INPUT_BIT = TWO32;
 /** sip.SSIP */
 const SUPERVISOR_SOFTWARE = 1 << 1;
 const A0 = 10;
@@ -44,14 +44,13 @@ export function* softwareInterrupt(sys: Sys, vcpu: number): Op<void> {
 }
 
 /**
- * Gives the console (null: there is no input) a badged capability to our notification. Without input nothing outside can wake the guest, so the notification is unbound:
- * the kernel can then tell a guest that waits for ever (Exit.Stuck) from one that waits for a key.
+ * Gives the console (null: there is no input) a badged capability to our notification. Where nothing outside can wake the guest, neither a key nor a server of a device (`alone`), the
+ * notification is unbound: the kernel can then tell a guest that waits for ever (Exit.Stuck) from one that waits for something.
  */
-export function* attachInput(sys: Sys, console: GuestConsole | null): Op<void> {
-  if (console === null) return void (yield* sys.call(InitSlot.TCB, Invocation.TCBBindNotification, [0]));
-  const minted = yield* cnodeMint(sys, own(SIGNAL_SLOT), own(InitSlot.Notification), Right.Write, SIGNAL_BADGE);
-  const attached = !minted.error && (yield* console.attach(SIGNAL_SLOT));
-  if (!attached) yield* tcbBindNotification(sys, InitSlot.TCB, 0);
+export function* attachInput(sys: Sys, console: GuestConsole | null, alone: boolean): Op<void> {
+  const minted = console !== null && !(yield* cnodeMint(sys, own(SIGNAL_SLOT), own(InitSlot.Notification), Right.Write, INPUT_BIT)).error;
+  const attached = minted && (yield* console.attach(SIGNAL_SLOT));
+  if (!attached && alone) yield* tcbBindNotification(sys, InitSlot.TCB, 0);
 }
 
 const problemOf = (answer: Message, problem: string): string | null => (answer.error ? `${problem}: error ${answer.label}` : null);

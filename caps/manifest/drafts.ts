@@ -50,6 +50,8 @@ export interface GuestOrder {
 const GUEST_RAM_BASE = 0x8000_0000;
 /** What a VMM spends: its text, its tables, its VCPU. The guest's RAM is apart. */
 const VMM_MEMORY = 4 * 1024 ** 2;
+/** For each network card the window that its frames lie in, which stands on a boundary of its own size. */
+const PORT_MEMORY = 4 * 1024 ** 2;
 const VMM = { kind: "server", name: "vmm" } as const satisfies Image;
 const DEFAULT_STACK = 64 * 1024;
 /** Names that would be read as something else: in `use`, or by the operator. */
@@ -115,14 +117,22 @@ function draftGuest(name: string, guest: ManifestGuest, only: boolean, resources
   if (!resources.servers.has(VMM.name)) report.unknown(path, "server", VMM.name, resources.servers.keys());
   const stem = image.kind === "shipped" ? `guest/${image.name}` : `guest/${name}.own`;
   const order: GuestOrder = { guest: name, image, kernel: `${stem}.kernel`, ramBytes: memory, ...(facts?.initrd === true ? { initrd: `${stem}.initrd` } : {}) };
-  const args: VmmArgs = { name, ramBytes: memory, cmdline: guest.cmdline ?? facts?.cmdline ?? "", ...(guest.input === false ? { input: false } : {}) };
+  const disks = Object.entries(guest.disks), ports = Object.entries(guest.ports);
+  const args: VmmArgs = {
+    name,
+    ramBytes: memory,
+    cmdline: guest.cmdline ?? facts?.cmdline ?? "",
+    ...(disks.length === 0 ? {} : { disks: disks.map(([as]) => as) }),
+    ...(ports.length === 0 ? {} : { ports: ports.map(([as]) => as) }),
+    ...(guest.input === false ? { input: false } : {}),
+  };
   const file = (as: string, stored: string): ResolvedUse => ({ name: as, kind: "file", file: stored, address: 0, bytes: 0 });
   return {
     name,
     path,
     image: VMM,
     program: { kind: "hosted", file: `server/${VMM.name}.js` },
-    memory: VMM_MEMORY,
+    memory: VMM_MEMORY + ports.length * PORT_MEMORY,
     stack: 0,
     slots: MIN_SLOTS,
     cpu,
@@ -132,7 +142,11 @@ function draftGuest(name: string, guest: ManifestGuest, only: boolean, resources
       file("kernel", order.kernel),
       ...(order.initrd === undefined ? [] : [file("initrd", order.initrd)]),
     ],
-    wanted: [{ name: "console", use: guest.console, path: [...path, "console"], protocol: "Console" }],
+    wanted: [
+      { name: "console", use: guest.console, path: [...path, "console"], protocol: "Console" },
+      ...disks.map(([as, use], i): WantedUse => ({ name: `disk${i}`, use, path: [...path, "disks", as], protocol: "Block" })),
+      ...ports.map(([as, use], i): WantedUse => ({ name: `port${i}`, use, path: [...path, "ports", as], protocol: "NicDriver" })),
+    ],
     offers: [],
     args,
     essential: guest.essential ?? only,

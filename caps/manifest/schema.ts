@@ -193,6 +193,10 @@ const program = z.strictObject({
   confined,
 });
 
+/** Slots of the guest's machine (vmm/spec.ts). */
+const MOST_DISKS = 8;
+const MOST_PORTS = 4;
+
 const guest = z.strictObject({
   image: z
     .union([name.describe("A guest shipped with the kit."), z.strictObject({ kernel: file, initrd: file.optional() })])
@@ -210,6 +214,16 @@ const guest = z.strictObject({
     .describe("The kernel's command line; by default the one of the image.")
     .optional(),
   console: use.describe("A component's offer of Console."),
+  disks: z
+    .record(identifier, use)
+    .refine((disks) => Object.keys(disks).length <= MOST_DISKS, { error: `at most ${MOST_DISKS} disks` })
+    .default({})
+    .describe("Its virtio disks, in this order (Linux: vda, vdb ...): offers of Block. What each is called here is its serial number."),
+  ports: z
+    .record(identifier, use)
+    .refine((ports) => Object.keys(ports).length <= MOST_PORTS, { error: `at most ${MOST_PORTS} ports` })
+    .default({})
+    .describe("Its virtio network cards, in this order: offers of NicDriver, ports of a switch or a card itself."),
   input: z.boolean().describe("false: nothing typed is for it, and when it waits for ever it is known to be stuck. By default true.").optional(),
   cpu: cpu.prefault({}),
   essential: z.boolean().describe("When it ends, the appliance ends with its status. By default true for an only guest.").optional(),

@@ -4,7 +4,7 @@ import { readDevice, writeDevice, type Device, type DmaPort } from "../devices/d
 import { ControlChannel } from "../devices/control.ts";
 import { GoldfishRtc } from "../devices/goldfish-rtc.ts";
 import { Uart16550 } from "../devices/uart16550.ts";
-import { VirtioBlk, type BlockBackend } from "../devices/virtio/blk.ts";
+import { ARRAYS, VirtioBlk, type BlockBackend } from "../devices/virtio/blk.ts";
 import { VirtioConsole } from "../devices/virtio/console.ts";
 import { VirtioGpu } from "../devices/virtio/gpu.ts";
 import { VirtioInput, type InputKind } from "../devices/virtio/input.ts";
@@ -209,7 +209,7 @@ function buildDevices(
   const dma = (name: BoardDeviceName): DmaPort => iommu.port(iommu.devices.indexOf(name));
   const virtio = (name: BoardDeviceName, model: VirtioModel): VirtioMmio =>
     new VirtioMmio(model, { irq: line(name), dma: dma(name), report: (text) => options.onDevice(name, text) });
-  const disk = (name: DiskDevice): VirtioMmio => virtio(name, new VirtioBlk(options.disks?.[name] ?? null, (text) => options.onDevice(name, text)));
+  const disk = (name: DiskDevice): VirtioMmio => virtio(name, new VirtioBlk(options.disks?.[name] ?? null, ARRAYS, (text) => options.onDevice(name, text)));
   const net = (name: NetDevice): VirtioMmio => {
     const backend = options.networks?.[name];
     const report = (text: string): void => options.onDevice(name, text);

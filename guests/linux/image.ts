@@ -4,7 +4,7 @@
 // (QEMU takes either) it may be compressed as a whole.
 import { err, joinArchives, ok, writeInitramfs, type InitramfsEntry, type Result } from "./initramfs.ts";
 import { readHeld, type InstalledLinux } from "./installed.ts";
-import { BENCH, INIT, PROFILE } from "./scripts.ts";
+import { BENCH, DHCP, INIT, PROFILE } from "./scripts.ts";
 
 /** What a VMM needs: all in the guest's RAM before it starts. */
 export interface LinuxImage {
@@ -13,7 +13,7 @@ export interface LinuxImage {
   readonly initramfs: Uint8Array;
 }
 
-const FOLDERS = ["/bin", "/sbin", "/dev", "/etc", "/lib", "/lib/modules", "/proc", "/sys", "/root", "/run", "/tmp", "/bailiwick"];
+const FOLDERS = ["/bin", "/sbin", "/dev", "/etc", "/etc/udhcpc", "/lib", "/lib/modules", "/proc", "/sys", "/root", "/run", "/tmp", "/bailiwick"];
 const KERNEL_MAGIC = "RSC\x05";
 
 /**
@@ -41,6 +41,7 @@ export function composeInitramfs(linux: InstalledLinux): Result<Uint8Array> {
     { kind: "device", path: "/dev/null", mode: 0o666, major: 1, minor: 3 },
     script("/init", INIT),
     script("/bailiwick/bench", BENCH),
+    script("/etc/udhcpc/default.script", DHCP),
     text("/etc/profile", PROFILE),
     text("/etc/passwd", "root::0:0:root:/root:/bin/sh\n"),
     text("/etc/group", "root:x:0:\n"),

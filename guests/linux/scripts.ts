@@ -81,6 +81,19 @@ poweroff() { leave poweroff; }
 reboot() { leave reboot; }
 `;
 
+/** What udhcpc runs when the network has given it an address, or taken it back: `ifconfig eth0 up; udhcpc -i eth0`. */
+export const DHCP = `#!/bin/busybox sh
+case $1 in
+  deconfig) ip addr flush dev "$interface"; ip link set "$interface" up ;;
+  bound | renew)
+    ip addr flush dev "$interface"
+    ip addr add "$ip/\${mask:-24}" dev "$interface"
+    for gateway in $router; do ip route add default via "$gateway" dev "$interface"; break; done
+    for server in $dns; do echo "nameserver $server"; done >/etc/resolv.conf
+    ;;
+esac
+`;
+
 /** Prints a line `bench NAME MILLISECONDS` for each part, or `bench NAME failed` where BusyBox lacks the applet. The same on every machine that boots this initramfs. */
 export const BENCH = `#!/bin/busybox sh
 # /proc/timer_list says the clock in nanoseconds, where the kernel has it; /proc/uptime ticks each 10 ms.

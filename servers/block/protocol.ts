@@ -19,3 +19,10 @@ export const Block = protocol({
   },
   refusals: { badRequest: 1, noCapability: 2, full: 3, tooLarge: 4, noDisk: 5 },
 });
+
+/** Messages of the channel, as <bailiwick/block.h> has them: offsets in bytes, little-endian. */
+export const BlockRequest = { BYTES: 32, sector: 0, id: 8, operation: 12, bytes: 16, window: 20, offset: 24 } as const;
+export const BlockAnswer = { BYTES: 16, id: 0, result: 4 } as const;
+export const BlockOperation = { READ: 0, WRITE: 1, FLUSH: 2 } as const;
+export const BlockResult = { OK: 0, FAILED: 1, BAD: 2, READ_ONLY: 3, QUOTA: 4 } as const;
+export const BLOCK_WINDOW_BYTES = 2 * 1024 * 1024;

@@ -24,3 +24,14 @@ export const NicDriver = protocol({
   },
   refusals: { badRequest: 1, noCapability: 2, full: 3, tooLarge: 4, noNetwork: 5 },
 });
+
+/** Messages of the channel, as <bailiwick/nic.h> has them: offsets in bytes, little-endian. */
+export const NicRequest = { BYTES: 32, id: 0, operation: 4, window: 8, offset: 12, bytes: 16 } as const;
+export const NicAnswer = { BYTES: 16, id: 0, result: 4, bytes: 8 } as const;
+export const NicOperation = { SEND: 0, TAKE: 1 } as const;
+export const NicResult = { DONE: 0, FAILED: 1, BAD: 2 } as const;
+export const NIC_WINDOW_BYTES = 2 * 1024 * 1024;
+/** Bytes of a frame, without its checksum; rooms that may be with the driver at once. */
+export const NIC_LEAST_FRAME = 14;
+export const NIC_MOST_FRAME = 1514;
+export const NIC_ROOMS = 64;

@@ -128,7 +128,7 @@ function drive(guest: BareGuest, native: NativeMachine): BareRun {
       if (guest.limit !== undefined && performance.now() - started > guest.limit) throw new Error(`the guest ran for more than ${guest.limit} ms; its output:\n${output}`);
       if (notified) {
         notified = false;
-        return new Answer(Exit.Notified, [1]);
+        return new Answer(Exit.Notified, [2 ** 32]);
       }
       switch (native.runVcpu(vcpu)) {
         case EXIT.mmio: {

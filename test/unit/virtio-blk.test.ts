@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { Right } from "../../caps/abi/numbers.ts";
 import { readDevice } from "../../core/devices/device.ts";
 import type { DmaPort } from "../../core/devices/device.ts";
-import { BLK_HELD_BYTES, BLK_QUEUE_SIZE, BLK_REQUEST_BYTES, VirtioBlk, type BlkState, type BlockBackend } from "../../core/devices/virtio/blk.ts";
+import { ARRAYS, BLK_HELD_BYTES, BLK_QUEUE_SIZE, BLK_REQUEST_BYTES, VirtioBlk, type BlkState, type BlockBackend } from "../../core/devices/virtio/blk.ts";
 import { VirtioMmio, type VirtioState } from "../../core/devices/virtio/mmio.ts";
 import { BlkConfig, BlkFeature, BlkStatus, BlkType, DescFlag, Feature, InterruptStatus, Mmio, Status } from "../../core/devices/virtio/spec.ts";
 import { ramDisk } from "../../core/host/disk.ts";
@@ -34,7 +34,7 @@ interface Bench {
 function bench(backend: BlockBackend | null, memory = new TestMemory(), dma: DmaPort = memory): Bench {
   const b = { memory, reasons: [] as string[], irq: false } as Bench;
   const report = (reason: string): void => void b.reasons.push(reason);
-  const device = new VirtioMmio(new VirtioBlk(backend, report), { irq: (level) => void (b.irq = level), dma, report });
+  const device = new VirtioMmio(new VirtioBlk(backend, ARRAYS, report), { irq: (level) => void (b.irq = level), dma, report });
   return Object.assign(b, { device, driver: new VirtioDriver(device, memory) });
 }
 

@@ -60,7 +60,7 @@ describe("starting a guest", () => {
     const windows = runScript(nothing).invocations.filter(({ label }) => label === Invocation.VCPUMapDevice).map(({ words }) => words);
     expect(windows).toEqual([
       [0x0c00_0000, 0x60_0000],
-      [0x1000_0000, 0x9000],
+      [0x1000_0000, 0x1000 + GuestMap.VIRTIO.slots * GuestMap.VIRTIO.stride],
     ]);
   });
 
@@ -303,7 +303,7 @@ describe("the guest's virtio slots", () => {
       throw new Error("no system call is made here");
     };
     const console = new GuestConsole({ sys: { call: unused }, mem: {} } as never, 0, () => undefined);
-    const machine = new GuestMachine({ memory, console, cmdline: "", entropy, complain: (line) => void complaints.push(line) });
+    const machine = new GuestMachine({ memory, console, cmdline: "", entropy, disks: [], ports: [], complain: (line) => void complaints.push(line) });
     const slot = (n: number): VirtioDriver => {
       const base = GuestMap.VIRTIO.base + n * GuestMap.VIRTIO.stride;
       const window: Device = {

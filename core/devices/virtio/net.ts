@@ -56,6 +56,8 @@ export interface NetState {
 export interface NetCable {
   /** A frame of 14..1514 bytes on its way out; the bytes are copied before this returns. Nothing here throws. */
   send(frame: Uint8Array): void;
+  /** Whether it takes another frame now. While it does not, frames wait in the driver's queue, until the card's `drained` is called. Absent: always. */
+  ready?(): boolean;
   /** The card's address, MAC_BYTES bytes. */
   readonly mac: Uint8Array;
 }
@@ -135,6 +137,11 @@ export class VirtioNet implements VirtioModel<NetState> {
     this.#link?.interrupt(RECEIVE);
   }
 
+  /** The cable is ready again. */
+  drained(): void {
+    if (this.#link?.live ?? false) this.#transmit();
+  }
+
   reset(): void {
     this.#waiting.length = 0;
   }
@@ -175,7 +182,7 @@ export class VirtioNet implements VirtioModel<NetState> {
     const cable = this.#cable;
     if (queue === undefined || cable === null) return;
     // One look more than the queue can hold, so that an honest driver's is found empty, which is when it is told to notify again.
-    for (let left = queue.size + 1; left > 0 && queue.pop(this.#output); left--) {
+    for (let left = queue.size + 1; left > 0 && (cable.ready?.() ?? true) && queue.pop(this.#output); left--) {
       const frame = this.#take(queue);
       if (frame === null) break;
       queue.push(this.#output.head, 0);

@@ -55,6 +55,9 @@ export class Chain {
   readonly length: number[] = [];
 }
 
+/** Moves `bytes` bytes between guest memory at `address` and place `at` of what stands on the other side. Null, or why it cannot be. */
+export type Move = (dma: DmaPort, address: number, at: number, bytes: number) => DmaFault | null;
+
 export class VirtQueue {
   readonly maxSize: number;
   readonly #dma: DmaPort;
@@ -212,40 +215,37 @@ export class VirtQueue {
   read(chain: Chain, offset: number, most: number, into?: Uint8Array): Uint8Array | null {
     const bytes = Math.max(0, Math.min(most, chain.readableBytes - offset));
     const result = into === undefined ? new Uint8Array(bytes) : part(into, 0, bytes);
-    let done = 0;
-    let skip = offset;
-    for (let i = 0; i < chain.readable && done < bytes; i++) {
-      const length = chain.length[i]!;
-      if (skip < length) {
-        const piece = part(result, done, Math.min(length - skip, bytes - done));
-        const fault = this.#dma.readInto(chain.address[i]! + skip, piece);
-        if (fault !== null) {
-          this.#refused("buffer-access", fault);
-          return null;
-        }
-        done += piece.length;
-        skip = 0;
-      } else {
-        skip -= length;
-      }
-    }
-    return result;
+    return this.gather(chain, offset, bytes, (dma, address, at, count) => dma.readInto(address, part(result, at, count))) ? result : null;
   }
 
   /** Writes `bytes` into the writable buffers from `offset` on; what does not fit is left out. Answers how many fitted, -1 when the queue stopped. */
   write(chain: Chain, offset: number, bytes: Uint8Array): number {
+    return this.scatter(chain, offset, bytes.length, (dma, address, at, count) => dma.write(address, part(bytes, at, count)));
+  }
+
+  /** Has `bytes` readable bytes, which are there, moved from `offset` on: a piece for each buffer. False: the queue stopped. */
+  gather(chain: Chain, offset: number, bytes: number, move: Move): boolean {
+    return this.#each(chain, 0, chain.readable, offset, bytes, move) >= 0;
+  }
+
+  /** As gather, into the writable buffers. How many bytes fitted; -1: the queue stopped. */
+  scatter(chain: Chain, offset: number, bytes: number, move: Move): number {
+    return this.#each(chain, chain.readable, chain.count, offset, bytes, move);
+  }
+
+  #each(chain: Chain, from: number, to: number, offset: number, bytes: number, move: Move): number {
     let done = 0;
     let skip = offset;
-    for (let i = chain.readable; i < chain.count && done < bytes.length; i++) {
+    for (let i = from; i < to && done < bytes; i++) {
       const length = chain.length[i]!;
       if (skip < length) {
-        const piece = part(bytes, done, Math.min(length - skip, bytes.length - done));
-        const fault = this.#dma.write(chain.address[i]! + skip, piece);
+        const count = Math.min(length - skip, bytes - done);
+        const fault = move(this.#dma, chain.address[i]! + skip, done, count);
         if (fault !== null) {
           this.#refused("buffer-access", fault);
           return -1;
         }
-        done += piece.length;
+        done += count;
         skip = 0;
       } else {
         skip -= length;

@@ -28,6 +28,7 @@ Failure Vcpu::open() {
     engine.writeCsr(UC_RISCV_REG_MIDELEG, LINES);
     engine.writeCsr(UC_RISCV_REG_MEDELEG, GUEST_TRAPS);
     engine.writeCsr(UC_RISCV_REG_MCOUNTEREN, 7);
+    engine.writeCsr(UC_RISCV_REG_SCOUNTEREN, 7); /* as firmware leaves it: Linux's programs read the time without its kernel, which does not set it */
     if (Failure f = engine.protect(); !f.empty()) return f;
     if (Failure f = engine.hookTraps(onTrap, this); !f.empty()) return f;
     if (Failure f = engine.hookBlocks(Machine::onBlock, &machine); !f.empty()) return f;

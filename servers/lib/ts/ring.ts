@@ -119,6 +119,7 @@ class End {
 
 const distance = (from: number, to: number): number => (to - from) >>> 0;
 const following = (number: number): number => (number + 1) >>> 0;
+const preceding = (number: number): number => (number - 1) >>> 0;
 const without = (word: number, bit: number): number => Number(BigInt(word) & ~BigInt(bit));
 const union = (a: number, b: number): number => (b === 0 ? a : Number(BigInt(a) | BigInt(b)));
 
@@ -159,8 +160,11 @@ export class Sender extends Side {
     this.batch = Math.ceil(shape.capacity / 2);
   }
 
-  /** `message` has as many bytes as the ring's messages; RangeError otherwise. */
-  *trySend(message: Uint8Array): Op<Sent> {
+  /** Messages that the other side has been told of. */
+  #announced = RING_FIRST;
+
+  /** `message` has as many bytes as the ring's messages; RangeError otherwise. Its receiver is not rung before `announce`: one bell for many. */
+  tryPut(message: Uint8Array): Sent {
     const { end } = this;
     const { shape } = end;
     if (message.length !== shape.bytes) throw new RangeError(`a message of this ring has ${shape.bytes} bytes, not ${message.length}`);
@@ -175,9 +179,25 @@ export class Sender extends Side {
     end.own = following(number);
     end.env.mem.write(end.place(number), message);
     end.tell(RingLayout.SENT, end.own);
-    if (end.look(RingLayout.RECEIVER_WAKE) === number) yield* end.ring();
+    return "Done";
+  }
+
+  /** Rings the receiver if it sleeps and what was put since the last time wakes it. Before anything is waited for. */
+  *announce(): Op<void> {
+    const { end } = this;
+    const first = this.#announced;
+    this.#announced = end.own;
+    if (first === end.own || end.over !== undefined) return;
+    if (distance(first, end.look(RingLayout.RECEIVER_WAKE)) < distance(first, end.own)) yield* end.ring();
     // Nobody will take it.
-    return end.gone ? end.finish("Gone") : "Done";
+    if (end.gone) end.finish("Gone");
+  }
+
+  /** As tryPut, and announces it. */
+  *trySend(message: Uint8Array): Op<Sent> {
+    const result = this.tryPut(message);
+    if (result === "Done") yield* this.announce();
+    return result === "Done" && this.end.gone ? "Gone" : result;
   }
 
   /** As trySend, and waits while it is full. */
@@ -277,6 +297,12 @@ export class Receiver extends Side {
     end.tell(RingLayout.RECEIVER_WAKE, end.own);
     if (!this.#seeSent()) end.finish("Corrupt");
     return end.over === undefined && this.#waiting() === 0;
+  }
+
+  /** Says that this end looks by itself, and is not to be rung, until it says `sleeps`. */
+  wakes(): void {
+    // A number that has been sent already.
+    if (this.end.over === undefined) this.end.tell(RingLayout.RECEIVER_WAKE, preceding(this.end.own));
   }
 
   /** Nothing more is taken; the other side is told, and rung. */

@@ -1,7 +1,7 @@
 // The peer of `drivers`: the same device model over the same kind of disk, worked by the host itself: no CPU emulation, no kernel, no translation, nobody
 // to be kept apart. What it costs is the floor for whoever puts a driver between.
 import { readDevice, writeDevice } from "../../../core/devices/device.ts";
-import { VirtioBlk, type BlockBackend } from "../../../core/devices/virtio/blk.ts";
+import { ARRAYS, VirtioBlk, type BlockBackend } from "../../../core/devices/virtio/blk.ts";
 import { VirtioMmio } from "../../../core/devices/virtio/mmio.ts";
 import { BLK_HEADER_BYTES, BlkStatus, BlkType, DescFlag, Feature, Mmio, SECTOR_BYTES, Status } from "../../../core/devices/virtio/spec.ts";
 import { Iommu } from "../../../core/machine/iommu.ts";
@@ -28,7 +28,7 @@ export function openHostDriver(backend: BlockBackend): (load: Load) => Promise<n
   const view = new DataView(ram);
   let raised = false, onInterrupt = (): void => {};
   const iommu = new Iommu(["blk0"], { ram, ramBase: RAM_BASE, written() {} }, () => {}, true);
-  const device = new VirtioMmio(new VirtioBlk(backend, fail), {
+  const device = new VirtioMmio(new VirtioBlk(backend, ARRAYS, fail), {
     irq: (level) => {
       raised = level;
       if (level) onInterrupt();
