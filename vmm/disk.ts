@@ -1,9 +1,9 @@
 // A guest's disk: a virtio block device whose backend is a capability to a block server (servers/block). Data is copied once, between the guest's memory and
 // the window that this VMM shares with the server; from there the disk's driver has its device take it.
 //
-// The window is cut into blocks of 64 KiB, the most of one request to the server. What a guest asks for at once takes as many as it needs, anywhere.
+// The window is cut into blocks of 64 KiB, the most of one request to the server: a part of what the guest asks for goes through one.
 import type { DmaFault, DmaPort } from "../core/devices/device.ts";
-import type { BlockBackend, BlockBuffers, BlockDone } from "../core/devices/virtio/blk.ts";
+import type { BlockBackend, BlockBuffers, BlockDone } from "../core/devices/virtio/block-backend.ts";
 import { Block, BLOCK_WINDOW_BYTES, BlockAnswer, BlockOperation, BlockRequest, BlockResult } from "../servers/block/protocol.ts";
 import { client } from "../servers/lib/ts/client.ts";
 import type { Channel } from "../servers/lib/ts/channel.ts";
@@ -15,22 +15,13 @@ import { openOutside, placeOf, READ_WRITE, type Outside } from "./outside.ts";
 
 const BLOCK = 64 * 1024;
 const BLOCKS = BLOCK_WINDOW_BYTES / BLOCK;
-/** So four requests of this size are out at once; a smaller one would make the guest cut its own. */
-const MOST_BLOCKS = 8;
 const RING = 32;
 const SECTOR = 512;
 
-/** The data of one request of the guest's: blocks of the window, in order, all of them full but the last. */
-export interface Pieces {
-  readonly blocks: readonly number[];
+/** A block of the window, and how much of it is used. */
+export interface Piece {
+  readonly block: number;
   readonly bytes: number;
-}
-
-/** One request of the guest's, in as many to the server as it has pieces. */
-interface Wanted {
-  readonly done: BlockDone;
-  left: number;
-  error: string | null;
 }
 
 const FAILURES: Readonly<Record<number, string>> = {
@@ -40,12 +31,12 @@ const FAILURES: Readonly<Record<number, string>> = {
   [BlockResult.QUOTA]: "more than this guest may write",
 };
 
-export class GuestDisk implements BlockBackend<Pieces>, BlockBuffers<Pieces>, Outside {
+export class GuestDisk implements BlockBackend<Piece>, BlockBuffers<Piece>, Outside {
   readonly sectors: number;
   readonly readOnly: boolean;
   readonly id: string;
   readonly bit: number;
-  readonly mostBytes = MOST_BLOCKS * BLOCK;
+  readonly mostBytes = BLOCK;
   due = false;
   readonly #memory: GuestMemory;
   readonly #window: number;
@@ -54,7 +45,7 @@ export class GuestDisk implements BlockBackend<Pieces>, BlockBuffers<Pieces>, Ou
   readonly #free: number[] = Array.from({ length: BLOCKS }, (_, i) => i);
   /** What waits for room in the ring, and what the server has, by number. */
   readonly #waiting: Uint8Array[] = [];
-  readonly #out = new Map<number, Wanted>();
+  readonly #out = new Map<number, BlockDone>();
   #next = 0;
   #over = false;
 
@@ -84,53 +75,36 @@ export class GuestDisk implements BlockBackend<Pieces>, BlockBuffers<Pieces>, Ou
 
   // Buffers.
 
-  take(bytes: number): Pieces | null {
-    const count = Math.ceil(bytes / BLOCK);
-    return count > this.#free.length ? null : { blocks: this.#free.splice(this.#free.length - count, count), bytes };
+  take(bytes: number): Piece | null {
+    const block = this.#free.pop();
+    return block === undefined ? null : { block, bytes };
   }
-  give({ blocks }: Pieces): undefined {
-    this.#free.push(...blocks);
+  give({ block }: Piece): undefined {
+    this.#free.push(block);
   }
-  load(pieces: Pieces, at: number, _dma: DmaPort, address: number, bytes: number): DmaFault | null {
-    return this.#move(pieces, at, bytes, (place, done, count) => this.#memory.copyOut(place, address + done, count));
+  load({ block }: Piece, at: number, _dma: DmaPort, address: number, bytes: number): DmaFault | null {
+    return this.#memory.copyOut(this.#window + block * BLOCK + at, address, bytes);
   }
-  store(pieces: Pieces, at: number, _dma: DmaPort, address: number, bytes: number): DmaFault | null {
-    return this.#move(pieces, at, bytes, (place, done, count) => this.#memory.copyIn(address + done, place, count));
-  }
-
-  /** Piece by piece: `copy` has a place in the window, how far it is into what is moved, and how much of it lies there. */
-  #move({ blocks }: Pieces, at: number, bytes: number, copy: (place: number, done: number, count: number) => DmaFault | null): DmaFault | null {
-    for (let done = 0; done < bytes; ) {
-      const within = (at + done) % BLOCK;
-      const count = Math.min(bytes - done, BLOCK - within);
-      const fault = copy(this.#window + blocks[Math.floor((at + done) / BLOCK)]! * BLOCK + within, done, count);
-      if (fault !== null) return fault;
-      done += count;
-    }
-    return null;
+  store({ block }: Piece, at: number, _dma: DmaPort, address: number, bytes: number): DmaFault | null {
+    return this.#memory.copyIn(address, this.#window + block * BLOCK + at, bytes);
   }
 
   // Backend.
 
-  read(offset: number, into: Pieces, done: BlockDone): void {
-    this.#ask(BlockOperation.READ, offset, into, done);
+  read(offset: number, { block, bytes }: Piece, done: BlockDone): void {
+    this.#ask(BlockOperation.READ, offset, bytes, block * BLOCK, done);
   }
-  write(offset: number, from: Pieces, done: BlockDone): void {
-    this.#ask(BlockOperation.WRITE, offset, from, done);
+  write(offset: number, { block, bytes }: Piece, done: BlockDone): void {
+    this.#ask(BlockOperation.WRITE, offset, bytes, block * BLOCK, done);
   }
   flush(done: BlockDone): void {
-    this.#put(BlockOperation.FLUSH, 0, 0, 0, { done, left: 1, error: null });
+    this.#ask(BlockOperation.FLUSH, 0, 0, 0, done);
   }
 
-  #ask(operation: number, offset: number, { blocks, bytes }: Pieces, done: BlockDone): void {
-    const wanted: Wanted = { done, left: blocks.length, error: null };
-    for (const [i, block] of blocks.entries()) this.#put(operation, offset + i * BLOCK, Math.min(BLOCK, bytes - i * BLOCK), block * BLOCK, wanted);
-  }
-
-  #put(operation: number, offset: number, bytes: number, place: number, wanted: Wanted): void {
+  #ask(operation: number, offset: number, bytes: number, place: number, done: BlockDone): void {
     do this.#next = (this.#next + 1) >>> 0;
     while (this.#out.has(this.#next));
-    this.#out.set(this.#next, wanted);
+    this.#out.set(this.#next, done);
     const message = new Uint8Array(BlockRequest.BYTES);
     const view = new DataView(message.buffer);
     const sector = offset / SECTOR;
@@ -178,11 +152,9 @@ export class GuestDisk implements BlockBackend<Pieces>, BlockBuffers<Pieces>, Ou
   #settle(answer: Uint8Array): void {
     const view = new DataView(answer.buffer, answer.byteOffset, answer.byteLength);
     const id = view.getUint32(BlockAnswer.id, true), result = view.getUint32(BlockAnswer.result, true);
-    const wanted = this.#out.get(id);
-    if (wanted === undefined) return;
+    const done = this.#out.get(id);
     this.#out.delete(id);
-    if (result !== BlockResult.OK) wanted.error ??= FAILURES[result] ?? `result ${result}`;
-    if (--wanted.left === 0) wanted.done(wanted.error);
+    done?.(result === BlockResult.OK ? null : (FAILURES[result] ?? `result ${result}`));
   }
 
   /** Nothing comes any more: what is out has failed, and what is asked for from now on fails at the next turn. */
@@ -190,9 +162,9 @@ export class GuestDisk implements BlockBackend<Pieces>, BlockBuffers<Pieces>, Ou
     if (!this.#over) this.#complain(`disk ${this.id}: its block server is gone: every request fails from now on`);
     this.#over = true;
     this.#waiting.length = 0;
-    const all = new Set(this.#out.values());
+    const all = [...this.#out.values()];
     this.#out.clear();
-    for (const { done } of all) done("the block server is gone");
+    for (const done of all) done("the block server is gone");
   }
 }
 

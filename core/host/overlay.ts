@@ -1,5 +1,5 @@
 // A disk over another: what is written stays in the upper one, and the lower one is only read.
-import type { BlockBackend } from "../devices/virtio/blk.ts";
+import type { BlockBackend } from "../devices/virtio/block-backend.ts";
 import { SECTOR_BYTES } from "../devices/virtio/spec.ts";
 
 /** Sectors of one piece of the map: 8 MiB of disk in 2 KiB, there only once something was written to them. */

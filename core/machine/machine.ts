@@ -4,7 +4,8 @@ import { readDevice, writeDevice, type Device, type DmaPort } from "../devices/d
 import { ControlChannel } from "../devices/control.ts";
 import { GoldfishRtc } from "../devices/goldfish-rtc.ts";
 import { Uart16550 } from "../devices/uart16550.ts";
-import { ARRAYS, VirtioBlk, type BlockBackend } from "../devices/virtio/blk.ts";
+import { VirtioBlk } from "../devices/virtio/blk.ts";
+import { ARRAYS, type BlockBackend } from "../devices/virtio/block-backend.ts";
 import { VirtioConsole } from "../devices/virtio/console.ts";
 import { VirtioGpu } from "../devices/virtio/gpu.ts";
 import { VirtioInput, type InputKind } from "../devices/virtio/input.ts";

@@ -250,6 +250,7 @@ export interface NativeEngine {
 interface Addon {
   version(): UnicornVersion & { readonly problem: string | null };
   hostMemory(bytes: number): ArrayBuffer;
+  readCached(fd: number, position: number, into: Uint8Array): number;
   engineOpen(codeBytes: number): number;
   engineClose(engine: number): void;
   engineMapMemory(engine: number, phys: number, offset: number, bytes: number, buffer: ArrayBuffer): void;
@@ -344,6 +345,14 @@ export function version(): UnicornVersion {
 /** Zeroed, page-aligned memory that engines can map. `bytes` is at least 4096. */
 export function hostMemory(bytes: number): ArrayBuffer {
   return addon().hostMemory(bytes);
+}
+
+/**
+ * Reads what of a file the host holds in its page cache, without waiting. Bytes read into `into`, from its start; -1: nothing can be had so, and a
+ * usual read says why. Source: preadv2(2), RWF_NOWAIT.
+ */
+export function readCached(fd: number, position: number, into: Uint8Array): number {
+  return addon().readCached(fd, position, into);
 }
 
 /** Opens a bare engine. `codeBytes` is the size of its translation buffer, 2^20..2^30. */

@@ -26,7 +26,9 @@ const UP = "bench-up";
 const DONE = "bench-done";
 const LIMIT_MS = 120_000;
 
-export const script = (workload: boolean): string => (workload ? `echo ${UP}; /bailiwick/bench; echo ${DONE}` : `echo ${UP}; echo ${DONE}`);
+/** @param work what is timed: prints a line `bench NAME MILLISECONDS` for each part */
+export const timed = (work: string): string => `echo ${UP}\n${work}\necho ${DONE}`;
+const script = (workload: boolean): string => timed(workload ? "/bailiwick/bench" : "");
 
 /** What runs, resolved and built by the operator as for any user: the example appliance with the script to execute. */
 export async function prepareGuest(workload: boolean): Promise<Appliance> {
@@ -109,13 +111,13 @@ export function runBareLoop(guest: GuestParts): GuestTimes {
 
 const QEMU = "qemu-system-riscv64";
 
-/** @param files the kernel, and the whole initial RAM disk. null: QEMU is not installed */
-export async function runQemu(files: { readonly kernel: string; readonly initrd: string; readonly ramBytes: number }): Promise<GuestTimes | null> {
+/** @param files the kernel, and the whole initial RAM disk. @param devices options for more of them. null: QEMU is not installed */
+export async function runQemu(files: { readonly kernel: string; readonly initrd: string; readonly ramBytes: number }, devices: readonly string[] = []): Promise<GuestTimes | null> {
   const listener = new Listener();
   const child = spawn(
     QEMU,
     ["-M", "virt", "-smp", "1", "-m", String(files.ramBytes / 2 ** 20), "-display", "none", "-monitor", "none", "-serial", "stdio", "-no-reboot",
-      "-kernel", files.kernel, "-initrd", files.initrd, "-append", "console=ttyS0 panic=-1 quiet loglevel=1"],
+      "-kernel", files.kernel, "-initrd", files.initrd, "-append", "console=ttyS0 panic=-1 quiet loglevel=1", ...devices],
     { stdio: ["ignore", "pipe", "pipe"] },
   );
   let complaint = "";

@@ -12,8 +12,8 @@ import { startWorker, work } from "./workers.ts";
 const ROUNDS = 7;
 const QUICK_ROUNDS = 1;
 
-const NO_LINUX = "not measured: Debian's kernel is not on this machine (the set-up says why)";
-const NO_QEMU = "no peer: qemu-system-riscv64 is not installed";
+export const NO_LINUX = "not measured: Debian's kernel is not on this machine (the set-up says why)";
+export const NO_QEMU = "no peer: qemu-system-riscv64 is not installed";
 
 /** Rounds of everyone who took part. */
 type Rounds = Readonly<Partial<Record<Contestant, readonly GuestTimes[]>>>;
@@ -107,7 +107,7 @@ export class GuestRuns {
 }
 
 /** For QEMU, which takes files: byte for byte what the others have in memory. */
-function writeFiles(folder: string, { kernel, initrd, initrdExtra, ramBytes }: GuestParts) {
+export function writeFiles(folder: string, { kernel, initrd, initrdExtra, ramBytes }: GuestParts) {
   const files = { kernel: join(folder, "kernel"), initrd: join(folder, "initrd"), ramBytes };
   writeFileSync(files.kernel, kernel);
   writeFileSync(files.initrd, joinArchives([initrd, initrdExtra]));

@@ -3,7 +3,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import type { BlockBackend } from "../../core/devices/virtio/blk.ts";
+import type { BlockBackend } from "../../core/devices/virtio/block-backend.ts";
 import { ramDisk } from "../../core/host/disk.ts";
 import { prepareAppliance } from "../../servers/operator/appliance.ts";
 import { openDisks } from "../../servers/operator/disks.ts";

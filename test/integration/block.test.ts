@@ -1,7 +1,7 @@
 // The block server on the real machine: parts of a disk as capabilities, and clients that mean harm to each other.
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import type { BlockBackend } from "../../core/devices/virtio/blk.ts";
+import type { BlockBackend } from "../../core/devices/virtio/block-backend.ts";
 import { ramDisk } from "../../core/host/disk.ts";
 import { applianceFolder, runAppliance, until } from "../support/appliance-run.ts";
 

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test as always } from "vitest";
-import type { BlockBackend } from "../../core/devices/virtio/blk.ts";
+import type { BlockBackend } from "../../core/devices/virtio/block-backend.ts";
 import { applianceFolder, runAppliance, type RunOptions } from "../support/appliance-run.ts";
 import { hasSqlite } from "../support/fs-build.ts";
 import { ramDisk } from "../../core/host/disk.ts";

@@ -1,5 +1,5 @@
 // A disk that misbehaves as planned, in front of one that does not.
-import type { BlockBackend, BlockDone } from "../../core/devices/virtio/blk.ts";
+import type { BlockBackend, BlockDone } from "../../core/devices/virtio/block-backend.ts";
 
 export interface Operation {
   readonly kind: "read" | "write" | "flush";

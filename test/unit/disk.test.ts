@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import type { BlockBackend } from "../../core/devices/virtio/blk.ts";
+import type { BlockBackend } from "../../core/devices/virtio/block-backend.ts";
 import { DiskError, openDisk, ramDisk, type Disk, type DiskOptions } from "../../core/host/disk.ts";
 import { overlay } from "../../core/host/overlay.ts";
 import { failingDisk } from "../support/disk.ts";

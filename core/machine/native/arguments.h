@@ -76,5 +76,6 @@ struct DeviceCallbacks {
 
 bool exportEngine(napi_env, napi_value exports);
 bool exportMachine(napi_env, napi_value exports);
+bool exportFile(napi_env, napi_value exports);
 
 } // namespace bailiwick

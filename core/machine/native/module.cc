@@ -27,6 +27,6 @@ napi_value version(napi_env env, napi_callback_info) {
 } // namespace
 
 NAPI_MODULE_INIT() {
-    const bool ok = exportFunction(env, exports, "version", version, nullptr) && exportEngine(env, exports) && exportMachine(env, exports);
+    const bool ok = exportFunction(env, exports, "version", version, nullptr) && exportEngine(env, exports) && exportMachine(env, exports) && exportFile(env, exports);
     return ok ? exports : nullptr;
 }

@@ -1,7 +1,8 @@
 // The peer of `drivers`: the same device model over the same kind of disk, worked by the host itself: no CPU emulation, no kernel, no translation, nobody
 // to be kept apart. What it costs is the floor for whoever puts a driver between.
 import { readDevice, writeDevice } from "../../../core/devices/device.ts";
-import { ARRAYS, VirtioBlk, type BlockBackend } from "../../../core/devices/virtio/blk.ts";
+import { VirtioBlk } from "../../../core/devices/virtio/blk.ts";
+import { ARRAYS, type BlockBackend } from "../../../core/devices/virtio/block-backend.ts";
 import { VirtioMmio } from "../../../core/devices/virtio/mmio.ts";
 import { BLK_HEADER_BYTES, BlkStatus, BlkType, DescFlag, Feature, Mmio, SECTOR_BYTES, Status } from "../../../core/devices/virtio/spec.ts";
 import { Iommu } from "../../../core/machine/iommu.ts";
