@@ -5,14 +5,14 @@ import { join } from "node:path";
 import { defineConfig } from "tsup";
 import { bundleProgram } from "./servers/operator/bundle.ts";
 
-const BENCH = "test/bench/main.ts", FUZZ = "test/fuzz/main.ts";
+const BENCH = "test/bench/main.ts", FUZZ = "test/fuzz/main.ts", FUZZ_GUEST = "test/fuzz/guest/main.ts";
 
 export default defineConfig({
   entry: {
     index: "servers/operator/index.ts",
     sdk: "servers/operator/sdk.ts",
     cli: "servers/operator/cli.ts",
-    ...(existsSync(BENCH) ? { bench: BENCH, fuzz: FUZZ } : {}),
+    ...(existsSync(BENCH) ? { bench: BENCH, fuzz: FUZZ, "fuzz-guest": FUZZ_GUEST } : {}),
   },
   format: "esm",
   target: "node20",

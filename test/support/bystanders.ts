@@ -1,8 +1,9 @@
 // Neighbours for hostile tests: a client and a server that must go on with exact answers. test/security/components/pair-*.c
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { findPackage } from "../../servers/operator/package.ts";
 
-const SOURCES = join(import.meta.dirname, "..", "security", "components");
+const SOURCES = join(findPackage().root, "test", "security", "components");
 
 export const hostileSource = (name: string): string => readFileSync(join(SOURCES, name), "utf8");
 

@@ -3,22 +3,24 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { findPackage } from "../../servers/operator/package.ts";
 import { assemble } from "./assemble.ts";
 
-const ROOT = join(import.meta.dirname, "..", "..");
+/** Also where this is part of a bundle. */
+const ROOT = findPackage().root;
 const SOURCES = join(ROOT, "test", "security", "guests");
 const TOOL = "riscv64-unknown-elf-";
 const FLAGS = ["-std=c11", "-march=rv64gc", "-mabi=lp64d", "-mcmodel=medany", "-O2", "-ffreestanding", "-fno-tree-loop-distribute-patterns", "-Wall", "-Wextra", "-Werror"];
 /** Where the kernel's image begins in the guest's memory: 2 MiB above the start of RAM. */
 const ENTRY = 0x8020_0000;
 
-/** The guest `NAME.c`, which says its lines as NAME. */
-export function compileGuest(name: string): Uint8Array {
+/** The guest `NAME.c`, which says its lines as NAME. @param defines by name: whole numbers */
+export function compileGuest(name: string, defines: Readonly<Record<string, number>> = {}): Uint8Array {
   const folder = mkdtempSync(join(tmpdir(), "bailiwick-hostile-"));
   try {
     const [elf, image] = [join(folder, "guest.elf"), join(folder, "guest.image")];
     const sources = ["start.S", "hostile.c", `${name}.c`].map((file) => join(SOURCES, file));
-    execFileSync(`${TOOL}gcc`, [...FLAGS, `-DGUEST_NAME="${name}"`, "-nostdlib", "-static", "-Wl,--build-id=none", "-T", join(ROOT, "guests", "bare", "guest.ld"), "-o", elf, ...sources], { stdio: "pipe" });
+    execFileSync(`${TOOL}gcc`, [...FLAGS, `-DGUEST_NAME="${name}"`, ...Object.entries(defines).map(([key, value]) => `-D${key}=${value}UL`), "-nostdlib", "-static", "-Wl,--build-id=none", "-T", join(ROOT, "guests", "bare", "guest.ld"), "-o", elf, ...sources], { stdio: "pipe" });
     execFileSync(`${TOOL}objcopy`, ["-O", "binary", elf, image]);
     return readFileSync(image);
   } finally {
