@@ -36,7 +36,7 @@ function componentChanges(component: string, before: ComponentReport | undefined
 }
 
 function held(of: "capability" | "worst case", component: string, before: readonly Held[], after: readonly Held[], verb: string): Change[] {
-  const was = new Map(before.map(({ thing, rights }) => [thing, rights])), is = new Map(after.map(({ thing, rights }) => [thing, rights]));
+  const was = new Map(before.map((one) => [one.thing, extentOf(one)])), is = new Map(after.map((one) => [one.thing, extentOf(one)]));
   return [...new Set([...was.keys(), ...is.keys()])].sort().flatMap((thing): Change[] => {
     const [old, fresh] = [was.get(thing), is.get(thing)];
     if (old === fresh) return [];
@@ -45,6 +45,8 @@ function held(of: "capability" | "worst case", component: string, before: readon
     return [{ of, sign: "~", component, says: `${component} ${verb} ${thing} ${fresh}, before ${old}` }];
   });
 }
+
+const extentOf = ({ rights, quota }: Held): string => (quota === undefined ? rights : `${rights} at most ${quota}`);
 
 function listed(of: "claim", before: readonly string[], after: readonly string[]): Change[] {
   return [

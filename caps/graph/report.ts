@@ -1,7 +1,8 @@
 // What a system comes to, for people who must decide whether to run it: of each component what it holds, what it could come to hold if every program were hostile, and what it
 // costs; and the claims that hold all the same. It follows from the system alone, so whoever has the system can make it again and see that nobody has made it look better.
 import { systemBytes } from "../image/files.ts";
-import type { JsonValue, ResolvedSystem } from "../image/system.ts";
+import type { JsonValue, ResolvedSystem, ResolvedUse } from "../image/system.ts";
+import { formatQuota } from "../manifest/units.ts";
 import { describeClaim, rightNames } from "./assertions.ts";
 import { authorityGraph, type Authority } from "./authority.ts";
 import { worstCase } from "./closure.ts";
@@ -12,6 +13,8 @@ export interface Held {
   readonly thing: string;
   /** As text, such as [call]; for what is no endpoint, what one can do with it anyway. */
   readonly rights: string;
+  /** How much of it, where its server was told so. */
+  readonly quota?: string;
 }
 
 export interface ComponentReport {
@@ -59,7 +62,7 @@ export function systemReport(system: ResolvedSystem): SystemReport {
     memory: system.memory,
     memoryUsed: systemBytes(system),
     components: system.components.map(({ name, program, memory, slots, cpu, essential, args, offers, uses, guest }): ComponentReport => {
-      const own = graph.byHolder.get(name) ?? [], holds = joined(own.filter(({ server }) => server !== name));
+      const own = graph.byHolder.get(name) ?? [], holds = withQuotas(joined(own.filter(({ server }) => server !== name)), uses, system);
       return {
         name,
         kind: guest !== undefined ? "guest" : program.kind === "machine" ? "machine program" : "hosted program",
@@ -87,4 +90,15 @@ function joined(authorities: readonly Authority[]): readonly Held[] {
   for (const { thing, rights: more } of authorities) rights.set(thing, (rights.get(thing) ?? 0) | more);
   const servers = new Set(authorities.filter(({ server }) => server !== undefined).map(({ thing }) => thing));
   return [...rights].sort(([a], [b]) => (a < b ? -1 : 1)).map(([thing, bits]) => ({ thing, rights: servers.has(thing) ? rightNames(bits) : "use" }));
+}
+
+/** Of what a component holds, how much of it its server lets it have. */
+function withQuotas(holds: readonly Held[], uses: readonly ResolvedUse[], { components }: ResolvedSystem): readonly Held[] {
+  const quotas = new Map<string, string>();
+  for (const use of uses) {
+    if (use.kind !== "endpoint" || use.quota === undefined) continue;
+    const offer = components.find(({ name }) => name === use.from)?.offers[use.offer];
+    if (offer !== undefined) quotas.set(`${use.from}.${offer.name}`, formatQuota(use.quota));
+  }
+  return quotas.size === 0 ? holds : holds.map((held) => (quotas.has(held.thing) ? { ...held, quota: quotas.get(held.thing) ?? "" } : held));
 }

@@ -10,6 +10,7 @@
 //   S5  mapped uses of a component do not overlap; each begins on a 2 MiB boundary.
 // It is plain JSON: every number is a safe integer.
 import { InitSlot } from "../abi/numbers.ts";
+import type { Quota } from "../protocol/protocol.ts";
 import type { Assertion } from "./assertion.ts";
 import type { Faculty } from "./faculties.ts";
 
@@ -134,8 +135,8 @@ export const mayGive = ({ offers }: ResolvedComponent): boolean => offers.length
 export type ResolvedUse = { readonly name: string } & UseKind;
 
 export type UseKind =
-  /** A copy of the service endpoint of component `from`, minted with `badge` and `rights` (Right bits of caps/abi/numbers.ts). `quota`: what the server is told to let the client have, in a second. */
-  | { readonly kind: "endpoint"; readonly from: string; readonly offer: number; readonly badge: number; readonly rights: number; readonly quota?: number }
+  /** A copy of the service endpoint of component `from`, minted with `badge` and `rights` (Right bits of caps/abi/numbers.ts). `quota`: what the server is told to let the client have. */
+  | { readonly kind: "endpoint"; readonly from: string; readonly offer: number; readonly badge: number; readonly rights: number; readonly quota?: Quota }
   /** A device's registers: physical address and bytes (multiples of 4096), mapped read-write at `address`. The slot holds its Frame; devices have one page each or a run of 4 KiB frames of which the slot holds the first. */
   | { readonly kind: "device"; readonly device: string; readonly physical: number; readonly address: number; readonly bytes: number }
   /** An IRQHandler for interrupt `irq`, its notification set to the component's own, badged with `badge` (one bit, 2^32..2^52). */

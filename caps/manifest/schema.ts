@@ -5,8 +5,9 @@ import { z } from "zod";
 import type { Assertion } from "../image/assertion.ts";
 import { FACULTY_NAMES, type Faculty } from "../image/faculties.ts";
 import { MAX_SLOTS, MIN_SLOTS } from "../image/system.ts";
+import { QUOTA_KINDS } from "../protocol/protocol.ts";
 import { ENDPOINT_PATTERN, FORWARD_PATTERN, formatEndpoint, isLoopback, parseEndpoint, parseForward, type Endpoint, type Forward } from "./addresses.ts";
-import { DURATION_PATTERN, RATE_PATTERN, SIZE_PATTERN, parseDuration, parseSize } from "./units.ts";
+import { DURATION_PATTERN, SHARE_PATTERN, SIZE_PATTERN, parseDuration, parseShare, parseSize, type Share } from "./units.ts";
 
 /** Components and guests. At most 23 characters, so that a name fits the kernel's labels and the boot image's file names. */
 export const NAME_PATTERN = /^[a-z][a-z0-9-]{0,22}$/;
@@ -107,11 +108,12 @@ export type Image =
   | { readonly kind: "elf"; readonly file: string }
   | { readonly kind: "ts"; readonly file: string };
 
+const A_SHARE = "so much: 100/s, 2MiB/s or 64MiB";
+const share = z.string({ error: A_SHARE }).regex(SHARE_PATTERN, { error: A_SHARE });
 const quota = z
-  .string({ error: "so many a second, such as 100/s" })
-  .regex(RATE_PATTERN, { error: "so many a second, such as 100/s" })
-  .transform((text) => Number.parseInt(text, 10))
-  .describe("How much this client may ask of the server: of what, says the protocol. For servers of the kit that keep one: log (lines).");
+  .union([share, z.array(share).min(1).max(QUOTA_KINDS.length)], { error: `${A_SHARE}, or a list of these` })
+  .transform((quota): readonly Share[] => (typeof quota === "string" ? [quota] : quota).flatMap((text) => parseShare(text) ?? []))
+  .describe("How much of the server this client may have: 100/s, 2MiB/s, 64MiB, or a list. Of what, says the server's README: log (lines a second), block (bytes and requests a second), net and console (bytes a second), fs (bytes).");
 
 const source = z.string().describe("COMPONENT.OFFER or platform.DEVICE.regs, .irq, .iospace, or platform.cpu.time, or programs.PROGRAM");
 const use = z
@@ -124,8 +126,7 @@ const use = z
 export interface Use {
   readonly from: string;
   readonly rights?: readonly RightName[];
-  /** So many a second. */
-  readonly quota?: number;
+  readonly quota?: readonly Share[];
 }
 
 const protocolName = z.string().regex(PROTOCOL_PATTERN, { error: "a protocol's name: a capital letter, then letters and digits" });

@@ -7,6 +7,7 @@ import { FIRST_SIGNAL_BIT, MAX_SIGNALS, type ResolvedUse, type UseKind } from ".
 import { carriedFile } from "../image/files.ts";
 import { DiagnosticCode } from "./diagnostic.ts";
 import type { Draft, WantedUse } from "./drafts.ts";
+import { isSameClient, noQuota, quotaOf } from "./quotas.ts";
 import type { Report } from "./report.ts";
 import type { Board, Resources } from "./resources.ts";
 import type { RightName } from "./schema.ts";
@@ -87,17 +88,7 @@ export function wireAll(drafts: ReadonlyMap<string, Draft>, board: Board | undef
     }
     const bits = rights.reduce((all, right) => all | RIGHT_BITS[right], 0);
     const badge = offer * OFFER_STEP + clientNumber(server, draft.name);
-    const { quota } = use;
-    if (quota !== undefined) {
-      const keeps = from.image.kind === "server" && resources.protocols.get(offered.protocol)?.quota !== undefined;
-      const other = before.find((earlier) => earlier.kind === "endpoint" && earlier.from === server && earlier.badge === badge && earlier.quota !== quota);
-      const where = [...at.slice(0, -1), "quota"];
-      if (!keeps) noQuota(where, `'${use.from}'`, "leave it out; a server of your own takes what it needs to know from its args");
-      else if (other !== undefined) {
-        const message = `'${draft.name}' uses '${use.from}' twice, with different quotas`;
-        report.add({ code: DiagnosticCode.noQuota, at: where, message, cause: `differs from that of '${other.name}': to the server both are one client` });
-      }
-    }
+    const quota = use.quota === undefined ? undefined : quotaOf(use.quota, { draft, from, what: use.from, protocol: offered.protocol, at: [...at.slice(0, -1), "quota"], same: before.filter((earlier) => isSameClient(earlier, server, badge)) }, resources, report);
     return { kind: "endpoint", from: from.name, offer, badge, rights: bits, ...(quota === undefined ? {} : { quota }) };
   };
 
@@ -122,10 +113,8 @@ export function wireAll(drafts: ReadonlyMap<string, Draft>, board: Board | undef
     owners.set(from, draft.name);
   };
 
-  const noQuota = (at: Path, what: string, fix: string): void => report.add({ code: DiagnosticCode.noQuota, at, message: `${what} keeps no quota`, cause: "would be heard by nobody", fix });
-
   const noRights = (use: WantedUse["use"], at: Path, what: string): void => {
-    if (use.quota !== undefined) noQuota([...at.slice(0, -1), "quota"], what, "leave it out");
+    if (use.quota !== undefined) noQuota(report, [...at.slice(0, -1), "quota"], what, "leave it out");
     if (use.rights === undefined) return;
     report.add({ code: DiagnosticCode.rightNotOffered, at: [...at.slice(0, -1), "rights"], message: `${what} has no rights to choose from`, cause: `does not apply to ${what}`, fix: "leave it out" });
   };

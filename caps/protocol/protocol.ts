@@ -12,14 +12,24 @@ export interface Method {
   readonly caps?: readonly string[];
 }
 
+/** The kinds of a quota: so many a second, so many bytes a second, so many bytes that are kept. */
+export const QUOTA_KINDS = ["perSecond", "bytesPerSecond", "bytes"] as const;
+export type QuotaKind = (typeof QUOTA_KINDS)[number];
+/** How much of each kind; at least one. */
+export type Quota = { readonly [K in QuotaKind]?: number };
+/** What is counted, of each kind that is kept: "lines". */
+export type QuotaWords = { readonly [K in QuotaKind]?: string };
+
 export interface Protocol {
   readonly name: string;
   /** Some answers bring capabilities: a server that offers it may send them. One that offers nothing of the kind gets an endpoint with which it cannot. */
   readonly gives?: true;
   /** Its purpose is to hand on capabilities that others have made: a name server, a powerbox. */
   readonly passes?: true;
-  /** What a client's quota in the manifest counts, in a second. The kit's server of the protocol keeps to it: `bw_quota`. */
-  readonly quota?: string;
+  /** What a client's quota in the manifest counts, by its kind. The kit's server of the protocol keeps to it: `bw_quota`. */
+  readonly quota?: QuotaWords;
+  /** The use without which the server can keep none, where it can do without it else: its clock. */
+  readonly quotaUse?: string;
   readonly methods: Readonly<Record<string, Method>>;
   /** Answers other than 0: labels of refusals, by name. 0 is success. */
   readonly refusals: Readonly<Record<string, number>>;

@@ -39,7 +39,7 @@ static uint64_t now(void) { return bw_call(bw_use_timer.cap, bw_info(TIMER_NOW, 
 /* Found or made; NULL when there are too many. */
 static struct writer *writer_of(uint64_t badge) {
     for (uint32_t i = 0; i < WRITERS; i++) {
-        if (writers[i].badge == 0) writers[i] = (struct writer){.badge = badge, .tokens = BURST, .filled = now(), .rate = bw_quota(badge, rate)};
+        if (writers[i].badge == 0) writers[i] = (struct writer){.badge = badge, .tokens = BURST, .filled = now(), .rate = bw_quota(badge, BW_QUOTA_PER_SECOND, rate)};
         if (writers[i].badge == badge) return &writers[i];
     }
     return NULL;
@@ -112,7 +112,7 @@ static uint32_t do_attach(struct bw_request *r) {
 static bool readers_have_quotas(void) {
     for (uint64_t offer = 0; bw_offer((uint32_t)offer) != NULL; offer++) {
         for (uint64_t client = 1; client <= bw_clients(); client++) {
-            if (is_reader(offer << 16 | client) && bw_quota(offer << 16 | client, 0) != 0) return true;
+            if (is_reader(offer << 16 | client) && bw_quota(offer << 16 | client, BW_QUOTA_PER_SECOND, 0) != 0) return true;
         }
     }
     return false;

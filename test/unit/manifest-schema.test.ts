@@ -25,7 +25,7 @@ const size = fc.tuple(fc.integer({ min: 1, max: 999 }), fc.constantFrom("KiB", "
 const duration = fc.tuple(fc.integer({ min: 1, max: 999 }), fc.constantFrom("us", "ms", "s")).map((parts) => parts.join(""));
 const file = fc.constantFrom("a.c", "src/b.ts", "c.elf");
 const rights = fc.uniqueArray(fc.constantFrom("call", "send", "grant"), { minLength: 1 });
-const use = fc.oneof(fc.constantFrom("console.console", "platform.uart0.regs", "programs.p"), record({ from: fc.constant("log.log") }, { rights, quota: fc.constantFrom("1/s", "64KiB/s", "100/s") }));
+const use = fc.oneof(fc.constantFrom("console.console", "platform.uart0.regs", "programs.p"), record({ from: fc.constant("log.log") }, { rights, quota: fc.constantFrom("1/s", "64KiB/s", "100/s", "64MiB", "100", ["1/s", "2MiB/s"], []) }));
 const offer = fc.oneof(fc.constant("Console"), record({ protocol: fc.constant("Log") }, { rights, gives: fc.boolean() }));
 const cpu = record({}, { priority: fc.integer({ min: -1, max: 256 }), budget: duration, period: fc.constant("1000s") });
 const machineImage = fc.oneof(record({ c: fc.oneof(file, fc.array(file, { minLength: 1, maxLength: 3 })) }), record({ elf: file }));

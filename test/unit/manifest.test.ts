@@ -37,7 +37,7 @@ const RESOURCES: Resources = {
     ["vmm", "hosted"],
     ["timer", "hosted"],
   ]),
-  protocols: new Map([["Console", { sendsCapabilities: true, gives: false, passes: false }], ["Timer", { sendsCapabilities: false, gives: false, passes: false, quota: "questions" }]]),
+  protocols: new Map([["Console", { sendsCapabilities: true, gives: false, passes: false }], ["Timer", { sendsCapabilities: false, gives: false, passes: false, quota: { perSecond: "questions", bytes: "answers" } }]]),
   guests: new Map([
     ["linux", { cmdline: "console=hvc0", initrd: true }],
     ["bare", { cmdline: "", initrd: false }],
@@ -588,7 +588,28 @@ describe("a quota", () => {
   };
   it("goes to the server with the use", () => {
     const uses = resolveText(withUse("{ a: { from: timer.timer, quota: 100/s }, b: console.console }")).system.components.find(({ name }) => name === "main")?.uses;
-    expect(uses).toEqual([expect.objectContaining({ from: "timer", quota: 100 }), expect.not.objectContaining({ quota: expect.anything() })]);
+    expect(uses).toEqual([expect.objectContaining({ from: "timer", quota: { perSecond: 100 } }), expect.not.objectContaining({ quota: expect.anything() })]);
+  });
+  it("may say several things, one of each kind, and each as its server counts", () => {
+    const quotaOf = (quota: string) => resolveText(withUse(`{ a: { from: timer.timer, quota: ${quota} } }`)).system.components.find(({ name }) => name === "main")?.uses[0];
+    expect(quotaOf("64MiB")).toMatchObject({ quota: { bytes: 64 * 2 ** 20 } });
+    expect(quotaOf("[3GiB, 7/s]")).toMatchObject({ quota: { perSecond: 7, bytes: 3 * 2 ** 30 } });
+    expect(refusals("{ a: { from: timer.timer, quota: [1/s, 2/s] } }")).toEqual([["BW0220", "'main' has two quotas of one kind for 'timer.timer'"]]);
+    expect(refusals("{ a: { from: timer.timer, quota: [1/s, 2KiB/s] } }")).toEqual([["BW0220", "'timer.timer' keeps no quota like 2MiB/s"]]);
+    expect(refusals("{ a: { from: timer.timer, quota: [1/s, 2MiB] }, b: { from: timer.timer, quota: [2MiB, 1/s] } }")).toEqual([]);
+    for (const wrong of ["100", "1.5MiB/s", "[]", "[1/s, 1KiB/s, 1KiB, 2/s]", "[[1/s]]", "1KiB/m"]) expect(refusals(`{ a: { from: timer.timer, quota: ${wrong} } }`), wrong).toEqual([["BW0112", expect.stringContaining("quota")]]);
+    const parsed = parseManifest(withUse("{ a: { from: timer.timer, quota: 64KiB/s } }"), "a.yaml"), resolved = parsed.ok ? resolveManifest(parsed.value, RESOURCES) : parsed;
+    expect(resolved.ok ? [] : resolved.diagnostics).toMatchObject([{ fix: "say it as 100/s (questions) or 64MiB (answers)", span: { line: 13, text: expect.stringContaining("64KiB/s") } }]);
+  });
+  it("is refused where its server has no clock", () => {
+    const block = (use: string) => `${HEAD}components:\n${CONSOLE}${TIMER}  block: { image: { server: block }, offer: { disk: Block }, use: ${use} }\n  main: { image: { c: main.c }, essential: true, use: { a: { from: block.disk, quota: 1MiB/s } } }\n`;
+    const resources: Resources = { ...RESOURCES, servers: new Map([...RESOURCES.servers, ["block", "machine"]]), protocols: new Map([...RESOURCES.protocols, ["Block", { sendsCapabilities: true, gives: true, passes: false, quota: { bytesPerSecond: "bytes" }, quotaUse: "timer" }]]) };
+    const problems = (text: string) => {
+      const parsed = parseManifest(text, "a.yaml"), all = parsed.ok ? resolveManifest(parsed.value, resources) : parsed;
+      return all.ok ? [] : all.diagnostics.map(({ message, fix }) => [message, fix]);
+    };
+    expect(problems(block("{}"))).toEqual([["'block' has no clock to keep a quota by", "add a 'timer' to components.block.use, such as 'timer: timer.timer'"]]);
+    expect(problems(block("{ timer: timer.timer }"))).toEqual([]);
   });
   it("is refused where nobody would keep it", () => {
     expect(refusals("{ a: { from: console.console, quota: 1/s } }")).toEqual([["BW0220", "'console.console' keeps no quota"]]);
@@ -596,7 +617,7 @@ describe("a quota", () => {
     expect(refusals("{ a: { from: platform.lamp0.regs, quota: 1/s } }")).toEqual([["BW0220", "a device keeps no quota"]]);
     expect(refusals("{ a: { from: timer.timer, quota: 1/s }, b: { from: timer.timer, quota: 2/s } }")).toEqual([["BW0220", "'main' uses 'timer.timer' twice, with different quotas"]]);
     expect(refusals("{ a: { from: timer.timer, quota: 0/s } }")).toEqual([["BW0112", expect.stringContaining("quota")]]);
-    expect(refusals("{ a: { from: timer.timer, quota: 64KiB/s } }")).toEqual([["BW0112", expect.stringContaining("quota")]]);
+    expect(refusals("{ a: { from: timer.timer, quota: 64KiB/s } }")).toEqual([["BW0220", "'timer.timer' keeps no quota like 2MiB/s"]]);
   });
 });
 

@@ -4,6 +4,7 @@ import { Right } from "../../caps/abi/numbers.ts";
 import { differences } from "../../caps/graph/difference.ts";
 import { systemReport } from "../../caps/graph/report.ts";
 import type { Assertion } from "../../caps/image/assertion.ts";
+import type { Quota } from "../../caps/protocol/protocol.ts";
 import { SYSTEM_FORMAT, type ResolvedComponent, type ResolvedSystem, type ResolvedUse } from "../../caps/image/system.ts";
 
 const CALL = Right.Write | Right.GrantReply;
@@ -36,6 +37,12 @@ describe("a report", () => {
   it("counts a guest's memory apart, and keeps its arguments", () => {
     const guest = component(1, "g", [{ name: "ram", kind: "ram", bytes: 2 ** 25, address: 0x10_0000_0000, guestPhysical: 0x8000_0000 }], { guest: "g", args: { seed: "", cmdline: "x" }, program: { kind: "hosted", file: "vmm.js" } });
     expect(part(systemReport(system([guest])), "g")).toMatchObject({ kind: "guest", guestMemory: 2 ** 25, args: { seed: "", cmdline: "x" } });
+  });
+
+  it("says how much of it a client may have, and a change of that is one of what it holds", () => {
+    const limited = (quota?: Quota) => system([component(1, "guard", [], serving(false)), component(2, "a", [{ ...endpoint("door", "guard", CALL), ...(quota === undefined ? {} : { quota }) } as ResolvedUse])]);
+    expect(part(systemReport(limited({ perSecond: 100, bytesPerSecond: 2 ** 21 })), "a")?.holds).toEqual([{ thing: "guard.door", rights: "[call]", quota: "100/s, 2 MiB/s" }]);
+    expect(differences(systemReport(limited()), systemReport(limited({ bytes: 2 ** 26 })))).toEqual([{ of: "capability", sign: "~", component: "a", says: "a holds guard.door [call] at most 64 MiB, before [call]" }]);
   });
 
   it("lists claims in words", () => {

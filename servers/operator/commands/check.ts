@@ -2,7 +2,7 @@
 import { describeClaim } from "../../../caps/graph/assertions.ts";
 import { FACULTIES } from "../../../caps/image/faculties.ts";
 import { MIN_SLOTS, type ResolvedUse } from "../../../caps/image/system.ts";
-import { formatSize } from "../../../caps/manifest/units.ts";
+import { formatQuota, formatSize } from "../../../caps/manifest/units.ts";
 import { loadManifest } from "../appliance.ts";
 import { onlyTarget, parseOptions, type Command } from "./command.ts";
 
@@ -47,7 +47,7 @@ const RESTARTED = { fault: "when it faults", exit: "when it exits", always: "whe
 function sourceOf(use: ResolvedUse): string {
   switch (use.kind) {
     case "endpoint":
-      return use.from;
+      return use.quota === undefined ? use.from : `${use.from}, at most ${formatQuota(use.quota)}`;
     case "ram":
       return formatSize(use.bytes);
     case "file":

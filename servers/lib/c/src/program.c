@@ -49,9 +49,10 @@ const char *bw_arg_at(const char *list, uint32_t index) {
     return bw_arg_in(list, digits_of(index, digits));
 }
 
-const char *bw_arg_in(const char *group, const char *name) {
+/* The value behind the key that is `prefix`, `group`, a point and `name`. */
+static const char *lookup_in(const char *prefix, const char *group, const char *name) {
     for (const char *at = bw_arguments; *at != 0; at += strlen(at) + 1) {
-        const char *rest = behind(at, "args.");
+        const char *rest = behind(at, prefix);
         if (rest != NULL) rest = behind(rest, group);
         if (rest != NULL) rest = behind(rest, ".");
         if (rest != NULL) rest = behind(rest, name);
@@ -60,9 +61,15 @@ const char *bw_arg_in(const char *group, const char *name) {
     return NULL;
 }
 
+const char *bw_arg_in(const char *group, const char *name) { return lookup_in("args.", group, name); }
 const char *bw_offer(uint32_t index) { return lookup_number("offer.", index); }
 const char *bw_client(uint64_t badge) { return lookup_number("client.", badge); }
-uint64_t bw_quota(uint64_t badge, uint64_t otherwise) { return bw_number(lookup_number("quota.", badge), otherwise); }
+
+
+uint64_t bw_quota(uint64_t badge, const char *kind, uint64_t otherwise) {
+    char digits[MOST_DIGITS + 1];
+    return bw_number(lookup_in("quota.", digits_of(badge, digits), kind), otherwise);
+}
 
 uint32_t bw_clients(void) {
     for (uint32_t number = 1;; number++) {

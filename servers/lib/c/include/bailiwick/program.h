@@ -48,8 +48,11 @@ const char *bw_name(void);
 const char *bw_offer(uint32_t index);
 /* The name of the client with this badge, in the manifest; NULL when the manifest gave it to nobody. */
 const char *bw_client(uint64_t badge);
-/* What the manifest lets this client have in a second (its `quota`); `otherwise` when it says nothing of it. What is counted, says the protocol. */
-uint64_t bw_quota(uint64_t badge, uint64_t otherwise);
+/* What the manifest lets this client have (its `quota`); `otherwise` when it says nothing of it. What is counted, says the protocol. */
+uint64_t bw_quota(uint64_t badge, const char *kind, uint64_t otherwise);
+#define BW_QUOTA_PER_SECOND "perSecond"
+#define BW_QUOTA_BYTES_PER_SECOND "bytesPerSecond"
+#define BW_QUOTA_BYTES "bytes"
 /* The manifest's clients are numbered from 1 to this, whichever offers they use: bits 0..15 of a badge. */
 uint32_t bw_clients(void);
 
