@@ -6,20 +6,27 @@
  *   V1  A request reaches the driver only inside its client's part and window: translated here from the server's own copy of it.
  *   V2  A client has at most SHARE requests on their way or unanswered; SHARE * CLIENTS are TAGS, so nobody waits for another's to be taken.
  *   V3  A window goes to another client only when nothing is on its way to it, and zeroed.
+ *   V4  A client with a quota has at most one request kept back for it, and takes no more out of its ring meanwhile; nobody else waits for it.
  */
 #include <bailiwick.h>
 #include <bailiwick/block.h>
 #include <bailiwick/block-protocol.h>
 #include <bailiwick/blockdriver.h>
+#include <bailiwick/quota.h>
+
+#include "views.h"
 
 BW_USE(disk);
+/* For quotas. */
+BW_USE_OPTIONAL(timer);
 
-enum { CLIENTS = 8, TAGS = 64, SHARE = TAGS / CLIENTS, PIECE = 8, PAGES = 4, DRIVER_PAGES = 2, OFFERS = 16, VIEWS = 64 };
+enum { CLIENTS = 8, TAGS = 64, SHARE = TAGS / CLIENTS, PIECE = 8, PAGES = 4, DRIVER_PAGES = 2 };
 /* The upper half of the CSpace is the program's own. */
 enum {
     SLOT_RECEIVED = 128,
     SLOT_MINTED,
     SLOT_LENT,
+    SLOT_ALARM,
     SLOT_FRAMES,
     SLOT_CLIENTS_FRAMES = SLOT_FRAMES + CLIENTS,
     SLOT_CHANNELS = SLOT_CLIENTS_FRAMES + CLIENTS,
@@ -32,21 +39,11 @@ _Static_assert(SLOT_TABLE < 256, "all slots are there");
 #define WINDOWS_ADDRESS (BW_ADDRESS_OWN + 2 * BW_BLOCK_WINDOW)
 #define FIRST_CLIENT_BIT (1ULL << 44)
 #define DRIVER_BIT (1ULL << 52)
-/* A badge of this server's making: a view's number. */
-#define MINTED (1ULL << 31)
+#define ALARM_BIT (1ULL << 43)
 
-/* A part of the disk. The first OFFERS are the manifest's. */
-static struct view {
-    uint64_t first, sectors;
-    bool read_only;
-    /* Of a restricted one, the badge of the capability it was made from. */
-    uint64_t maker;
-} views[VIEWS];
-static uint32_t views_used = OFFERS;
-
-/* A request that the driver has, or whose answer waits for its client's room. */
+/* A request that the driver has, or that is kept back, or whose answer waits for its client's room. */
 static struct tag {
-    bool used, answered;
+    bool used, sent, answered;
     uint32_t client;
     uint32_t id;
     uint32_t result;
@@ -56,8 +53,13 @@ static struct client {
     /* Whose window it is, 0: it was never made; and requests that have tags. */
     uint64_t owner;
     uint32_t tags;
+    /* Its quota; NULL: none. The request that waits for it, as the driver gets it. */
+    struct bw_flow *flow;
+    bool waits;
+    struct bw_block_request request;
 } clients[CLIENTS];
 
+static struct bw_flows flows;
 static struct bw_channel driver;
 static uint64_t sectors, most_bytes;
 static bool disk_read_only;
@@ -65,12 +67,6 @@ static struct bw_accepted channels[CLIENTS];
 static struct bw_acceptor acceptor = {
     .channels = channels, .count = CLIENTS, .pages = PAGES, .slots = SLOT_CHANNELS, .address = CHANNELS_ADDRESS, .first_bit = FIRST_CLIENT_BIT, .received = SLOT_RECEIVED,
 };
-
-/* NULL: a badge that was never given. */
-static const struct view *view_of(uint64_t badge) {
-    const uint64_t number = (badge & MINTED) != 0 ? badge - MINTED : badge >> 16;
-    return (badge & MINTED) != 0 ? (number < views_used ? &views[number] : NULL) : number < OFFERS ? &views[number] : NULL;
-}
 
 static uint32_t check(const struct view *view, const struct bw_block_request *r) {
     if (r->operation == BW_BLOCK_FLUSH) return BW_BLOCK_OK;
@@ -91,24 +87,50 @@ static void finish(struct tag *tag, uint32_t result) {
     tag->result = result;
 }
 
+/* The client's request goes to the driver, unless its quota says later. */
+static bool hand_over(struct client *client, const struct bw_block_request *r) {
+    const uint32_t bytes = r->operation == BW_BLOCK_FLUSH ? 0 : r->bytes;
+    client->waits = client->flow != NULL && !bw_flow_passes(&flows, client->flow, bytes);
+    if (client->waits) {
+        if (r != &client->request) client->request = *r;
+        return false;
+    }
+    tags[r->id].sent = true;
+    if (bw_try_put(&driver.out, r) != BW_RING_DONE) finish(&tags[r->id], BW_BLOCK_FAILED);
+    return true;
+}
+
+/* What is kept back for a client that is gone would keep its place from others. */
+static void forget_the_gone(uint32_t i) {
+    struct client *client = &clients[i];
+    if (!client->waits || client->owner == channels[i].client) return;
+    tags[client->request.id].used = false;
+    client->tags--;
+    client->waits = false;
+}
+
 /* One client's requests to the driver. True: there may be more. */
 static bool take_requests(uint32_t i) {
     struct bw_accepted *c = &channels[i];
     const struct view *view = view_of(c->client);
+    forget_the_gone(i);
+    if (clients[i].waits && !hand_over(&clients[i], &clients[i].request)) return false;
     if (c->client == 0 || !c->has_in || !c->has_out || view == NULL) return false;
+    clients[i].flow = bw_flow_of(&flows, view_origin(c->client));
     for (uint32_t n = 0; clients[i].tags < SHARE; n++) {
         struct bw_block_request r;
         if (n == PIECE) return true;
         if (bw_try_receive(&c->in, &r) != BW_RING_DONE) return !bw_receiver_sleeps(&c->in);
         struct tag *tag = take_tag(i, r.id);
-        uint32_t result = clients[i].owner == c->client ? check(view, &r) : BW_BLOCK_BAD;
-        if (result == BW_BLOCK_OK) {
-            r.sector += view->first;
-            r.window = i;
-            r.id = (uint32_t)(tag - tags);
-            if (bw_try_put(&driver.out, &r) != BW_RING_DONE) result = BW_BLOCK_FAILED;
+        const uint32_t result = clients[i].owner == c->client ? check(view, &r) : BW_BLOCK_BAD;
+        if (result != BW_BLOCK_OK) {
+            finish(tag, result);
+            continue;
         }
-        if (result != BW_BLOCK_OK) finish(tag, result);
+        r.sector += view->first;
+        r.window = i;
+        r.id = (uint32_t)(tag - tags);
+        if (!hand_over(&clients[i], &r)) return false;
     }
     return false;
 }
@@ -118,10 +140,10 @@ static bool take_answers(void) {
     struct bw_block_answer answer;
     for (uint32_t n = 0; n < TAGS; n++) {
         if (bw_try_receive(&driver.in, &answer) != BW_RING_DONE) break;
-        if (answer.id < TAGS && tags[answer.id].used && !tags[answer.id].answered) finish(&tags[answer.id], answer.result);
+        if (answer.id < TAGS && tags[answer.id].used && tags[answer.id].sent && !tags[answer.id].answered) finish(&tags[answer.id], answer.result);
     }
     /* A driver that is gone answers nothing any more. */
-    if (driver.in.end.over != 0 || driver.out.end.over != 0) for (uint32_t i = 0; i < TAGS; i++) if (tags[i].used && !tags[i].answered) finish(&tags[i], BW_BLOCK_FAILED);
+    if (driver.in.end.over != 0 || driver.out.end.over != 0) for (uint32_t i = 0; i < TAGS; i++) if (tags[i].used && tags[i].sent && !tags[i].answered) finish(&tags[i], BW_BLOCK_FAILED);
     return !bw_receiver_sleeps(&driver.in);
 }
 
@@ -148,6 +170,7 @@ static bool give_answers(void) {
 static bool turn(void) {
     static uint32_t first;
     bool more = false, again = true;
+    bw_clock_is_stale(&flows.clock);
     /* Awake: the driver need not ring for what is looked for below. */
     bw_receiver_wakes(&driver.in);
     for (uint32_t pass = 0; again && pass < 2; pass++) {
@@ -160,6 +183,10 @@ static bool turn(void) {
         again = give_answers();
     }
     return more || again;
+}
+
+static void notified(uint64_t bits) {
+    if ((bits & ALARM_BIT) != 0) bw_clock_rang(&flows.clock);
 }
 
 static uint32_t do_info(struct bw_request *r) {
@@ -201,6 +228,7 @@ static uint32_t do_window(struct bw_request *r) {
     if (c == NULL) return BLOCK_E_BAD_REQUEST;
     const uint32_t i = (uint32_t)(c - channels);
     struct client *client = &clients[i];
+    forget_the_gone(i);
     if (client->owner != r->badge) {
         if (client->tags > 0) return BLOCK_E_FULL;
         if (client->owner == 0 && !make_window(i)) {
@@ -220,29 +248,12 @@ static uint32_t do_restrict(struct bw_request *r) {
     const struct view *view = view_of(r->badge);
     const uint64_t first = r->w[0], count = r->w[1];
     if (view == NULL || count == 0 || first > view->sectors || count > view->sectors - first || r->w[2] > 1) return BLOCK_E_BAD_REQUEST;
-    const struct view made = {.first = view->first + first, .sectors = count, .read_only = view->read_only || r->w[2] == 1, .maker = r->badge};
-    uint32_t number = OFFERS;
-    /* The same client may have one like it already, and shares its channel: who asks again and again uses up nothing. Another's would be another's channel. */
-    while (number < views_used && (views[number].maker != made.maker || views[number].first != made.first || views[number].sectors != made.sectors || views[number].read_only != made.read_only)) number++;
-    if (number == VIEWS) return BLOCK_E_FULL;
+    const uint64_t badge = view_restrict(r->badge, first, count, r->w[2] == 1);
+    if (badge == 0) return BLOCK_E_FULL;
     (void)bw_cnode_delete(BW_SLOT_CNODE, SLOT_MINTED);
-    if (bw_cnode_mint(BW_SLOT_CNODE, SLOT_MINTED, BW_SLOT_CNODE, BW_SLOT_SERVICE, BW_RIGHT_WRITE | BW_RIGHT_GRANT | BW_RIGHT_GRANT_REPLY, MINTED | number) != 0) return BLOCK_E_FULL;
-    if (number == views_used) views[views_used++] = made;
+    if (bw_cnode_mint(BW_SLOT_CNODE, SLOT_MINTED, BW_SLOT_CNODE, BW_SLOT_SERVICE, BW_RIGHT_WRITE | BW_RIGHT_GRANT | BW_RIGHT_GRANT_REPLY, badge) != 0) return BLOCK_E_FULL;
     bw_ipc()->caps[r->answer_caps++] = SLOT_MINTED;
     return 0;
-}
-
-static bool share_out(void) {
-    for (uint32_t i = 0; i < OFFERS && bw_offer(i) != NULL; i++) {
-        const char *offer = bw_offer(i);
-        const uint64_t first = bw_number(bw_arg_in(offer, "first"), 0), count = bw_number(bw_arg_in(offer, "sectors"), first < sectors ? sectors - first : 0);
-        if (count == 0 || first > sectors || count > sectors - first) {
-            bw_log("a part of the disk is not on it: 'first' and 'sectors' of an offer, in sectors of 512 bytes");
-            return false;
-        }
-        views[i] = (struct view){.first = first, .sectors = count, .read_only = disk_read_only || bw_number(bw_arg_in(offer, "readOnly"), 0) == 1};
-    }
-    return true;
 }
 
 static bool meet_driver(void) {
@@ -259,6 +270,10 @@ static bool meet_driver(void) {
 }
 
 int main(void) {
+    if (bw_cnode_mint(BW_SLOT_CNODE, SLOT_ALARM, BW_SLOT_CNODE, BW_SLOT_NOTIFICATION, BW_RIGHT_WRITE, ALARM_BIT) != 0 || !bw_flows_begin(&flows, bw_use_timer.cap, SLOT_ALARM)) {
+        bw_log("there are quotas for more clients than the server can have");
+        return 1;
+    }
     if (bw_acceptor_init(&acceptor) != 0) {
         bw_log("the server's memory does not suffice for its channels");
         return 1;
@@ -267,14 +282,17 @@ int main(void) {
         bw_log("the driver has no disk");
         return 1;
     }
-    if (!share_out()) return 1;
+    if (!views_begin(sectors, disk_read_only)) {
+        bw_log("a part of the disk is not on it: 'first' and 'sectors' of an offer, in sectors of 512 bytes");
+        return 1;
+    }
     (void)bw_receiver_sleeps(&driver.in);
     static const struct bw_method methods[] = {
         {.label = BLOCK_INFO, .words = 0, .handle = do_info},       {.label = BLOCK_WINDOW, .words = 0, .handle = do_window}, {.label = BLOCK_RESTRICT, .words = 3, .handle = do_restrict},
         {.label = BLOCK_OPEN, .words = 4, .handle = do_open}, {.label = BLOCK_MEMORY, .words = 1, .handle = do_memory},
     };
     struct bw_service service = {
-        .methods = methods, .count = sizeof methods / sizeof *methods, .bad_request = BLOCK_E_BAD_REQUEST, .turn = turn, .receive_first = SLOT_RECEIVED, .receive_count = 1,
+        .methods = methods, .count = sizeof methods / sizeof *methods, .bad_request = BLOCK_E_BAD_REQUEST, .notified = notified, .turn = turn, .receive_first = SLOT_RECEIVED, .receive_count = 1,
     };
     bw_serve(&service);
 }

@@ -91,7 +91,7 @@ bool view_close(struct view *view) {
 }
 
 static bool rates_allow(const struct view *view, enum direction direction, uint32_t bytes, uint64_t now) {
-    return rate_allows(&view->frames[direction], 1, 1, now) && rate_allows(&view->bytes[direction], bytes, BW_NIC_MOST_FRAME, now);
+    return bw_rate_allows(&view->frames[direction], 1, 1, now) && bw_rate_allows(&view->bytes[direction], bytes, BW_NIC_MOST_FRAME, now);
 }
 
 enum verdict view_check(struct view *view, enum direction direction, const uint8_t *frame, uint32_t bytes, uint64_t own) {
@@ -103,6 +103,6 @@ enum verdict view_check(struct view *view, enum direction direction, const uint8
     if (!view->rated) return PASS;
     const uint64_t now = clock_now();
     for (const struct view *v = view; v != NULL; v = v->above) if (!rates_allow(v, direction, bytes, now)) return DROP_RATE;
-    for (struct view *v = view; v != NULL; v = v->above) rate_take(&v->frames[direction], 1, now), rate_take(&v->bytes[direction], bytes, now);
+    for (struct view *v = view; v != NULL; v = v->above) bw_rate_take(&v->frames[direction], 1, now), bw_rate_take(&v->bytes[direction], bytes, now);
     return PASS;
 }

@@ -10,7 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "rates.h"
+#include <bailiwick/rate.h>
+
 #include "rules.h"
 
 enum { OFFERS = 16, PORTS = 12, UPLINKS = 2, PLACES = PORTS + UPLINKS, VIEWS_EACH = 8, VIEWS = OFFERS + PORTS * VIEWS_EACH, VIEW_DEPTH = 4 };
@@ -26,7 +27,7 @@ struct view {
     /* Of the whole chain. */
     bool any_mac, isolated, rated;
     struct policy policy;
-    struct rate frames[DIRECTIONS], bytes[DIRECTIONS];
+    struct bw_rate frames[DIRECTIONS], bytes[DIRECTIONS];
 };
 
 /* The ports of the manifest's offers. NULL, or what is wrong. */

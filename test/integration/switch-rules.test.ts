@@ -9,7 +9,7 @@ import { REASONS } from "../../servers/switch/protocol.ts";
 import { runProgram } from "../support/fs-build.ts";
 
 const FLAGS = ["-std=c11", "-D_GNU_SOURCE", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-Wconversion", "-Wshadow", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
-const SOURCES = ["servers/switch/rules.c", "servers/switch/stations.c", "servers/switch/rates.c", "servers/lib/c/src/addresses.c", "test/integration/switch-rules/host.c"];
+const SOURCES = ["servers/switch/rules.c", "servers/switch/stations.c", "servers/lib/c/src/rate.c", "servers/lib/c/src/addresses.c", "test/integration/switch-rules/host.c"];
 const folder = mkdtempSync(join(tmpdir(), "bailiwick-switch-rules-"));
 const program = join(folder, "rules");
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

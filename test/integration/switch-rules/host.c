@@ -1,5 +1,6 @@
 /* The switch's rules, stations and rates on this machine: a command a line, an answer a line. */
-#include "rates.h"
+#include <bailiwick/rate.h>
+
 #include "rules.h"
 #include "stations.h"
 
@@ -8,7 +9,7 @@
 #include <string.h>
 
 static struct policy policy;
-static struct rate rate;
+static struct bw_rate rate;
 
 /* On the heap, of their own length, so that a look beyond the end is found. */
 static uint8_t *bytes_of(const char *hex, uint32_t *count) {
@@ -64,13 +65,13 @@ int main(void) {
             break;
         case 'r':
             if (sscanf(line + 2, "%lu", &a) != 1) return 1;
-            rate = (struct rate){.per_second = a};
+            rate = (struct bw_rate){.per_second = a};
             puts("rate");
             break;
         case 't':
             if (sscanf(line + 2, "%lu %lu %lu", &a, &b, &c) != 3) return 1;
-            at = rate_allows(&rate, a, b, c);
-            if (at) rate_take(&rate, a, c);
+            at = bw_rate_allows(&rate, a, b, c);
+            if (at) bw_rate_take(&rate, a, c);
             printf("%d\n", at);
             break;
         default: return 1;
