@@ -6,10 +6,27 @@
 /* Pages that only what frees others may use: taking away can need a page or two before it gives any. */
 enum { KEPT_PAGES = 24, GROWTH_PAGES = 12 };
 
+/* Whose operations they are may fill up this directory so far. */
+static struct {
+    uint64_t directory, bytes;
+} limit;
+
+void store_limit(uint64_t directory, uint64_t bytes) {
+    limit.directory = directory;
+    limit.bytes = bytes;
+}
+
+/* 0: it has none. */
+static uint64_t quota_of(const struct node *node) {
+    const bool limited = limit.bytes != 0 && node->id == limit.directory;
+    return limited && (node->quota == 0 || limit.bytes < node->quota) ? limit.bytes : node->quota;
+}
+
 enum store_error check_quota(const struct chain *chain, uint32_t shared, uint64_t more) {
     for (uint32_t i = 0; i + shared < chain->count && more > 0; i++) {
         const struct node *node = &chain->nodes[i];
-        if (node->quota != 0 && (node->usage > node->quota || more > node->quota - node->usage)) return STORE_QUOTA;
+        const uint64_t quota = quota_of(node);
+        if (quota != 0 && (node->usage > quota || more > quota - node->usage)) return STORE_QUOTA;
     }
     return STORE_OK;
 }

@@ -37,6 +37,9 @@ struct client {
     /* The manifest's badge; 0: nobody yet. */
     uint64_t badge;
     struct debt debt;
+    /* What the manifest lets it fill its offer's directory up to, in bytes, 0 for no limit; and whether that was looked up. */
+    uint64_t quota;
+    bool quota_known;
     bool has_window;
     struct handle handles[HANDLES_EACH];
 };

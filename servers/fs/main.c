@@ -6,6 +6,7 @@
  *   F1  A request reaches the node its badge names, what is in that directory, and the directory whose capability was sent along: there is no other way to name one.
  *   F2  A capability is made with no right that the one it is made from has not.
  *   F3  A client, and who holds what it lent, is told at its next sync when something it changed was lost; until then each change is on the disk, or before it.
+ *   F4  What is done in a client's name keeps to its quota, whoever does it with what it was lent.
  */
 #include <bailiwick.h>
 #include <bailiwick/block.h>
@@ -45,10 +46,19 @@ static struct handle *node;
 static struct client *client;
 static struct debt *debt;
 
+static uint64_t home_of(const struct client *c) { return offers[c->badge >> 16].node; }
+
+/* What comes is done in this client's name. */
+static void limit_to(struct client *c) {
+    if (!c->quota_known) c->quota = bw_quota(c->badge, BW_QUOTA_BYTES, 0), c->quota_known = true;
+    store_limit(home_of(c), c->quota);
+}
+
 /* 0, or a refusal. */
 static uint32_t find(const struct bw_request *r, uint32_t rights) {
     if (!find_handle(r->badge, &node, &client)) return FILE_E_BAD_REQUEST;
     debt = debt_of(client, node);
+    limit_to(client);
     return (node->rights & rights) == rights ? 0 : FILE_E_NOT_ALLOWED;
 }
 
@@ -181,6 +191,7 @@ static uint32_t do_rename(struct bw_request *r) {
         if ((node->rights & RIGHT_WRITE) == 0) return FILE_E_NOT_ALLOWED;
         /* It would get more rights by the move than it had, or take them from others. */
         if (node->rights != from->rights) return FILE_E_NOT_ALLOWED;
+        limit_to(client);
     }
     client = mover;
     changing();
@@ -217,6 +228,7 @@ static uint32_t do_usage(struct bw_request *r) {
     const uint32_t refusal = find(r, RIGHT_READ);
     if (refusal != 0) return refusal;
     const enum store_error error = store_usage(node->node, &usage);
+    if (node->node == home_of(client) && client->quota != 0 && (usage.quota == 0 || client->quota < usage.quota)) usage.quota = client->quota;
     r->w[0] = usage.bytes, r->w[1] = usage.quota;
     r->answer_length = error == STORE_OK ? 2 : 0;
     return refusals[error];

@@ -8,6 +8,7 @@ import { protocol } from "../../caps/protocol/protocol.ts";
 export const File = protocol({
   name: "File",
   gives: true,
+  quota: { bytes: "that its directory may take" },
   methods: {
     info: { label: 1, doc: "What this capability is of: kind 1 file, 2 directory; a file's bytes; its rights.", words: [], returns: ["kind", "bytes", "rights"] },
     restrict: { label: 2, doc: "The answer brings a capability to the same node with those of these rights that this one has.", words: ["rights"], returns: ["rights"] },
@@ -36,7 +37,7 @@ export const File = protocol({
       returns: ["entries", "count"],
       bytes: "out",
     },
-    usage: { label: 9, doc: "Bytes that the directory and all under it take, and its quota, 0 for none.", words: [], returns: ["bytes", "quota"] },
+    usage: { label: 9, doc: "Bytes that the directory and all under it take, and its quota, 0 for none: the lesser of the directory's and the client's.", words: [], returns: ["bytes", "quota"] },
     setQuota: { label: 10, doc: "What the directory and all under it may take: bytes, 0 for no limit.", words: ["quota"], returns: [] },
     read: { label: 11, doc: "Up to `count` bytes (at most 936) from `offset` on; fewer at the end.", words: ["offset", "count"], returns: ["count"], bytes: "out" },
     write: { label: 12, doc: "All of the `count` bytes at `offset`, or none.", words: ["offset", "count"], returns: [], bytes: "in" },

@@ -140,6 +140,8 @@ uint64_t store_losses(void);
 enum store_error store_usage(uint64_t directory, struct store_usage *usage);
 /* 0: none. May be less than what is in use: then nothing is added. */
 enum store_error store_set_quota(uint64_t directory, uint64_t bytes);
+/* From now on, and beside quotas: what would make this directory and all under it take more than `bytes` is STORE_QUOTA. 0: none. It is for whom the next operations are, and is not on the volume. */
+void store_limit(uint64_t directory, uint64_t bytes);
 enum store_error store_space(struct store_space *space);
 void store_statistics(struct store_statistics *statistics);
 /* Looks through all of the store, after a sync: STORE_OK or STORE_CORRUPT. It takes long. `what`, of `room` bytes: words about the first thing found. */

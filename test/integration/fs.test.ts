@@ -164,6 +164,41 @@ test("a quota holds, and more is given by who may", { timeout: LIMIT }, async ()
   expect(lines(output)).toEqual(["full: 11", "within of 65536", "more: 0", "append: 0", "remove: 0"]);
 });
 
+test("a client's own quota is beside its directory's, whoever writes in its name; its neighbour in the same directory fills that up", { timeout: LIMIT }, async () => {
+  const writer = (lend: string) => `#include <bailiwick.h>
+#include <bailiwick/console.h>
+#include <bailiwick/file.h>
+#include <bailiwick/file-protocol.h>
+BW_USE(console);
+BW_USE(small);
+static uint8_t bytes[936];
+int main(void) {
+    bw_console_open(bw_use_console.cap);
+    bw_cptr in = bw_use_small.cap;
+    ${lend}
+    uint32_t pieces = 0, result = bw_file_open(in, bw_name(), BW_FILE_ALL, BW_MAKE_FILE, 140, NULL);
+    for (; result == 0 && pieces < 1000; pieces++) result = bw_file_append(140, bytes, 936, NULL);
+    const struct bw_msg before = bw_call(bw_use_small.cap, bw_info(FILE_USAGE, 0, 0), 0, 0, 0, 0);
+    const struct bw_msg more = bw_call(bw_use_small.cap, bw_info(FILE_SET_QUOTA, 1, 0), 65536, 0, 0, 0);
+    result = bw_file_append(140, bytes, 936, NULL);
+    bw_printf("%s: %u, full at %lu of %lu, more %lu, %u\\n", bw_name(), pieces, before.w[0], before.w[1], (unsigned long)bw_label(&more), result);
+    return 0;
+}
+`;
+  const base = readFileSync(join(HERE, "appliance.yaml"), "utf8"), head = base.slice(0, base.indexOf("  client:")).replace("      essential: true\n", "");
+  // One after the other: the greedy one, the one that was lent something, the neighbour.
+  const part = (name: string, priority: number, quota: string) => `  ${name}: { image: { c: ${name}.c }, memory: 2MiB, cpu: { priority: ${priority} }, use: { console: console.console, small: ${quota} } }\n`;
+  const manifest = `${head}${part("greedy", 103, "{ from: fs.small, quota: 16KiB }")}${part("lent", 102, "{ from: fs.small, quota: 32KiB }")}${part("neighbour", 101, "fs.small")}  last: { image: { c: last.c }, cpu: { priority: 10 }, essential: true }\n`;
+  using folder = applianceFolder({
+    "appliance.yaml": manifest, "last.c": "int main(void) { return 0; }\n", "greedy.c": writer(""), "neighbour.c": writer(""),
+    "lent.c": writer("bw_receive_slots(150, 1);\n    (void)bw_call(in, bw_info(FILE_LEND, 2, 0), BW_FILE_ALL, 4, 0, 0);\n    in = 150;"),
+  });
+  const { output } = await runAppliance(folder.path, { limitMs: 60_000 });
+  const said = Object.fromEntries(lines(output).map((line) => [line.split(":")[0], line.split(": ")[1]]));
+  // 1 KiB for each node, the directory's too, and 4 KiB at a time.
+  expect(said).toEqual({ greedy: "14, full at 14336 of 16384, more 0, 11", lent: "18, full at 31744 of 32768, more 0, 11", neighbour: "36, full at 65536 of 65536, more 0, 11" });
+});
+
 test("a full disk is an error to the writer: what was written stays, and there is room again", { timeout: LIMIT }, async () => {
   const { output } = await client("full");
   expect(lines(output)).toEqual(["full: 10", "sync: 0", "wrong: 0", "remove: 0", "sync: 0", "room again: 0"]);

@@ -79,7 +79,9 @@ static bool name_is_good(struct store_name name) {
 static bool quotas_allow(const struct model *m, int from, int beside, uint64_t more) {
     for (int i = from;; i = m->nodes[i].parent) {
         const bool shared = beside >= 0 && is_under(m, beside, i);
-        if (!shared && more > 0 && m->nodes[i].quota != 0 && model_usage(m, i) + more > m->nodes[i].quota) return false;
+        const uint64_t then = shared || more == 0 ? 0 : model_usage(m, i) + more;
+        if (m->nodes[i].quota != 0 && then > m->nodes[i].quota) return false;
+        if (m->limit != 0 && m->nodes[i].id == m->limited && then > m->limit) return false;
         if (i == 0) return true;
     }
 }
@@ -186,6 +188,7 @@ static enum store_error do_write(struct model *m, const struct step *s) {
 enum store_error model_step(struct model *m, const struct step *s, uint64_t created) {
     int node, parent;
     enum store_error e;
+    m->limited = s->limited, m->limit = s->limit;
     switch (s->operation) {
         case CREATE: return do_create(m, s, created);
         case REMOVE: return do_remove(m, s);

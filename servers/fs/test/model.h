@@ -21,6 +21,8 @@ struct model_node {
 
 struct model {
     struct model_node nodes[MODEL_NODES];
+    /* Of the step under way. */
+    uint64_t limited, limit;
 };
 
 enum operation { STAT, LOOKUP, CREATE, REMOVE, RENAME, LIST, READ, WRITE, APPEND, TRUNCATE, SET_QUOTA, SYNC, IDLE, OPERATIONS };
@@ -32,6 +34,8 @@ struct step {
     enum store_kind kind;
     enum store_replace replace;
     uint64_t offset, count;
+    /* In whose name: the directory that it may fill up so far; 0: no limit. */
+    uint64_t limited, limit;
 };
 
 void model_init(struct model *model);

@@ -30,6 +30,7 @@ enum store_error store_step(const struct model *m, const struct step *s, uint64_
     uint64_t offset;
     bool more;
     enum store_error e;
+    store_limit(s->limited, s->limit);
     switch (s->operation) {
         case STAT:
             e = store_stat(s->id, &status);
@@ -113,5 +114,6 @@ struct step draw_step(const struct model *m) {
     if (s.operation == TRUNCATE) s.count = one_in(60) ? STORE_MOST_SIZE + 1 : one_in(3) ? 0 : one_in(2) ? random_below(MODEL_BYTES) : draw_size(size);
     if (s.operation == SET_QUOTA) s.count = one_in(2) ? 0 : random_below(400000);
     if (s.operation == WRITE || s.operation == APPEND) s.other = random_number();
+    if (one_in(4)) s.limited = draw_id(m, STORE_DIRECTORY), s.limit = random_below(400000);
     return s;
 }
