@@ -34,11 +34,12 @@ const LIKE: Readonly<Record<QuotaKind, string>> = { perSecond: "100/s", bytesPer
 export function quotaOf(shares: readonly Share[], { draft, from, what, protocol, at, same }: Quoted, resources: Resources, report: Report): Quota {
   const quota = Object.fromEntries(shares.map(({ kind, amount }) => [kind, amount])) as Quota;
   const refuse = (message: string, cause: string, fix?: string): void => report.add({ code: DiagnosticCode.noQuota, at, message, cause, ...(fix === undefined ? {} : { fix }) });
-  const facts = from.image.kind === "server" ? resources.protocols.get(protocol) : undefined, kept = facts?.quota, clock = facts?.quotaUse;
-  if (kept === undefined) {
+  const keeping = resources.protocols.get(protocol)?.quota;
+  if (keeping === undefined || from.image.kind !== "server" || !keeping.by.includes(from.image.name)) {
     noQuota(report, at, `'${what}'`, "leave it out; a server of your own takes what it needs to know from its args");
     return quota;
   }
+  const { counts: kept, clock } = keeping;
   const unkept = shares.filter(({ kind }) => kept[kind] === undefined);
   const kinds = QUOTA_KINDS.flatMap((kind) => (kept[kind] === undefined ? [] : [`${LIKE[kind]} (${kept[kind]})`]));
   const other = same.find((use) => use.quota === undefined || formatQuota(use.quota) !== formatQuota(quota));

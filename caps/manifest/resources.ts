@@ -1,6 +1,6 @@
 // What a manifest may name besides its own parts: the boards, servers, protocols and guest images of this kit. The caller of the resolver knows them.
 import type { JsonValue, Program } from "../image/system.ts";
-import type { QuotaWords } from "../protocol/protocol.ts";
+import type { QuotaKeeping } from "../protocol/protocol.ts";
 
 export interface Resources {
   readonly boards: ReadonlyMap<string, Board>;
@@ -47,10 +47,8 @@ export interface ProtocolFacts {
   readonly gives: boolean;
   /** Its purpose is to hand on capabilities that others have made. */
   readonly passes: boolean;
-  /** What a quota counts, by its kind, which the kit's server of it keeps for each client; absent: it keeps none. */
-  readonly quota?: QuotaWords;
-  /** The use that the server must have to keep one. */
-  readonly quotaUse?: string;
+  /** Absent: no server keeps a quota for its clients. */
+  readonly quota?: QuotaKeeping;
 }
 
 export interface GuestFacts {

@@ -17,8 +17,15 @@ export const QUOTA_KINDS = ["perSecond", "bytesPerSecond", "bytes"] as const;
 export type QuotaKind = (typeof QUOTA_KINDS)[number];
 /** How much of each kind; at least one. */
 export type Quota = { readonly [K in QuotaKind]?: number };
-/** What is counted, of each kind that is kept: "lines". */
-export type QuotaWords = { readonly [K in QuotaKind]?: string };
+/** Who keeps to quotas of a protocol, and which. */
+export interface QuotaKeeping {
+  /** Servers of the kit. */
+  readonly by: readonly string[];
+  /** What is counted, of each kind that is kept: "lines". */
+  readonly counts: { readonly [K in QuotaKind]?: string };
+  /** The use without which the server can keep none, where it can do without it else: its clock. */
+  readonly clock?: string;
+}
 
 export interface Protocol {
   readonly name: string;
@@ -26,10 +33,8 @@ export interface Protocol {
   readonly gives?: true;
   /** Its purpose is to hand on capabilities that others have made: a name server, a powerbox. */
   readonly passes?: true;
-  /** What a client's quota in the manifest counts, by its kind. The kit's server of the protocol keeps to it: `bw_quota`. */
-  readonly quota?: QuotaWords;
-  /** The use without which the server can keep none, where it can do without it else: its clock. */
-  readonly quotaUse?: string;
+  /** What a client's quota in the manifest counts, and which of the kit's servers keep to it: `bw_quota`. */
+  readonly quota?: QuotaKeeping;
   readonly methods: Readonly<Record<string, Method>>;
   /** Answers other than 0: labels of refusals, by name. 0 is success. */
   readonly refusals: Readonly<Record<string, number>>;

@@ -59,6 +59,7 @@ static struct client {
     struct bw_block_request request;
 } clients[CLIENTS];
 
+static struct bw_clock clock;
 static struct bw_flows flows;
 static struct bw_channel driver;
 static uint64_t sectors, most_bytes;
@@ -170,7 +171,7 @@ static bool give_answers(void) {
 static bool turn(void) {
     static uint32_t first;
     bool more = false, again = true;
-    bw_clock_is_stale(&flows.clock);
+    bw_clock_is_stale(&clock);
     /* Awake: the driver need not ring for what is looked for below. */
     bw_receiver_wakes(&driver.in);
     for (uint32_t pass = 0; again && pass < 2; pass++) {
@@ -186,7 +187,7 @@ static bool turn(void) {
 }
 
 static void notified(uint64_t bits) {
-    if ((bits & ALARM_BIT) != 0) bw_clock_rang(&flows.clock);
+    if ((bits & ALARM_BIT) != 0) bw_clock_rang(&clock);
 }
 
 static uint32_t do_info(struct bw_request *r) {
@@ -270,7 +271,8 @@ static bool meet_driver(void) {
 }
 
 int main(void) {
-    if (bw_cnode_mint(BW_SLOT_CNODE, SLOT_ALARM, BW_SLOT_CNODE, BW_SLOT_NOTIFICATION, BW_RIGHT_WRITE, ALARM_BIT) != 0 || !bw_flows_begin(&flows, bw_use_timer.cap, SLOT_ALARM)) {
+    clock = (struct bw_clock){.timer = bw_use_timer.cap, .bell = SLOT_ALARM};
+    if (bw_cnode_mint(BW_SLOT_CNODE, SLOT_ALARM, BW_SLOT_CNODE, BW_SLOT_NOTIFICATION, BW_RIGHT_WRITE, ALARM_BIT) != 0 || !bw_flows_begin(&flows, &clock)) {
         bw_log("there are quotas for more clients than the server can have");
         return 1;
     }

@@ -5,8 +5,7 @@ import { protocol } from "../../caps/protocol/protocol.ts";
 export const Block = protocol({
   name: "Block",
   gives: true,
-  quota: { perSecond: "requests", bytesPerSecond: "read and written" },
-  quotaUse: "timer",
+  quota: { by: ["block"], counts: { perSecond: "requests", bytesPerSecond: "read and written" }, clock: "timer" },
   methods: {
     info: { label: 1, doc: "What this capability is of: sectors of 512 bytes from 0 on, the most bytes of a request, and 1 if it cannot be written.", words: [], returns: ["sectors", "mostBytes", "readOnly"] },
     window: { label: 2, doc: "The answer brings window 0 of the client's channel, a frame of 2 MiB. After open.", words: [], returns: [] },

@@ -8,7 +8,7 @@ import { protocol } from "../../caps/protocol/protocol.ts";
 export const File = protocol({
   name: "File",
   gives: true,
-  quota: { bytes: "that its directory may take" },
+  quota: { by: ["fs"], counts: { bytes: "that its directory may take" } },
   methods: {
     info: { label: 1, doc: "What this capability is of: kind 1 file, 2 directory; a file's bytes; its rights.", words: [], returns: ["kind", "bytes", "rights"] },
     restrict: { label: 2, doc: "The answer brings a capability to the same node with those of these rights that this one has.", words: ["rights"], returns: ["rights"] },

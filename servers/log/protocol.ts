@@ -4,7 +4,7 @@ import { protocol } from "../../caps/protocol/protocol.ts";
 
 export const Log = protocol({
   name: "Log",
-  quota: { perSecond: "lines" },
+  quota: { by: ["log"], counts: { perSecond: "lines" } },
   methods: {
     append: { label: 1, doc: "Add a line of up to 200 bytes. Answers its number, from 0.", words: ["count"], returns: ["number"], bytes: "in" },
     read: {

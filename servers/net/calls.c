@@ -7,6 +7,7 @@
 
 #include "clock.h"
 #include "datagrams.h"
+#include "flow.h"
 #include "stream.h"
 
 static struct call calls[CALLS];
@@ -73,8 +74,12 @@ static uint32_t attempt_accept(struct call *c, struct answer *a) {
     return 0;
 }
 
+static bool may_go(const struct socket *s, uint32_t bytes) { return flow_passes(s->flow, s->client, bytes); }
+
 static uint32_t attempt_send(struct call *c, struct answer *a) {
     uint32_t taken = 0;
+    const uint32_t room = stream_room(c->socket);
+    if (!may_go(c->socket, c->count < room ? c->count : room)) return BW_LATER;
     const uint32_t refusal = stream_send(c->socket, c->bytes, c->count, &taken);
     if (refusal == 0 && taken == 0 && c->count > 0) return BW_LATER;
     a->w[0] = taken;
@@ -91,6 +96,7 @@ static uint32_t attempt_receive(struct call *c, struct answer *a) {
     }
     /* Cut off in the middle is not the end. */
     if (s->count == 0 && s->error != 0 && s->error != NET_E_CLOSED) return s->error;
+    if (!may_go(s, count)) return BW_LATER;
     look_in(s, 0, a->bytes, count);
     take_out(s, count);
     if (count > 0) stream_received(s, count);
@@ -102,10 +108,16 @@ static uint32_t attempt_receive(struct call *c, struct answer *a) {
 static uint32_t attempt_receive_from(struct call *c, struct answer *a) {
     struct datagram d;
     uint32_t left = 0;
+    if (!may_go(c->socket, datagrams_next(c->socket, LIMIT_DATAGRAM_PIECE))) return BW_LATER;
     if (!datagrams_receive(c->socket, &d, a->bytes, LIMIT_DATAGRAM_PIECE, &left)) return BW_LATER;
     a->w[0] = d.address, a->w[1] = d.port, a->w[2] = left, a->w[3] = a->count = d.bytes;
     a->length = 4;
     return 0;
+}
+
+static uint32_t attempt_send_to(struct call *c, struct answer *a) {
+    (void)a;
+    return may_go(c->socket, c->socket->made) ? datagrams_send(c->socket, c->address, c->port) : BW_LATER;
 }
 
 static uint32_t attempt_resolve(struct call *c, struct answer *a) {
@@ -144,7 +156,7 @@ static uint32_t give_up(struct call *c) {
 static uint32_t attempt(struct call *c, struct answer *a) {
     static uint32_t (*const attempts[])(struct call *, struct answer *) = {
         [CALL_CONNECT] = attempt_connect, [CALL_ACCEPT] = attempt_accept, [CALL_SEND] = attempt_send, [CALL_RECEIVE] = attempt_receive,
-        [CALL_RECEIVE_FROM] = attempt_receive_from, [CALL_RESOLVE] = attempt_resolve, [CALL_PING] = attempt_ping,
+        [CALL_RECEIVE_FROM] = attempt_receive_from, [CALL_SEND_TO] = attempt_send_to, [CALL_RESOLVE] = attempt_resolve, [CALL_PING] = attempt_ping,
     };
     a->length = a->count = 0, a->badge = 0, a->made = NULL;
     if (c->socket != NULL && (c->socket->state == SOCKET_FREE || c->socket->state == SOCKET_CLOSING || c->socket->times != c->times)) {
@@ -155,12 +167,19 @@ static uint32_t attempt(struct call *c, struct answer *a) {
     return label == BW_LATER && c->deadline != 0 && clock_now() >= c->deadline ? give_up(c) : label;
 }
 
+static bool is_like(const struct call *one, const struct call *other) { return one->socket != NULL && one->socket == other->socket && one->kind == other->kind && one->times == other->times; }
+
+bool call_waits(const struct call *call) {
+    for (uint32_t i = call->client * CALLS_EACH; i < (call->client + 1) * CALLS_EACH; i++) if (calls[i].used && is_like(&calls[i], call)) return true;
+    return false;
+}
+
 static struct call *place_for(const struct call *call, uint32_t *refusal) {
     struct call *found = NULL;
     for (uint32_t i = call->client * CALLS_EACH; i < (call->client + 1) * CALLS_EACH; i++) {
         struct call *c = &calls[i];
         if (!c->used) found = c;
-        else if (c->socket != NULL && c->socket == call->socket && c->kind == call->kind && c->times == call->times) {
+        else if (is_like(c, call)) {
             *refusal = NET_E_BUSY;
             return NULL;
         }

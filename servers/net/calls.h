@@ -29,7 +29,7 @@ struct answer {
     struct socket *made;
 };
 
-enum call_kind { CALL_CONNECT, CALL_ACCEPT, CALL_SEND, CALL_RECEIVE, CALL_RECEIVE_FROM, CALL_RESOLVE, CALL_PING };
+enum call_kind { CALL_CONNECT, CALL_ACCEPT, CALL_SEND, CALL_RECEIVE, CALL_RECEIVE_FROM, CALL_SEND_TO, CALL_RESOLVE, CALL_PING };
 
 struct call {
     bool used;
@@ -42,7 +42,7 @@ struct call {
     struct ping *ping;
     /* When it is answered `timeout`; 0: never. */
     uint64_t deadline;
-    /* CONNECT: the host. */
+    /* CONNECT, SEND_TO: the host. */
     uint32_t address;
     uint16_t port;
     /* SEND: what is to go; RECEIVE: at most so many. */
@@ -55,6 +55,8 @@ struct call {
 bool calls_begin(bw_cptr slots, bw_cptr minted);
 /* Attempts the call now. BW_LATER: it is kept, and the service has another reply object. Else the label of the answer. */
 uint32_t call_now(const struct call *call, struct bw_service *service, struct answer *answer);
+/* There is one like it, of the same socket, that waits. */
+bool call_waits(const struct call *call);
 /* Makes `answer`, for a request or for a call that waits, into words and capabilities of a message; gives its info word. label may become `full`. */
 uint64_t write_answer(uint32_t label, struct answer *answer);
 /* Attempts all that wait; gives the next deadline, UINT64_MAX for none. */

@@ -3,7 +3,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <bailiwick/clock.h>
+
 #define NS_PER_MS 1000000UL
+
+/* For what keeps to it, too: quotas. */
+extern struct bw_clock the_clock;
 
 /* bell: the slot of a notification to be rung. False: there is no timer. */
 bool clock_begin(uint64_t bell);

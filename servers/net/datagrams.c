@@ -72,6 +72,12 @@ uint32_t datagrams_send(struct socket *s, uint32_t address, uint16_t port) {
     return error == ERR_OK ? 0 : error == ERR_MEM || error == ERR_BUF ? NET_E_FULL : NET_E_UNREACHABLE;
 }
 
+uint32_t datagrams_next(const struct socket *s, uint32_t most) {
+    struct datagram next = {0};
+    if (s->count > 0) look_in(s, 0, &next, sizeof next);
+    return next.bytes < most ? next.bytes : most;
+}
+
 bool datagrams_receive(struct socket *s, struct datagram *of, void *bytes, uint32_t most, uint32_t *left) {
     if (s->count == 0) return false;
     look_in(s, 0, of, sizeof *of);

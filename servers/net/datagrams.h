@@ -17,6 +17,8 @@ uint32_t datagrams_begin(struct socket *socket, const struct rules *rules, uint1
 uint32_t datagrams_add(struct socket *socket, const void *bytes, uint32_t count);
 /* It goes, or is forgotten. */
 uint32_t datagrams_send(struct socket *socket, uint32_t address, uint16_t port);
+/* Bytes that datagrams_receive would give; 0: none. */
+uint32_t datagrams_next(const struct socket *socket, uint32_t most);
 /* The oldest: its first bytes, up to `most`; *left: how many more it has, for the next call. False: there is none. */
 bool datagrams_receive(struct socket *socket, struct datagram *of, void *bytes, uint32_t most, uint32_t *left);
 void datagrams_close(struct socket *socket);

@@ -19,6 +19,7 @@
 #include "calls.h"
 #include "clock.h"
 #include "datagrams.h"
+#include "flow.h"
 #include "random.h"
 #include "stream.h"
 #include "wire.h"
@@ -78,7 +79,9 @@ static bool turn(void) {
 
 static void notified(uint64_t bits) {
     clock_is_stale();
-    if ((bits & ALARM_BIT) != 0) clock_rang();
+    if ((bits & ALARM_BIT) == 0) return;
+    clock_rang();
+    flow_goes_on();
 }
 
 /* Once a second: places of what has ended. */
@@ -134,6 +137,7 @@ static uint32_t do_connect(struct bw_request *r) {
     if (kind == HOST_ADDRESS ? !rules_allow_address(rules, RULE_CONNECT, address, (uint16_t)port) : !rules_allow_name(rules, RULE_CONNECT, name, (uint16_t)port)) return NET_E_NOT_ALLOWED;
     struct socket *s = stream_take(client, SOCKET_DIALLING);
     if (s == NULL) return NET_E_FULL;
+    s->flow = flow_of(r->badge);
     struct lookup *lookup = NULL;
     const uint32_t refusal = kind == HOST_NAME ? lookup_begin(client, name, &lookup) : stream_connect(s, address, (uint16_t)port);
     if (refusal != 0) {
@@ -153,6 +157,7 @@ static uint32_t do_listen(struct bw_request *r) {
     if (!rules_allow_port(rules, RULE_LISTEN, (uint16_t)r->w[0])) return NET_E_NOT_ALLOWED;
     struct socket *s = stream_take(client, SOCKET_LISTENING);
     if (s == NULL) return NET_E_FULL;
+    s->flow = flow_of(r->badge);
     const uint32_t refusal = stream_listen(s, (uint16_t)r->w[0], (uint32_t)r->w[1]);
     if (refusal != 0) free_socket(s);
     else answer.badge = badge_of_socket(s), answer.made = s;
@@ -167,6 +172,7 @@ static uint32_t do_udp(struct bw_request *r) {
     if (r->w[0] != 0 && !is_port(r->w[0])) return NET_E_BAD_REQUEST;
     struct socket *s = stream_take(client, SOCKET_DATAGRAMS);
     if (s == NULL) return NET_E_FULL;
+    s->flow = flow_of(r->badge);
     const uint32_t refusal = datagrams_begin(s, rules, (uint16_t)r->w[0], &bound);
     if (refusal != 0) free_socket(s);
     else answer.badge = badge_of_socket(s), answer.made = s;
@@ -198,6 +204,7 @@ static uint32_t do_ping(struct bw_request *r) {
     if (kind == HOST_NONE) return NET_E_BAD_REQUEST;
     if (kind == HOST_ADDRESS ? !rules_allow_address(rules, RULE_PING, address, 0) : !rules_allow_name(rules, RULE_PING, name, 0)) return NET_E_NOT_ALLOWED;
     if (r->w[1] > LIMIT_PING) return NET_E_TOO_LARGE;
+    if (!flow_passes(flow_of(r->badge), client, (uint32_t)r->w[1])) return NET_E_FULL;
     call.kind = CALL_PING, call.client = client, call.deadline = deadline_after(r->w[0], PING_MS), call.ping = ping_take(client, (uint32_t)r->w[1]);
     if (call.ping == NULL) return NET_E_FULL;
     const uint32_t refusal = kind == HOST_NAME ? lookup_begin(client, name, &call.lookup) : 0;
@@ -223,7 +230,7 @@ static uint32_t do_restrict(struct bw_request *r) {
         if (!rules_add(&made, text + from, to - from)) return NET_E_BAD_REQUEST;
     }
     if (!rules_within(rules, &made)) return NET_E_NOT_ALLOWED;
-    answer.badge = make_view(client, &made);
+    answer.badge = make_view(client, r->badge, &made);
     return answer.badge == 0 ? NET_E_FULL : 0;
 }
 
@@ -267,7 +274,7 @@ static uint32_t do_send(struct bw_request *r) {
     if (refusal != 0) return refusal;
     if (!take_bytes(r, 2, r->w[1], call.bytes, LIMIT_PIECE)) return NET_E_BAD_REQUEST;
     call.count = (uint32_t)r->w[1];
-    return call_within(r->w[0], stream_has_room(call.socket));
+    return call_within(r->w[0], stream_room(call.socket) > 0 && call.socket->flow == NULL);
 }
 
 static uint32_t do_receive(struct bw_request *r) {
@@ -275,12 +282,12 @@ static uint32_t do_receive(struct bw_request *r) {
     if (refusal != 0) return refusal;
     stream_flush(call.socket);
     call.count = r->w[1] < LIMIT_PIECE ? (uint32_t)r->w[1] : LIMIT_PIECE;
-    return call_within(r->w[0], call.socket->count > 0);
+    return call_within(r->w[0], call.socket->count > 0 && call.socket->flow == NULL);
 }
 
 static uint32_t do_receive_from(struct bw_request *r) {
     const uint32_t refusal = find(r, CALL_RECEIVE_FROM, SOCKET_DATAGRAMS);
-    return refusal != 0 ? refusal : call_within(r->w[0], call.socket->count > 0);
+    return refusal != 0 ? refusal : call_within(r->w[0], call.socket->count > 0 && call.socket->flow == NULL);
 }
 
 static uint32_t do_shutdown(struct bw_request *r) {
@@ -290,11 +297,16 @@ static uint32_t do_shutdown(struct bw_request *r) {
 
 static uint32_t do_send_to(struct bw_request *r) {
     static uint8_t bytes[LIMIT_PIECE];
-    uint32_t refusal = find(r, CALL_SEND, SOCKET_DATAGRAMS);
+    uint32_t refusal = find(r, CALL_SEND_TO, SOCKET_DATAGRAMS);
     if (refusal != 0) return refusal;
     if (r->w[0] > UINT32_MAX || !is_port(r->w[1]) || r->w[2] > 1 || !take_bytes(r, 4, r->w[3], bytes, sizeof bytes)) return NET_E_BAD_REQUEST;
+    const bool limited = call.socket->flow != NULL;
+    /* The one that waits must not become another. */
+    if (limited && call_waits(&call)) return NET_E_BUSY;
     refusal = datagrams_add(call.socket, bytes, (uint32_t)r->w[3]);
-    return refusal != 0 || r->w[2] == 1 ? refusal : datagrams_send(call.socket, (uint32_t)r->w[0], (uint16_t)r->w[1]);
+    if (refusal != 0 || r->w[2] == 1) return refusal;
+    call.address = (uint32_t)r->w[0], call.port = (uint16_t)r->w[1];
+    return limited ? call_within(0, false) : datagrams_send(call.socket, call.address, call.port);
 }
 
 static uint32_t do_name(struct bw_request *r) {
@@ -406,6 +418,7 @@ static const char *begin(void) {
         bw_log(word);
         return "this argument of an offer is no rule: connect: HOST:PORTS, listen: PORTS, udp: PORTS or ADDRESS:PORTS, ping: HOST, all: true; at most 8";
     }
+    if (!flow_begin()) return "there are quotas for more clients than the server can have";
     random_begin(clock_now());
     const char *wrong = wire_begin(bw_use_nic.cap, SLOT_WIRE, BW_ADDRESS_OWN, NIC_BIT);
     if (wrong != NULL) return wrong;

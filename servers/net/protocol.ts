@@ -9,6 +9,7 @@ import { protocol } from "../../caps/protocol/protocol.ts";
 export const Net = protocol({
   name: "Net",
   gives: true,
+  quota: { by: ["net"], counts: { bytesPerSecond: "sent and received" } },
   methods: {
     info: { label: 1, doc: "This side: address, mask and gateway, 0 while there is none; flags: 1 there is a cable, 2 there is an address; its Ethernet address.", words: [], returns: ["address", "mask", "gateway", "flags", "mac"] },
     connect: {

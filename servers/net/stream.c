@@ -118,6 +118,7 @@ static err_t on_arrival(void *argument, struct tcp_pcb *pcb, err_t error) {
     /* Without a place the connection is ended, and its client knows: it has so many. */
     struct socket *s = stream_take(listener->client, SOCKET_QUEUED);
     if (s == NULL) return ERR_MEM;
+    s->flow = listener->flow;
     s->listener = listener;
     s->order = ++orders;
     join(s, pcb);
@@ -177,12 +178,10 @@ struct socket *stream_accept(const struct socket *listener) {
 }
 
 /* Of what lwIP would take, as far as it is not spoken for. */
-static uint32_t room_for(const struct socket *s) {
+uint32_t stream_room(const struct socket *s) {
     const uint32_t room = s->tcp == NULL ? 0 : tcp_sndbuf(s->tcp);
     return room > s->made ? room - s->made : 0;
 }
-
-bool stream_has_room(const struct socket *s) { return room_for(s) > 0; }
 
 /* Gives lwIP what is in the making. */
 static err_t pass_on(struct socket *s) {
@@ -195,7 +194,7 @@ static err_t pass_on(struct socket *s) {
 uint32_t stream_send(struct socket *s, const void *bytes, uint32_t count, uint32_t *taken) {
     *taken = 0;
     if (s->tcp == NULL || s->shut) return stream_end(s);
-    const uint32_t room = room_for(s), most = count < room ? count : room, segment = tcp_mss(s->tcp);
+    const uint32_t room = stream_room(s), most = count < room ? count : room, segment = tcp_mss(s->tcp);
     err_t error = ERR_OK;
     while (error == ERR_OK && (*taken < most || s->made >= segment)) {
         const uint32_t left = segment > s->made ? segment - s->made : 0, piece = most - *taken < left ? most - *taken : left;

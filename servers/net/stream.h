@@ -20,8 +20,8 @@ uint32_t stream_connect(struct socket *socket, uint32_t address, uint16_t port);
 uint32_t stream_listen(struct socket *socket, uint16_t port, uint32_t backlog);
 /* The oldest that waits; NULL: none. */
 struct socket *stream_accept(const struct socket *listener);
-/* Something would be taken at once. */
-bool stream_has_room(const struct socket *socket);
+/* Bytes that would be taken at once. */
+uint32_t stream_room(const struct socket *socket);
 /* *taken: how many went; 0 without a refusal: there is no room. After a piece as large as a message holds there is likely to be another, so what does not fill a segment waits for it (S2). */
 uint32_t stream_send(struct socket *socket, const void *bytes, uint32_t count, uint32_t *taken);
 /* What waits to fill a segment goes: the client does something else with its socket. */

@@ -61,6 +61,11 @@ const struct rules *rules_of(uint64_t badge, uint32_t *client) {
     return view == NULL ? NULL : &view->rules;
 }
 
+uint64_t origin_of(uint64_t badge) {
+    const struct view *view = view_of(badge);
+    return view == NULL ? badge : view->origin;
+}
+
 struct socket *socket_of(uint64_t badge) {
     const uint64_t number = badge & UINT16_MAX, times = (badge & ~BW_BADGE_MINTED) >> NUMBER_BITS;
     if ((badge & BW_BADGE_MINTED) == 0 || number >= LIMIT_SOCKETS) return NULL;
@@ -75,7 +80,7 @@ struct socket *take_socket(uint32_t client, enum socket_state state) {
         struct socket *s = &sockets[i];
         if (s->state != SOCKET_FREE) continue;
         /* The large arrays are left: nothing in them is looked at that was not put there. */
-        s->state = state, s->client = client, s->times++;
+        s->state = state, s->client = client, s->flow = NULL, s->times++;
         s->tcp = NULL, s->udp = NULL, s->error = 0, s->ended = s->shut = false;
         s->first = s->count = 0, s->since = 0, s->listener = NULL, s->order = 0;
         s->rules.count = 0, s->next_peer = 0, s->made = 0;
@@ -88,11 +93,12 @@ struct socket *take_socket(uint32_t client, enum socket_state state) {
 void free_socket(struct socket *socket) { socket->state = SOCKET_FREE; }
 void kill_badge(struct socket *socket) { socket->times++; }
 
-uint64_t make_view(uint32_t client, const struct rules *rules) {
+uint64_t make_view(uint32_t client, uint64_t from, const struct rules *rules) {
+    const uint64_t origin = origin_of(from);
     for (uint32_t i = client * LIMIT_VIEWS_EACH; i < (client + 1) * LIMIT_VIEWS_EACH; i++) {
         struct view *view = &views[i];
         if (view->used) continue;
-        view->used = true, view->client = client, view->times++, view->rules = *rules;
+        view->used = true, view->client = client, view->times++, view->origin = origin, view->rules = *rules;
         return BW_BADGE_MINTED | view->times << NUMBER_BITS | (LIMIT_SOCKETS + i);
     }
     return 0;

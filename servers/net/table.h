@@ -15,6 +15,7 @@
 #include "limits.h"
 #include "rules.h"
 
+struct bw_flow;
 struct tcp_pcb;
 struct udp_pcb;
 
@@ -27,6 +28,8 @@ enum { LIMIT_PIECE = 928, LIMIT_DATAGRAM_PIECE = 912, LIMIT_DATAGRAM = 1472, LIM
 struct socket {
     enum socket_state state;
     uint32_t client;
+    /* The quota that it uses up; NULL: none. */
+    struct bw_flow *flow;
     /* How often this place was used. */
     uint64_t times;
     /* lwIP's; NULL once it has ended. A listener's is a struct tcp_pcb_listen. */
@@ -66,6 +69,8 @@ struct view {
     bool used;
     uint32_t client;
     uint64_t times;
+    /* The manifest's badge that it was made from. */
+    uint64_t origin;
     struct rules rules;
 };
 
@@ -74,6 +79,8 @@ struct client {
     uint64_t number;
     /* It has given a bell, to be rung. */
     bool has_bell, ring;
+    /* Its quota made it wait: it is rung when it may go on. */
+    bool held;
 };
 
 extern struct client clients[LIMIT_CLIENTS];
@@ -85,6 +92,8 @@ const char *table_begin(void);
 /* What a badge names: rules and a client, or a socket; NULL for what it does not. */
 const struct rules *rules_of(uint64_t badge, uint32_t *client);
 struct socket *socket_of(uint64_t badge);
+/* The manifest's badge behind that of a view. */
+uint64_t origin_of(uint64_t badge);
 
 uint64_t badge_of_socket(const struct socket *socket);
 /* A free socket of the client's, empty; NULL: it has all it may have. */
@@ -94,7 +103,7 @@ void free_socket(struct socket *socket);
 /* Its badge dies, and the socket stays. */
 void kill_badge(struct socket *socket);
 /* The badge of a new view; 0: the client has all it may have. */
-uint64_t make_view(uint32_t client, const struct rules *rules);
+uint64_t make_view(uint32_t client, uint64_t from, const struct rules *rules);
 bool close_view(uint64_t badge);
 void close_views(uint32_t client);
 

@@ -35,7 +35,6 @@ const factsOf = (protocol: Protocol): ProtocolFacts => ({
   gives: protocol.gives === true,
   passes: protocol.passes === true,
   ...(protocol.quota === undefined ? {} : { quota: protocol.quota }),
-  ...(protocol.quotaUse === undefined ? {} : { quotaUse: protocol.quotaUse }),
 });
 
 const sendsCapabilities = ({ methods }: Protocol): boolean => Object.values(methods).some(({ caps }) => (caps?.length ?? 0) > 0);

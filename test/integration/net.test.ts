@@ -115,6 +115,19 @@ for (const [what, { body, says, cpu = "cpu: { budget: 1ms, period: 10ms }, " }] 
   });
 }
 
+for (const how of ["stream", "datagrams", "bell"]) {
+  test(`a client's quota is what it sends and receives in a second (${how}), through all that it makes of its capability; its neighbour is not slowed`, LIMIT, async () => {
+    const part = (name: string, use: string) => `  ${name}: { image: { c: paced.c }, args: { how: ${how} }, use: { console: console.console, timer: timer.timer, net: ${use} } }\n`;
+    using folder = applianceFolder({ ...files, "paced.c": file("paced.c"), "appliance.yaml": files["appliance.yaml"].replace(/  client:[^]*$/, `${part("greedy", "{ from: near.any, quota: 64KiB/s }")}${part("neighbour", "near.any")}`) });
+    const { output } = await runAppliance(folder.path, { limitMs: 60_000, during: (_system, line) => until("both are done", () => line.output.includes("greedy:") && line.output.includes("neighbour:"), 50_000) });
+    const of = (name: string) => (new RegExp(`${name}: (\\d+) bytes in (\\d+) ms, 0 wrong`).exec(output) ?? []).slice(1).map(Number);
+    const [greedy = 0, time = 0] = of("greedy"), [neighbour = 0] = of("neighbour");
+    expect(greedy).toBeLessThanOrEqual(65_536 * (time / 1000 + 1 / 8) + 4 * 900);
+    expect(greedy).toBeGreaterThan((65_536 * time) / 1000 / 4);
+    expect(neighbour).toBeGreaterThan(greedy * 3);
+  });
+}
+
 /** Runs until one of these components has ended with status 1; what was logged. */
 async function endOf(folder: string, ...components: readonly string[]): Promise<unknown[]> {
   const events: Record<string, unknown>[] = [];

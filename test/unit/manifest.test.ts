@@ -37,7 +37,7 @@ const RESOURCES: Resources = {
     ["vmm", "hosted"],
     ["timer", "hosted"],
   ]),
-  protocols: new Map([["Console", { sendsCapabilities: true, gives: false, passes: false }], ["Timer", { sendsCapabilities: false, gives: false, passes: false, quota: { perSecond: "questions", bytes: "answers" } }]]),
+  protocols: new Map([["Console", { sendsCapabilities: true, gives: false, passes: false }], ["Timer", { sendsCapabilities: false, gives: false, passes: false, quota: { by: ["timer"], counts: { perSecond: "questions", bytes: "answers" } } }]]),
   guests: new Map([
     ["linux", { cmdline: "console=hvc0", initrd: true }],
     ["bare", { cmdline: "", initrd: false }],
@@ -603,13 +603,15 @@ describe("a quota", () => {
   });
   it("is refused where its server has no clock", () => {
     const block = (use: string) => `${HEAD}components:\n${CONSOLE}${TIMER}  block: { image: { server: block }, offer: { disk: Block }, use: ${use} }\n  main: { image: { c: main.c }, essential: true, use: { a: { from: block.disk, quota: 1MiB/s } } }\n`;
-    const resources: Resources = { ...RESOURCES, servers: new Map([...RESOURCES.servers, ["block", "machine"]]), protocols: new Map([...RESOURCES.protocols, ["Block", { sendsCapabilities: true, gives: true, passes: false, quota: { bytesPerSecond: "bytes" }, quotaUse: "timer" }]]) };
+    const resources: Resources = { ...RESOURCES, servers: new Map([...RESOURCES.servers, ["block", "machine"]]), protocols: new Map([...RESOURCES.protocols, ["Block", { sendsCapabilities: true, gives: true, passes: false, quota: { by: ["block"], counts: { bytesPerSecond: "bytes" }, clock: "timer" } }]]) };
     const problems = (text: string) => {
       const parsed = parseManifest(text, "a.yaml"), all = parsed.ok ? resolveManifest(parsed.value, resources) : parsed;
       return all.ok ? [] : all.diagnostics.map(({ message, fix }) => [message, fix]);
     };
     expect(problems(block("{}"))).toEqual([["'block' has no clock to keep a quota by", "add a 'timer' to components.block.use, such as 'timer: timer.timer'"]]);
     expect(problems(block("{ timer: timer.timer }"))).toEqual([]);
+    // Another server of the same protocol, which keeps none.
+    expect(problems(block("{ timer: timer.timer }").replace("{ server: block }", "{ server: console }"))).toEqual([["'block.disk' keeps no quota", expect.anything()]]);
   });
   it("is refused where nobody would keep it", () => {
     expect(refusals("{ a: { from: console.console, quota: 1/s } }")).toEqual([["BW0220", "'console.console' keeps no quota"]]);

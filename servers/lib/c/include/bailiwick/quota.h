@@ -20,11 +20,11 @@ struct bw_flow {
 struct bw_flows {
     struct bw_flow flows[BW_FLOWS_MOST];
     uint32_t used;
-    struct bw_clock clock;
+    struct bw_clock *clock;
 };
 
-/* Those that the manifest gives a quota. timer, bell: as in struct bw_clock. False: there are more than BW_FLOWS_MOST. */
-bool bw_flows_begin(struct bw_flows *flows, bw_cptr timer, bw_cptr bell);
+/* Those that the manifest gives a quota. The clock is the server's, which looks after its bell. False: there are more than BW_FLOWS_MOST. */
+bool bw_flows_begin(struct bw_flows *flows, struct bw_clock *clock);
 /* NULL: it has none. */
 struct bw_flow *bw_flow_of(struct bw_flows *flows, uint64_t badge);
 /* Whether one thing of so many bytes may go now; then it goes. False: not yet, and the bell will ring when it may. */
