@@ -8,6 +8,8 @@
 
 BW_USE(regs);
 BW_USE(irq);
+/* For quotas. */
+BW_USE_OPTIONAL(timer);
 
 struct uart {
     volatile uint8_t data; /* RBR when read, THR when written */
@@ -71,7 +73,7 @@ int main(void) {
     uart()->iir_fcr = FCR_ENABLE | FCR_CLEAR_RECEIVE | FCR_CLEAR_TRANSMIT;
     uart()->mcr = MCR_DTR | MCR_RTS | MCR_OUT2;
     (void)bw_irq_ack(bw_use_irq.cap);
-    static const struct bw_line line = {.send = send, .receive = receive, .want = want, .notified = notified};
+    const struct bw_line line = {.send = send, .receive = receive, .want = want, .notified = notified, .timer = bw_use_timer.cap};
     bw_views_serve(&line);
     return 1;
 }

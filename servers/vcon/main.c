@@ -15,6 +15,8 @@
 BW_USE(regs);
 BW_USE(irq);
 BW_USE(iospace);
+/* For quotas. */
+BW_USE_OPTIONAL(timer);
 
 enum { DEVICE_CONSOLE = 3, INPUT = 0, OUTPUT = 1, BUFFERS = 4, BUFFER_BYTES = 1024, PAGE = 4096, MOST_FAILURES = 3 };
 /* Pages: a queue and its buffers, for each direction. */
@@ -155,7 +157,7 @@ int main(void) {
         return 1;
     }
     (void)bw_irq_ack(bw_use_irq.cap);
-    static const struct bw_line line = {.send = send, .receive = receive, .notified = notified, .sent = tell_operator};
+    const struct bw_line line = {.send = send, .receive = receive, .notified = notified, .sent = tell_operator, .timer = bw_use_timer.cap};
     bw_views_serve(&line);
     return 1;
 }

@@ -25,7 +25,7 @@ interface Setup {
 }
 
 function appliance({ device = "uart0", args = "{}", clients, programs = {} }: Setup) {
-  const { terminal, image, use } = DRIVERS[device];
+  const { terminal, image, use: own } = DRIVERS[device], use = "timer" in clients ? own.replace("{", "{ timer: timer.timer,") : own;
   const entries = Object.entries(clients).map(([name, body]) => `  ${name}: ${body.includes("image:") ? body : `{ image: { c: teller.c }, use: { console: console.console }, args: ${body} }`}\n`);
   return applianceFolder({
     "appliance.yaml": `apiVersion: bailiwick/1\nkind: Appliance\nname: test\nversion: 0.1.0\nplatform: { board: virt-rv64, memory: 64MiB${terminal} }\ncomponents:\n  console: { image: { server: ${image} }, cpu: { priority: 200 }, use: ${use}, offer: { console: Console }, args: ${args}, essential: true }\n${entries.join("")}`,
@@ -246,6 +246,50 @@ describe("a virtio console that fails", () => {
     });
   });
 });
+
+for (const device of ["uart0", "con0"] as const) {
+  test(`a client's quota is what it writes in a second (${device}); it waits, in its turn, and its neighbours do not`, LIMIT, async () => {
+    // Lines of 100 bytes for a second and a half. The last word is for the operator, whom no quota keeps waiting.
+    const paced = `#include <bailiwick.h>
+#include <bailiwick/console.h>
+#include <bailiwick/timer.h>
+BW_USE(console);
+BW_USE(timer);
+static uint64_t now(void) { return bw_call(bw_use_timer.cap, bw_info(TIMER_NOW, 0, 0), 0, 0, 0, 0).w[0] / 1000000; }
+int main(void) {
+    uint64_t done = 0, wrong = 0;
+    const uint64_t begin = now();
+    for (; now() < begin + 1500; done++) {
+        uint64_t *words = bw_ipc()->words;
+        words[0] = 100;
+        memset(&words[1], bw_name()[0], 99);
+        ((uint8_t *)&words[1])[99] = '\\n';
+        const struct bw_msg m = bw_call_buffer(bw_use_console.cap, CONSOLE_WRITE, 14, 0);
+        wrong += bw_error(&m) != 0 || bw_label(&m) != 0 || m.w[0] != 100;
+    }
+    bw_log(wrong > 0 ? "wrong" : "right");
+    return 0;
+}
+`;
+    const client = (more: string, quota: string) => `{ image: { c: paced.c }, ${more}use: { console: ${quota}, timer: timer.timer } }`;
+    const clients = {
+      timer: "{ image: { server: timer }, cpu: { priority: 210 }, use: { regs: platform.alarm0.regs, irq: platform.alarm0.irq }, offer: { timer: Timer } }",
+      a: client("", "{ from: console.console, quota: 2KiB/s }"), b: client("", "console.console"), c: client("", "{ from: console.console, quota: 4KiB/s }"),
+    };
+    const ended = new Set<unknown>();
+    using folder = appliance({ device, clients, programs: { "paced.c": paced } });
+    const { output, events } = await runAppliance(folder.path, { limitMs: 40_000, onEvent: ({ event, component }) => void (event === "exit" && ended.add(component)), during: () => until("all have ended", () => ended.size === 3) });
+    expect(events.flatMap(({ event, text }) => (event === "log" ? [text] : []))).toEqual(["right", "right", "right"]);
+    const written = output.trimEnd().split("\n"), of = (name: string) => written.filter((line) => line === name.repeat(99)).length;
+    expect(of("a") + of("b") + of("c")).toBe(written.length);
+    // At 1.6 s at most, and an eighth of a second's worth at once; what is owed at the end waits no more than a line's time.
+    for (const [name, rate] of [["a", 2048], ["c", 4096]] as const) {
+      expect(of(name) * 100).toBeLessThanOrEqual(rate * 1.85 + 200);
+      expect(of(name) * 100).toBeGreaterThan(rate / 3);
+      expect(of("b")).toBeGreaterThan(of(name) * 3);
+    }
+  });
+}
 
 test("args that make no sense keep the console from starting, with a word of why", LIMIT, async () => {
   for (const [args, says] of [["{ show: some }", "args.show"], ["{ escapes: 1 }", "args.escapes"], ["{ focus: nobody }", "args.focus"]] as const) {

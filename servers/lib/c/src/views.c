@@ -3,13 +3,14 @@
  *
  * Invariants
  *   C1  The bytes of two writes never mix: they go on in order of arrival, each whole before the next.
- *   C2  A client has at most one write waiting; it waits in its own reply object. Nobody else waits for it but for the queue's room.
+ *   C2  A client has at most one write waiting; it waits in its own reply object. Nobody else waits for it but for the queue's room, and for one that its quota keeps back not at all.
  *   C3  Nothing spins: while the device is busy it will interrupt, and until then the driver sleeps.
  *   C4  Input goes into the view that has the focus and no other; only the keyboard moves the focus from a view that has it.
  *   C5  Where escape sequences are not passed on, what is in inverse video was written by the server: labels, and what it says of the focus.
  */
 #include <bailiwick.h>
 #include <bailiwick/console.h>
+#include <bailiwick/quota.h>
 #include <bailiwick/views.h>
 
 /* A write has its count before the bytes, a read's answer too. */
@@ -18,8 +19,9 @@ _Static_assert(COUNT_WORDS * 8 + MOST_BYTES <= BW_MAX_WORDS * 8, "the protocol's
 
 /* LABEL_MOST: bytes that a byte of a client's may become, with the label before it. SAY_MOST: the longest thing that the server says. */
 enum { VIEWS = 32, WAITING = 48, OUTPUT = 16384, INPUT = 2048, HISTORY = 4096, CLIENTS_MOST = 64, NAME_MOST = 24, LABEL_MOST = 64, SAY_MOST = 64 + VIEWS * (NAME_MOST + 10) };
-enum { SLOT_RECEIVED = 128, SLOT_REPLIES = 129, SLOT_BELLS = SLOT_REPLIES + WAITING };
-_Static_assert(SLOT_BELLS + VIEWS <= BW_VIEWS_SLOTS_END, "the driver's slots are its own");
+enum { SLOT_RECEIVED = 128, SLOT_REPLIES = 129, SLOT_BELLS = SLOT_REPLIES + WAITING, SLOT_ALARM = SLOT_BELLS + VIEWS };
+#define ALARM_BIT (1ULL << 45)
+_Static_assert(SLOT_ALARM < BW_VIEWS_SLOTS_END, "the driver's slots are its own");
 _Static_assert(SAY_MOST + HISTORY < OUTPUT, "what is shown at a switch fits in an empty queue");
 
 enum { KEY = 0x1d /* Ctrl-] */, ESCAPE = 0x1b, BELL = 7, DELETE = 0x7f };
@@ -50,10 +52,11 @@ static struct view {
     uint8_t input_bytes[INPUT], history_bytes[HISTORY];
 } views[VIEWS];
 
-/* A client's write that has no room yet. */
+/* A client's write that has no room yet, or that its quota keeps back. */
 struct waiter {
     bw_cptr reply;
     uint64_t client;
+    bool kept_back;
     uint32_t count;
     uint32_t done;
     uint8_t bytes[MOST_BYTES];
@@ -77,10 +80,14 @@ static struct {
     bool say_focus, say_list;
     /* In LINES: whose line is not ended. */
     struct view *open;
-    /* waiters[(first + i) % WAITING] for i < waiting, oldest first. Each place keeps its own reply object when it is free. */
+    /* waiters[order[i]] for i < waiting: the one that has begun, then the oldest first. Each place keeps its own reply object when it is free. */
     struct waiter waiters[WAITING];
-    uint32_t first;
+    uint32_t order[WAITING];
     uint32_t waiting;
+    /* Those that are kept back may go on: it is time to ask. */
+    bool due;
+    struct bw_clock clock;
+    struct bw_flows flows;
 } state;
 
 static struct bw_service service;
@@ -253,23 +260,52 @@ static uint32_t write_out(struct view *v, const uint8_t *bytes, uint32_t count) 
     return done;
 }
 
+/* The place of what begins to wait, first or last among them. */
+static struct waiter *place(bool first) {
+    const uint32_t free_place = state.order[state.waiting], at = first ? 0 : state.waiting;
+    for (uint32_t i = state.waiting; i > at; i--) state.order[i] = state.order[i - 1];
+    state.order[at] = free_place;
+    state.waiting++;
+    return &state.waiters[free_place];
+}
+
+/* The one at this place in the order waits no more, or goes before all others. */
+static void take_away(uint32_t at) {
+    const uint32_t freed = state.order[at];
+    state.waiting--;
+    for (uint32_t i = at; i < state.waiting; i++) state.order[i] = state.order[i + 1];
+    state.order[state.waiting] = freed;
+}
+
 /* Lets waiting writes in, oldest first, as the queue empties (C1). */
 static void admit(void) {
-    while (state.waiting > 0) {
-        struct waiter *w = &state.waiters[state.first];
+    for (uint32_t i = 0; i < state.waiting;) {
+        struct waiter *w = &state.waiters[state.order[i]];
+        if (w->kept_back) w->kept_back = !state.due || !bw_flow_passes(&state.flows, bw_flow_of(&state.flows, w->client), w->count);
+        if (w->kept_back) {
+            i++;
+            continue;
+        }
         w->done += write_out(view_of(w->client), &w->bytes[w->done], w->count - w->done);
-        if (w->done < w->count) return;
-        state.first = (state.first + 1) % WAITING;
-        state.waiting--;
+        take_away(i);
+        if (w->done < w->count) {
+            (void)place(true);
+            return;
+        }
         /* A caller that is gone by now is nobody's loss. */
         (void)bw_send(w->reply, bw_info(0, 1, 0), w->count, 0, 0, 0);
     }
+    state.due = false;
 }
 
 static bool is_waiting(uint64_t client) {
-    for (uint32_t i = 0; i < state.waiting; i++) {
-        if (state.waiters[(state.first + i) % WAITING].client == client) return true;
-    }
+    for (uint32_t i = 0; i < state.waiting; i++) if (state.waiters[state.order[i]].client == client) return true;
+    return false;
+}
+
+/* Somebody waits for the queue's room. */
+static bool is_crowded(void) {
+    for (uint32_t i = 0; i < state.waiting; i++) if (!state.waiters[state.order[i]].kept_back) return true;
     return false;
 }
 
@@ -352,6 +388,15 @@ static void probe(void) {
 
 /* Requests. */
 
+/* Whether a client's quota lets it write so much now. The bytes are kept: asking for the time, what lies in the IPC buffer is gone. */
+static bool passes_now(struct bw_flow *flow, const uint8_t **bytes, uint32_t count) {
+    static uint8_t kept[MOST_BYTES];
+    memcpy(kept, *bytes, count);
+    *bytes = kept;
+    bw_clock_is_stale(&state.clock);
+    return bw_flow_passes(&state.flows, flow, count);
+}
+
 /* w0: count, then the bytes. Answers count when they are queued; until then the caller waits. Refusals: badRequest; full when this client has a
  * write waiting already, or too many clients do. */
 static uint32_t write_request(struct bw_request *r) {
@@ -359,15 +404,19 @@ static uint32_t write_request(struct bw_request *r) {
     const uint8_t *bytes = count <= MOST_BYTES ? bw_request_bytes(r, COUNT_WORDS, count) : NULL;
     struct view *v = view_of(r->badge);
     if (bytes == NULL || (v == NULL && state.show != ALL)) return CONSOLE_E_BAD_REQUEST;
-    const bool behind = state.waiting > 0 && !is_hidden(v);
-    if (behind && (state.waiting == WAITING || is_waiting(r->badge))) return CONSOLE_E_FULL;
-    const uint32_t done = behind ? 0 : write_out(v, bytes, (uint32_t)count);
+    struct bw_flow *flow = bw_flow_of(&state.flows, r->badge);
+    if (flow != NULL && is_waiting(r->badge)) return CONSOLE_E_FULL;
+    const bool behind = is_crowded() && !is_hidden(v), late = flow != NULL && !passes_now(flow, &bytes, (uint32_t)count);
+    if ((behind || late) && (state.waiting == WAITING || is_waiting(r->badge))) return CONSOLE_E_FULL;
+    const uint32_t done = behind || late ? 0 : write_out(v, bytes, (uint32_t)count);
     if (done < count) {
-        struct waiter *w = &state.waiters[(state.first + state.waiting++) % WAITING];
+        /* What has begun is before all others. */
+        struct waiter *w = place(!behind && !late);
         /* The caller stays in the reply object it came with; the free one of this place receives from now on. */
         service.reply = w->reply;
         w->reply = r->reply;
         w->client = r->badge;
+        w->kept_back = late;
         w->count = (uint32_t)count;
         w->done = done;
         memcpy(w->bytes, bytes, count);
@@ -458,6 +507,21 @@ static bool read_arguments(void) {
     return false;
 }
 
+static void notified(uint64_t bits) {
+    if ((bits & ALARM_BIT) != 0) {
+        bw_clock_rang(&state.clock);
+        bw_clock_is_stale(&state.clock);
+        state.due = true;
+        bw_views_go_on();
+    }
+    state.line->notified(bits);
+}
+
+static bool keep_quotas(void) {
+    state.clock = (struct bw_clock){.timer = state.line->timer, .bell = SLOT_ALARM};
+    return bw_cnode_mint(BW_SLOT_CNODE, SLOT_ALARM, BW_SLOT_CNODE, BW_SLOT_NOTIFICATION, BW_RIGHT_WRITE, ALARM_BIT) == 0 && bw_flows_begin(&state.flows, &state.clock);
+}
+
 void bw_views_serve(const struct bw_line *line) {
     state.line = line;
     state.output = (struct ring){.bytes = output_bytes, .size = OUTPUT};
@@ -468,7 +532,11 @@ void bw_views_serve(const struct bw_line *line) {
         bw_log("console: too little memory for its reply objects");
         return;
     }
-    for (uint32_t i = 0; i < WAITING; i++) state.waiters[i].reply = SLOT_REPLIES + i;
+    for (uint32_t i = 0; i < WAITING; i++) state.waiters[i].reply = SLOT_REPLIES + i, state.order[i] = i;
+    if (!keep_quotas()) {
+        bw_log("console: there are quotas for more clients than it can have");
+        return;
+    }
     state.say_focus = state.show == ONE && state.focus != NULL;
     bw_views_go_on();
     static const struct bw_method methods[] = {
@@ -477,7 +545,7 @@ void bw_views_serve(const struct bw_line *line) {
         {.label = CONSOLE_ATTACH, .words = 0, .handle = do_attach},
     };
     service = (struct bw_service){
-        .methods = methods, .count = sizeof methods / sizeof *methods, .bad_request = CONSOLE_E_BAD_REQUEST, .notified = line->notified, .reply = BW_SLOT_REPLY,
+        .methods = methods, .count = sizeof methods / sizeof *methods, .bad_request = CONSOLE_E_BAD_REQUEST, .notified = notified, .reply = BW_SLOT_REPLY,
         .receive_first = SLOT_RECEIVED, .receive_count = 1,
     };
     bw_serve(&service);

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <bailiwick/syscall.h>
+
 /* A device that carries bytes. send, receive and want make no system call: what a client sent lies in the IPC buffer meanwhile. */
 struct bw_line {
     /* Takes as many bytes as the device has room for, and says how many. If that is not all of them it interrupts when it has room again. */
@@ -18,6 +20,8 @@ struct bw_line {
     void (*notified)(uint64_t bits);
     /* After a client's output was sent, when system calls may be made; NULL if there is nothing to do. */
     void (*sent)(void);
+    /* A capability of protocol Timer, for quotas; 0: there are none. */
+    bw_cptr timer;
 };
 
 /* Slots from here up are the driver's; those from 128 on below are taken. */
