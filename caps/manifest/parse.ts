@@ -2,6 +2,7 @@
 // Limits against hostile files: 1 MiB of text, 100 alias expansions, and nesting as deep as the parser's stack (refused, not crashed).
 import { isScalar, LineCounter, parseDocument, visit, type Document, type YAMLParseError, type YAMLWarning } from "yaml";
 import type { z } from "zod";
+import { documentData } from "./data.ts";
 import { DiagnosticCode, type Diagnostic, type Result } from "./diagnostic.ts";
 import { nearest, suggest } from "./nearest.ts";
 import { manifestJsonSchema, manifestSchema, type Manifest } from "./schema.ts";
@@ -34,7 +35,7 @@ export function parseManifest(text: string, file: string): Result<ParsedManifest
   try {
     const unsafe = protoKeys(text, document, source);
     if (unsafe.length > 0) return { ok: false, diagnostics: unsafe };
-    const data: unknown = document.toJS({ maxAliasCount: MAX_ALIASES });
+    const data: unknown = documentData(document, MAX_ALIASES);
     const parsed = manifestSchema.safeParse(data, { reportInput: true });
     if (parsed.success) return { ok: true, value: { manifest: parsed.data, source } };
     return { ok: false, diagnostics: withoutEchoes(parsed.error.issues.flatMap((issue) => issueDiagnostics(issue, [], source))) };

@@ -1,26 +1,20 @@
-// From a manifest to a boot image: parse, resolve, build the programs, take the guests' files, write everything's place into everything.
+// From a manifest that was read (load.ts) to a boot image: build the programs, take the guests' files, write everything's place into everything.
 import { randomBytes } from "node:crypto";
-import { existsSync, readFileSync, statSync } from "node:fs";
-import { dirname, join, relative, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { formatMeasurements, MEASUREMENTS_FILE, measurementsBytes, measurementsOf, SECRET_BYTES, SECRET_FILE, type Measurements } from "../../caps/image/measurements.ts";
 import { patchUses } from "../../caps/image/elf.ts";
 import { footprint, systemBytes } from "../../caps/image/files.ts";
 import { placeUses, ROOT_FILE, SYSTEM_FILE, useRecords, type JsonValue, type ResolvedSystem } from "../../caps/image/system.ts";
-import { DiagnosticCode, formatDiagnostics, type Diagnostic } from "../../caps/manifest/diagnostic.ts";
-import { parseManifest } from "../../caps/manifest/parse.ts";
-import { resolveManifest, type DiskOrder, type NetworkOrder, type Resolution } from "../../caps/manifest/resolve.ts";
+import type { DiskOrder, NetworkOrder } from "../../caps/manifest/resolve.ts";
 import { formatSize } from "../../caps/manifest/units.ts";
 import type { TerminalDevice } from "../../core/machine/board.ts";
 import type { BootFile } from "../../core/host/backend.ts";
 import { checkFaculty } from "./faculties.ts";
-import { ExitStatus, Failure, FailureCode, failure } from "./failure.ts";
-import { execParts, findGuests, guestSeed, loadGuest, type GuestKind, type GuestShelf } from "./guests.ts";
-import { findPackage, type Package } from "./package.ts";
+import { FailureCode, failure } from "./failure.ts";
+import { execParts, guestSeed, loadGuest, type GuestKind } from "./guests.ts";
+import { loadManifest, type LoadedManifest } from "./load.ts";
 import { buildCarried, buildProgram, shippedHosted, wireProgram } from "./programs.ts";
-import { kitResources } from "./resources.ts";
 import { loadHash } from "./sodium.ts";
-
-export const MANIFEST_NAME = "appliance.yaml";
 
 export interface ExecRequest {
   readonly command: string;
@@ -55,45 +49,6 @@ export interface Appliance {
   readonly display?: { readonly width: number; readonly height: number };
   /** The guest that runs a command and reports when it begins; what the console shows before is not the command's output. */
   readonly commandGuest?: string;
-}
-
-export interface LoadedManifest {
-  readonly path: string;
-  readonly resolution: Resolution;
-  readonly kit: Package;
-  readonly shelf: GuestShelf;
-}
-
-/**
- * Reads, parses and resolves; throws Failure with every error in it.
- * @param target a manifest, or the folder of one
- * @param resolveParsed resolveSystem, for a look at a system whose claims may not hold
- */
-export function loadManifest(target: string, resolveParsed = resolveManifest): LoadedManifest {
-  const path = findManifest(target);
-  const kit = findPackage();
-  const shelf = findGuests(kit);
-  const shown = relative(process.cwd(), path);
-  const parsed = parseManifest(readFileSync(path, "utf8"), shown === "" || shown.startsWith("..") ? path : shown);
-  if (!parsed.ok) throw refused(parsed.diagnostics);
-  const facts = new Map([...shelf.images].map(([name, image]) => [name, image.facts]));
-  const resolution = resolveParsed(parsed.value, kitResources(kit, facts));
-  if (!resolution.ok) throw refused(resolution.diagnostics);
-  return { path, resolution: resolution.value, kit, shelf };
-}
-
-/** A manifest that is right but for a claim that does not hold was denied by policy. */
-const refused = (diagnostics: readonly Diagnostic[]): Failure =>
-  new Failure(formatDiagnostics(diagnostics), diagnostics.every(({ code }) => code === DiagnosticCode.broken) ? ExitStatus.denied : ExitStatus.failed, diagnostics[0]?.code);
-
-/** The manifest's file; throws Failure. */
-export function findManifest(target: string): string {
-  const path = resolve(target);
-  if (!existsSync(path)) throw failure(FailureCode.noManifest, `there is no manifest '${target}'`, { cause: "no such file or folder" });
-  if (!statSync(path).isDirectory()) return path;
-  const inside = join(path, MANIFEST_NAME);
-  if (!existsSync(inside)) throw failure(FailureCode.noManifest, `there is no manifest in '${target}'`, { cause: `no ${MANIFEST_NAME} in it`, fix: "name the manifest's file" });
-  return inside;
 }
 
 /** What a run begins with and an image holds: everything built, but no guest's seed drawn and no command chosen. */

@@ -3,7 +3,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { builtinModules } from "node:module";
 import { basename, dirname, join, relative, resolve } from "node:path";
-import { build, type BuildFailure, type Message, type Plugin } from "esbuild";
+import type { BuildFailure, Message, Plugin } from "esbuild";
 import { findPlaces } from "./setup/places.mjs";
 
 export interface BundleOptions {
@@ -21,6 +21,8 @@ const BUILTIN = new Set(builtinModules);
 
 export async function bundleProgram({ entry, root }: BundleOptions): Promise<BundleResult> {
   if (!existsSync(entry)) return { ok: false, error: `${entry}: no such file` };
+  // Loaded when something is bundled, which most commands do not.
+  const { build } = await import("esbuild");
   try {
     const { outputFiles } = await build({
       // Only the default export is taken, so that a file without one is an error here and not when it is started.

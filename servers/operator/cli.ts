@@ -2,45 +2,31 @@
 // The command line: finds the command, runs it, and is the only place that ends the process.
 import "./tuning.ts";
 import { suggest } from "../../caps/manifest/nearest.ts";
-import { attestationKeyCommand } from "./commands/attestation-key.ts";
-import { build } from "./commands/build.ts";
-import { check } from "./commands/check.ts";
 import type { Command } from "./commands/command.ts";
-import { diff } from "./commands/diff.ts";
-import { graph } from "./commands/graph.ts";
-import { inspect } from "./commands/inspect.ts";
-import { keygen } from "./commands/keygen.ts";
-import { newCommand } from "./commands/new.ts";
-import { run } from "./commands/run.ts";
-import { schema } from "./commands/schema.ts";
-import { setup } from "./commands/setup.ts";
-import { sign } from "./commands/sign.ts";
-import { verify } from "./commands/verify.ts";
-import { verifyAttestationCommand } from "./commands/verify-attestation.ts";
-import { version } from "./commands/version.ts";
 import { ExitStatus, Failure, usageError } from "./failure.ts";
 
-const COMMANDS: ReadonlyMap<string, Command> = new Map(Object.entries({
-  new: newCommand,
-  check,
-  graph,
-  run,
-  build,
-  sign,
-  verify,
-  inspect,
-  diff,
-  keygen,
-  schema,
-  setup,
-  "attestation-key": attestationKeyCommand,
-  "verify-attestation": verifyAttestationCommand,
-  version,
+/** Each is loaded when it is wanted: most of what the others are made of takes longer to load than `check` takes. */
+const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map(Object.entries({
+  new: async () => (await import("./commands/new.ts")).newCommand,
+  check: async () => (await import("./commands/check.ts")).check,
+  graph: async () => (await import("./commands/graph.ts")).graph,
+  run: async () => (await import("./commands/run.ts")).run,
+  build: async () => (await import("./commands/build.ts")).build,
+  sign: async () => (await import("./commands/sign.ts")).sign,
+  verify: async () => (await import("./commands/verify.ts")).verify,
+  inspect: async () => (await import("./commands/inspect.ts")).inspect,
+  diff: async () => (await import("./commands/diff.ts")).diff,
+  keygen: async () => (await import("./commands/keygen.ts")).keygen,
+  schema: async () => (await import("./commands/schema.ts")).schema,
+  setup: async () => (await import("./commands/setup.ts")).setup,
+  "attestation-key": async () => (await import("./commands/attestation-key.ts")).attestationKeyCommand,
+  "verify-attestation": async () => (await import("./commands/verify-attestation.ts")).verifyAttestationCommand,
+  version: async () => (await import("./commands/version.ts")).version,
 }));
 
-function overview(): string {
+async function overview(): Promise<string> {
   const width = Math.max(...[...COMMANDS.keys()].map((name) => name.length));
-  const list = [...COMMANDS].map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`);
+  const list = await Promise.all([...COMMANDS].map(async ([name, load]) => `  ${name.padEnd(width)}  ${(await load()).summary}`));
   return [
     "Usage: bailiwick COMMAND [OPTIONS]",
     "",
@@ -62,20 +48,22 @@ function ownArguments(args: readonly string[]): readonly string[] {
 async function main(args: readonly string[]): Promise<number> {
   const [first, ...rest] = args;
   if (first === undefined) {
-    process.stderr.write(overview());
+    process.stderr.write(await overview());
     return ExitStatus.usage;
   }
-  if (first === "--version" || first === "-V") return version.run([]);
   const wantsHelp = first === "help" || first === "--help" || first === "-h";
-  const name = wantsHelp ? rest[0] : first;
+  const wantsVersion = first === "--version" || first === "-V";
+  const name = wantsHelp ? rest[0] : wantsVersion ? "version" : first;
   if (name === undefined) {
-    process.stdout.write(overview());
+    process.stdout.write(await overview());
     return ExitStatus.ok;
   }
-  const command = COMMANDS.get(name);
-  if (command === undefined) throw usageError(`there is no command '${name}'`, suggest(name, COMMANDS.keys()));
+  const load = COMMANDS.get(name);
+  if (load === undefined) throw usageError(`there is no command '${name}'`, suggest(name, COMMANDS.keys()));
+  const command = await load();
+  if (wantsVersion) return command.run([]);
   // setup has a help of its own.
-  if (wantsHelp || (command !== setup && ownArguments(rest).some((arg) => arg === "--help" || arg === "-h"))) {
+  if (wantsHelp || (name !== "setup" && ownArguments(rest).some((arg) => arg === "--help" || arg === "-h"))) {
     process.stdout.write(`${command.help}\n`);
     return ExitStatus.ok;
   }

@@ -7,8 +7,7 @@ import { composeInitramfs, execArchive } from "../../guests/linux/image.ts";
 import { findLinux, readHeld } from "../../guests/linux/installed.ts";
 import { FailureCode, compileFailure, failure } from "./failure.ts";
 import type { Package } from "./package.ts";
-import { readUserFile, userFile } from "./programs.ts";
-import { buildBareGuest } from "./toolchain.ts";
+import { readUserFile, userFile } from "./user-files.ts";
 
 export interface GuestFiles {
   readonly kernel: Uint8Array;
@@ -61,6 +60,7 @@ export function findGuests(kit: Package): GuestShelf {
     kind: "bare",
     facts: { cmdline: "", initrd: false },
     async load() {
+      const { buildBareGuest } = await import("./toolchain.ts");
       const built = await buildBareGuest({ outDir: kit.cache });
       if (!built.ok) throw compileFailure("the guest 'bare' cannot be compiled", built.error);
       return { kernel: readUserFile(built.value.image, "the guest 'bare'") };

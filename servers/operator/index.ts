@@ -24,7 +24,7 @@ export { buildImage, type BuiltImage } from "./image/build.ts";
 export { applianceOf, openImage, type OpenedImage } from "./image/open.ts";
 export { readPublicKey } from "./image/keys.ts";
 export { signImage, verifySignatures, type SignedFor, type SignedImage } from "./image/signatures.ts";
-export { loadManifest, type LoadedManifest } from "./appliance.ts";
+export { loadManifest, type LoadedManifest } from "./load.ts";
 export { systemReport, type SystemReport } from "../../caps/graph/report.ts";
 export { differences, type Change } from "../../caps/graph/difference.ts";
 export { parseEvent, type SystemEvent } from "./events.ts";

@@ -1,31 +1,16 @@
 // Builds the programs of a system: C by the toolchain, TypeScript by the bundler, servers of the kit from its own sources, ELF files as they are.
-import { existsSync, readFileSync } from "node:fs";
-import { dirname, isAbsolute, join, relative } from "node:path";
+import { existsSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
 import { type ClockInstruction, clockInstructions, whereabouts } from "../../caps/image/clocks.ts";
 import { declaredUses, type Elf, parseElf, patchUses } from "../../caps/image/elf.ts";
 import { useRecords, type ResolvedComponent } from "../../caps/image/system.ts";
 import type { CarriedProgram, ProgramOrder } from "../../caps/manifest/resolve.ts";
 import { bundleProgram } from "./bundle.ts";
-import { type Failure, FailureCode, compileFailure, failure, textOf } from "./failure.ts";
+import { type Failure, FailureCode, compileFailure, failure } from "./failure.ts";
 import { findPlaces } from "./setup/places.mjs";
 import { findServers, hostedFile, type MachineSource, type Package } from "./package.ts";
 import { compileC } from "./toolchain.ts";
-
-/** A file of the user's, as the manifest names it: relative to the manifest's folder. */
-export function userFile(folder: string, path: string): string {
-  return isAbsolute(path) ? path : join(folder, path);
-}
-
-/** Reads a file that a manifest names. @param owner for the message: what it is for */
-export function readUserFile(path: string, owner: string): Uint8Array {
-  try {
-    return readFileSync(path);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    const cause = code === "ENOENT" ? "there is no such file" : code === "EISDIR" ? "it is a folder" : code === "EACCES" ? "it may not be read" : textOf(error);
-    throw failure(FailureCode.noFile, `${owner} cannot be read`, { cause: `${path}: ${cause}` });
-  }
-}
+import { readUserFile, userFile } from "./user-files.ts";
 
 /** The bytes of a program, before its uses are written in. @param component its name, which a carried program has as well @param folder the manifest's */
 export async function buildProgram({ component, image }: Pick<ProgramOrder, "component" | "image">, folder: string, kit: Package): Promise<Uint8Array> {

@@ -2,7 +2,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { loadManifest } from "../../servers/operator/appliance.ts";
+import { loadManifest } from "../../servers/operator/load.ts";
 import { buildImage, type BuiltImage } from "../../servers/operator/image/build.ts";
 import { makeKeyPair, type KeyPair } from "../../servers/operator/image/keys.ts";
 import { writeLayout } from "../../servers/operator/image/layout.ts";

@@ -92,7 +92,7 @@ test("C and assembly link together", async () => {
 test("the console driver compiles, and declares its registers and its interrupt", async () => {
   const { elf } = await compile("console", join(import.meta.dirname, "../../servers/console/main.c"));
   const uses = declaredUses(readFileSync(elf));
-  expect(uses.ok && uses.value.sort()).toEqual(["irq", "regs"]);
+  expect(uses.ok && uses.value.sort()).toEqual(["irq", "regs", "timer"]);
 });
 
 test("the bare guest is a Linux Image of the length its header says, but for what is zeroed", async () => {

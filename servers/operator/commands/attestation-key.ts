@@ -1,6 +1,6 @@
 // bailiwick attestation-key: the public key that this platform's statements are checked with.
 import { dirname } from "node:path";
-import { findManifest } from "../appliance.ts";
+import { findManifest } from "../load.ts";
 import { attestationKey, platformSecret } from "../platform-key.ts";
 import { toHex } from "../../../caps/image/measurements.ts";
 import { onlyTarget, parseOptions, type Command } from "./command.ts";

@@ -1,7 +1,7 @@
 // bailiwick build: an appliance as an image that can be copied, signed, compared, and run elsewhere.
 import { join } from "node:path";
 import { formatSize } from "../../../caps/manifest/units.ts";
-import { loadManifest } from "../appliance.ts";
+import { loadManifest } from "../load.ts";
 import { ExitStatus } from "../failure.ts";
 import { buildImage, creationTime } from "../image/build.ts";
 import { holds, writeLayout } from "../image/layout.ts";

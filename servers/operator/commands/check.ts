@@ -3,7 +3,7 @@ import { describeClaim } from "../../../caps/graph/assertions.ts";
 import { FACULTIES } from "../../../caps/image/faculties.ts";
 import { MIN_SLOTS, type ResolvedUse } from "../../../caps/image/system.ts";
 import { formatQuota, formatSize } from "../../../caps/manifest/units.ts";
-import { loadManifest } from "../appliance.ts";
+import { loadManifest } from "../load.ts";
 import { onlyTarget, parseOptions, type Command } from "./command.ts";
 
 export const check: Command = {

@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { pictureOf } from "../../../caps/graph/picture.ts";
 import { resolveSystem } from "../../../caps/manifest/resolve.ts";
 import { suggest } from "../../../caps/manifest/nearest.ts";
-import { loadManifest } from "../appliance.ts";
+import { loadManifest } from "../load.ts";
 import { failure, FailureCode, textOf, usageError } from "../failure.ts";
 import { dotOf } from "../graph/dot.ts";
 import { onlyTarget, parseOptions, type Command } from "./command.ts";

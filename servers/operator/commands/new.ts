@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { basename, join, relative, resolve } from "node:path";
 import { suggest } from "../../../caps/manifest/nearest.ts";
 import { manifestSchemaText } from "../../../caps/manifest/schema.ts";
-import { MANIFEST_NAME } from "../appliance.ts";
+import { MANIFEST_NAME } from "../load.ts";
 import { FailureCode, failure, textOf, usageError } from "../failure.ts";
 import { findPackage } from "../package.ts";
 import { parseOptions, type Command } from "./command.ts";

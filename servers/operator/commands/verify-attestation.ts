@@ -6,7 +6,7 @@ import { showable } from "../events.ts";
 import { ExitStatus, FailureCode, failure, usageError } from "../failure.ts";
 import { isImage } from "../image/layout.ts";
 import { applianceOf, openImage } from "../image/open.ts";
-import { readUserFile } from "../programs.ts";
+import { readUserFile } from "../user-files.ts";
 import { parseOptions, type Command } from "./command.ts";
 
 const OPTIONS = { nonce: { type: "string" }, key: { type: "string" }, image: { type: "string" }, "all-running": { type: "boolean" }, json: { type: "boolean" } } as const;

@@ -5,7 +5,8 @@ import { join, relative } from "node:path";
 import type { Resolution } from "../../../caps/manifest/resolve.ts";
 import { findLinux } from "../../../guests/linux/installed.ts";
 import { ROOT_FILE } from "../../../caps/image/system.ts";
-import type { Composition, LoadedManifest } from "../appliance.ts";
+import type { Composition } from "../appliance.ts";
+import type { LoadedManifest } from "../load.ts";
 import { builtWith } from "../package.ts";
 
 export interface Ingredient {
