@@ -1,5 +1,5 @@
 // What a guest is told of its machine. Sources: Linux's Documentation/devicetree/bindings (riscv/cpus.yaml, riscv/extensions.yaml,
-// interrupt-controller/sifive,plic-1.0.0.yaml, serial/8250.yaml, virtio/mmio.yaml), Devicetree Specification v0.4 3.5-3.8.
+// interrupt-controller/sifive,plic-1.0.0.yaml, serial/8250.yaml, rtc/google,goldfish-rtc.yaml, virtio/mmio.yaml), Devicetree Specification v0.4 3.5-3.8.
 import { cells64, type DeviceNode, type PropertyValue } from "./fdt.ts";
 import { PLIC_SOURCES } from "./plic.ts";
 import { GuestMap, TIMEBASE, virtioIrq } from "./spec.ts";
@@ -10,6 +10,8 @@ export interface TreeOptions {
   readonly cmdline: string;
   /** Guest-physical place of the initramfs. */
   readonly initrd?: { readonly address: number; readonly bytes: number };
+  /** It has a real-time clock. */
+  readonly rtc?: boolean;
   /** Virtio slots that hold a device. */
   readonly virtioSlots: readonly number[];
   /** Seeds the guest's random number generator and, with the second, its kernel's place. */
@@ -39,7 +41,7 @@ export function guestTree(options: TreeOptions): DeviceNode {
       {
         name: "soc",
         properties: { "#address-cells": 2, "#size-cells": 2, compatible: "simple-bus", "interrupt-parent": PHANDLE_PLIC, ranges: true },
-        children: [plic(), uart(), ...options.virtioSlots.map(virtio)],
+        children: [...(options.rtc === true ? [rtc()] : []), plic(), uart(), ...options.virtioSlots.map(virtio)],
       },
     ],
   };
@@ -93,8 +95,13 @@ const uart = (): DeviceNode => ({
   properties: { compatible: "ns16550a", reg: reg(GuestMap.UART.base, 0x100), interrupts: GuestMap.UART.irq, "clock-frequency": UART_CLOCK_HZ },
 });
 
+const rtc = (): DeviceNode => ({
+  name: `rtc@${hex(GuestMap.RTC.base)}`,
+  properties: { compatible: "google,goldfish-rtc", reg: reg(GuestMap.RTC.base, GuestMap.RTC.bytes), interrupts: GuestMap.RTC.irq },
+});
+
 function virtio(slot: number): DeviceNode {
   const { base, stride } = GuestMap.VIRTIO;
   const at = base + slot * stride;
-  return { name: `virtio_mmio@${hex(at)}`, properties: { compatible: "virtio,mmio", reg: reg(at, stride), interrupts: virtioIrq(slot) } };
+  return { name: `virtio@${hex(at)}`, properties: { compatible: "virtio,mmio", reg: reg(at, stride), interrupts: virtioIrq(slot) } };
 }

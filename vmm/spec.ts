@@ -3,6 +3,7 @@
 
 /** Guest-physical addresses and interrupt numbers: the layout of QEMU's `virt` board, which every rv64 system knows. */
 export const GuestMap = {
+  RTC: { base: 0x10_1000, bytes: 0x1000, irq: 11 },
   PLIC: { base: 0x0c00_0000, bytes: 0x60_0000 },
   UART: { base: 0x1000_0000, bytes: 0x1000, irq: 10 },
   /** Slot n is at base + n * stride; its interrupt is virtioIrq(n). */

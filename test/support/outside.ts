@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { findPackage } from "../../servers/operator/package.ts";
 import type { SetupRecord } from "../../servers/operator/setup/steps.mjs";
 
-type ToolName = "tcpdump" | "minisign" | "skopeo";
+type ToolName = "tcpdump" | "minisign" | "skopeo" | "dtc";
 
 export interface OutsideTool {
   /** It is here, and it runs. */

@@ -107,7 +107,7 @@ describe("the guest's device tree", () => {
     expect(cells(plic.get("reg"))).toEqual([0, GuestMap.PLIC.base, 0, GuestMap.PLIC.bytes]);
     expect(cells(full.get("/soc/serial@10000000")!.get("interrupts"))).toEqual([10]);
     for (const slot of [0, 1, 2]) {
-      const node = full.get(`/soc/virtio_mmio@1000${slot + 1}000`)!;
+      const node = full.get(`/soc/virtio@1000${slot + 1}000`)!;
       expect(cells(node.get("interrupts"))).toEqual([1 + slot]);
       expect(cells(node.get("reg"))).toEqual([0, 0x1000_1000 + slot * 0x1000, 0, 0x1000]);
     }

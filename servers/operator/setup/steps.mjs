@@ -19,7 +19,7 @@ import { createProgress } from "./progress.mjs";
 import { sqlite } from "./sqlite.mjs";
 import { readIfAny, writeWhole } from "./stamp.mjs";
 import { toolchain } from "./toolchain.mjs";
-import { minisign, skopeo, tcpdump } from "./tools.mjs";
+import { dtc, minisign, skopeo, tcpdump } from "./tools.mjs";
 import { unicorn } from "./unicorn.mjs";
 
 /**
@@ -40,12 +40,14 @@ import { unicorn } from "./unicorn.mjs";
  * @property {number} [networksTriedAt]  milliseconds since 1970
  * @property {string | null} [font]  the folder of the console font; null: it could not be fetched
  * @property {number} [fontTriedAt]  milliseconds since 1970
- * @property {import("./tool.mjs").Found | null} [tcpdump]  for tests, as the two behind it; null: it could not be fetched
+ * @property {import("./tool.mjs").Found | null} [tcpdump]  for tests, as the three behind it; null: it could not be fetched
  * @property {number} [tcpdumpTriedAt]  milliseconds since 1970
  * @property {import("./tool.mjs").Found | null} [minisign]
  * @property {number} [minisignTriedAt]
  * @property {import("./tool.mjs").Found | null} [skopeo]
  * @property {number} [skopeoTriedAt]
+ * @property {import("./tool.mjs").Found | null} [dtc]
+ * @property {number} [dtcTriedAt]
  *
  * @typedef {object} Context
  * @property {import("./places.mjs").Places} places
@@ -62,7 +64,7 @@ import { unicorn } from "./unicorn.mjs";
  */
 
 /** The compilers come before libunicorn only because a machine without them should say so before anything large is fetched. */
-export const STEPS = [npm, toolchain, unicorn, addon, linux, sqlite, libsodium, lwip, networks, font, tcpdump, minisign, skopeo, build];
+export const STEPS = [npm, toolchain, unicorn, addon, linux, sqlite, libsodium, lwip, networks, font, tcpdump, minisign, skopeo, dtc, build];
 
 /**
  * @param {readonly string[]} args

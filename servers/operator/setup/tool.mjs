@@ -16,7 +16,8 @@ const SUITES = ["bookworm", "trixie"];
 
 /**
  * @typedef {object} Tool
- * @property {"tcpdump" | "minisign" | "skopeo"} name  of the program, its package, the step and the entry in setup.json
+ * @property {"tcpdump" | "minisign" | "skopeo" | "dtc"} name  of the program, the step and the entry in setup.json
+ * @property {string} [from]  its package, where that has another name
  * @property {readonly string[]} libraries  packages that it stands on, by the names of all suites; what these stand on is on every Debian
  * @property {readonly string[]} versionOption
  * @property {RegExp} version  in what it says then
@@ -24,7 +25,7 @@ const SUITES = ["bookworm", "trixie"];
  */
 
 /** @param {Tool} tool @returns {import("./steps.mjs").Step} */
-export function fetchedTool({ name, libraries, versionOption, version, tests }) {
+export function fetchedTool({ name, from: packageName = name, libraries, versionOption, version, tests }) {
   const triedAt = /** @type {const} */ (`${name}TriedAt`);
   return {
     name,
@@ -96,8 +97,8 @@ export function fetchedTool({ name, libraries, versionOption, version, tests }) 
           const archive = await openArchive(join(temporary, "apt"), suite, HOST_ARCHITECTURE, env, live);
           /** @type {string[]} */
           const names = [];
-          for (const candidate of [name, ...libraries]) if ((await archive.show(candidate))?.has("filename")) names.push(candidate);
-          if (!names.includes(name)) throw new SetupFailure(`Debian ${suite} has no ${name}`);
+          for (const candidate of [packageName, ...libraries]) if ((await archive.show(candidate))?.has("filename")) names.push(candidate);
+          if (!names.includes(packageName)) throw new SetupFailure(`Debian ${suite} has no ${packageName}`);
           await archive.unpack(names, live);
           const [fresh] = unpacked(archive.tree), is = fresh === undefined ? undefined : await versionOf(fresh);
           if (is === undefined) throw new SetupFailure(`${name} of Debian ${suite} does not run here`);
@@ -112,6 +113,6 @@ export function fetchedTool({ name, libraries, versionOption, version, tests }) 
         tried.push(error.message);
       }
     }
-    throw new SetupFailure(`${name} is not on this machine and could not be fetched:\n${tried.join("\n")}`, `apt-get install ${name}, then npm run setup -- --only ${name} --retry`);
+    throw new SetupFailure(`${name} is not on this machine and could not be fetched:\n${tried.join("\n")}`, `apt-get install ${packageName}, then npm run setup -- --only ${name} --retry`);
   }
 }

@@ -1,4 +1,4 @@
-// Steps: the programs of others that tests ask what they make of our frames, images and signatures.
+// Steps: the programs of others that tests ask what they make of our frames, images, signatures and device trees.
 import { fetchedTool } from "./tool.mjs";
 
 export const tcpdump = fetchedTool({
@@ -23,4 +23,13 @@ export const skopeo = fetchedTool({
   versionOption: ["--version"],
   version: /^skopeo version (\S+)/m,
   tests: "copy images",
+});
+
+export const dtc = fetchedTool({
+  name: "dtc",
+  from: "device-tree-compiler",
+  libraries: ["libfdt1", "libyaml-0-2"],
+  versionOption: ["--version"],
+  version: /^Version: DTC (\S+)/m,
+  tests: "read device trees",
 });
