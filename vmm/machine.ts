@@ -1,5 +1,6 @@
 // The guest's machine: its devices at their places on the bus, their interrupt lines, where their input and output goes.
 import type { DmaPort } from "../core/devices/device.ts";
+import { GoldfishRtc } from "../core/devices/goldfish-rtc.ts";
 import { Uart16550 } from "../core/devices/uart16550.ts";
 import { VirtioBlk } from "../core/devices/virtio/blk.ts";
 import { VirtioConsole } from "../core/devices/virtio/console.ts";
@@ -7,6 +8,7 @@ import { VirtioMmio, type VirtioModel } from "../core/devices/virtio/mmio.ts";
 import { VirtioNet } from "../core/devices/virtio/net.ts";
 import { VirtioRng } from "../core/devices/virtio/rng.ts";
 import { Bus, type Region } from "./bus.ts";
+import type { GuestClock } from "./clock.ts";
 import type { GuestConsole } from "./console.ts";
 import { ControlChannel } from "./control.ts";
 import type { GuestDisk } from "./disk.ts";
@@ -33,6 +35,8 @@ export interface MachineOptions {
   readonly entropy: SeededEntropy | null;
   readonly disks: readonly GuestDisk[];
   readonly ports: readonly GuestPort[];
+  /** null: there is no real-time clock. */
+  readonly clock: GuestClock | null;
   /** A line for the operator. */
   readonly complain: (line: string) => void;
 }
@@ -46,6 +50,7 @@ export class GuestMachine {
   readonly input: GuestInput;
   /** Devices that servers work. */
   readonly outside: readonly Outside[];
+  readonly clock: GuestClock | null;
   /** Virtio slots in use. */
   readonly virtioSlots: readonly number[];
   /** What the firmware's console calls work on. */
@@ -56,10 +61,15 @@ export class GuestMachine {
   #urgent = false;
   /** The guest looks for input by calling its firmware. */
   #asksFirmware = false;
+  /** The clock's alarm rings. */
+  #alarm = false;
+  /** What is typed on the console comes here. */
+  hearsInput = false;
 
-  constructor({ memory, console, cmdline, entropy, disks, ports, complain }: MachineOptions) {
+  constructor({ memory, console, cmdline, entropy, disks, ports, clock, complain }: MachineOptions) {
     this.#console = console;
-    this.outside = [...disks, ...ports];
+    this.outside = [...disks, ...ports, ...(clock === null ? [] : [clock])];
+    this.clock = clock;
     const named = namedConsole(cmdline);
     this.input = new GuestInput(() => this.#listener(named));
     const room = (): void => this.input.deliver();
@@ -101,6 +111,7 @@ export class GuestMachine {
     this.bus = new Bus([
       { name: "interrupt controller", ...GuestMap.PLIC, device: this.plic },
       this.#uartRegion,
+      ...(clock === null ? [] : [this.#rtcFor(clock)]),
       ...slots.map(([slot, model, name]) => {
         const { base, stride } = GuestMap.VIRTIO;
         const irq = (level: boolean): void => this.plic.setLine(virtioIrq(slot), level);
@@ -108,6 +119,28 @@ export class GuestMachine {
         return { name: `virtio slot ${slot} (${name})`, base: base + slot * stride, bytes: stride, device: new VirtioMmio(model, { irq, dma: memory, report }) };
       }),
     ]);
+  }
+
+  /** Whether there is something that wakes the guest from a suspension, and whether it has. */
+  get wakes(): boolean {
+    return this.hearsInput || this.clock !== null;
+  }
+  get woken(): boolean {
+    return this.#alarm || this.input.waiting > 0;
+  }
+
+  /** Whether the clock is there, and this an access to it. */
+  clockAt(address: number): boolean {
+    const { base, bytes } = GuestMap.RTC;
+    return this.clock !== null && address >= base && address < base + bytes;
+  }
+
+  #rtcFor(clock: GuestClock): Region {
+    const device = (clock.rtc = new GoldfishRtc((level) => {
+      this.#alarm = level;
+      this.plic.setLine(GuestMap.RTC.irq, level);
+    }, clock));
+    return { name: "real-time clock", ...GuestMap.RTC, device };
   }
 
   /** The hart's interrupt lines, for VCPURun. */

@@ -5,8 +5,9 @@
 //   V1  Nothing a guest does makes the VMM fault: what makes no sense reads as 0, is refused, or ends this guest with a named reason.
 //   V2  Each load and each call of the guest is answered once, by the completion of the next VCPURun; a store needs no answer.
 //   V3  Console output reaches the server before the guest can wait for anything without coming back here (machine.ts, outputDue).
-import { Exit, Invocation } from "../caps/abi/numbers.ts";
+import { Exit, InitSlot, Invocation } from "../caps/abi/numbers.ts";
 import type { Env, Message, Op, Word } from "../servers/lib/ts/sdk.ts";
+import { GuestClock } from "./clock.ts";
 import { GuestConsole } from "./console.ts";
 import { guestTree } from "./devicetree.ts";
 import { GuestDisk } from "./disk.ts";
@@ -18,8 +19,9 @@ import { GuestMachine } from "./machine.ts";
 import { GuestMemory } from "./memory.ts";
 import { GuestPort } from "./port.ts";
 import { Reporter } from "./report.ts";
-import { handleSbi, type SbiCall } from "./sbi.ts";
+import { handleSbi, Sbi, type SbiCall } from "./sbi.ts";
 import { EndingStatus, MOST_DISKS, MOST_PORTS, type EndingKind, type GuestArgs } from "./spec.ts";
+import { resumeHart, systemSuspend } from "./suspend.ts";
 import { attachInput, createVcpu, INPUT_BIT, setStart, softwareInterrupt } from "./vcpu.ts";
 
 /** Completion codes of VCPURun. */
@@ -43,15 +45,21 @@ export default function* main(env: Env): Op<void> {
   const machine = new GuestMachine({ memory, console, cmdline: args.cmdline, entropy, ...servers, complain: reporter.complain });
   const refusal = yield* boot(env, args, machine, entropy);
   if (refusal !== null) return yield* end(reporter, null, { kind: "unbootable", detail: refusal }, null);
-  yield* attachInput(env.sys, args.input === false ? null : console, machine.outside.length === 0);
+  machine.hearsInput = yield* attachInput(env.sys, args.input === false ? null : console, machine.outside.length === 0);
   yield* reporter.state({ state: "running" });
   const ending = yield* run(env, args, machine, console, reporter);
   yield* console.flush();
   yield* end(reporter, console, ending, machine.control.status);
 }
 
-/** Its disks and network cards; which of them cannot be had, and why. */
-function* openServers(env: Env, args: GuestArgs, memory: GuestMemory, complain: (line: string) => void): Op<{ readonly disks: readonly GuestDisk[]; readonly ports: readonly GuestPort[] } | string> {
+interface Servers {
+  readonly disks: readonly GuestDisk[];
+  readonly ports: readonly GuestPort[];
+  readonly clock: GuestClock | null;
+}
+
+/** The devices that servers work; which of them cannot be had, and why. */
+function* openServers(env: Env, args: GuestArgs, memory: GuestMemory, complain: (line: string) => void): Op<Servers | string> {
   const disks: GuestDisk[] = [];
   const ports: GuestPort[] = [];
   for (const [i, name] of (args.disks ?? []).entries()) {
@@ -64,7 +72,10 @@ function* openServers(env: Env, args: GuestArgs, memory: GuestMemory, complain: 
     if (typeof port === "string") return `network card ${name}: ${port}`;
     ports.push(port);
   }
-  return { disks, ports };
+  const { clock: clockUse } = env.use;
+  const clock = clockUse === undefined ? null : yield* GuestClock.open(env, disks.length + ports.length, clockUse.cap, complain);
+  if (typeof clock === "string") return `clock: ${clock}`;
+  return { disks, ports, clock };
 }
 
 /** What env.args says, or what is wrong with it. */
@@ -93,13 +104,13 @@ function* boot(env: Env, args: GuestArgs, machine: GuestMachine, entropy: Seeded
 
   const seeds = entropy === null ? {} : { seeds: { rng: entropy.take(SEED_BYTES), kaslr: entropy.take(8) } };
   const treeFor = (initrd: number): Uint8Array =>
-    writeDeviceTree(guestTree({ ...args, virtioSlots: machine.virtioSlots, ...(initrdBytes > 0 ? { initrd: { address: initrd, bytes: initrdBytes } } : {}), ...seeds }));
+    writeDeviceTree(guestTree({ ...args, virtioSlots: machine.virtioSlots, rtc: machine.clock !== null, ...(initrdBytes > 0 ? { initrd: { address: initrd, bytes: initrdBytes } } : {}), ...seeds }));
   // An address takes the same room whatever it is, so the tree's length is known before its contents.
   const layout = planLayout(args.ramBytes, image, initrdBytes, treeFor(0).length);
   if (!layout.ok) return layout.reason;
   place(env.mem, ram.address, layout, kernel satisfies LoadedFile, parts, treeFor(layout.initrd));
 
-  const problem = yield* createVcpu(env.sys, vcpu.cap);
+  const problem = yield* createVcpu(env.sys, vcpu.cap, machine.clock !== null);
   return problem ?? (yield* setStart(env.sys, vcpu.cap, layout.kernel, layout.tree));
 }
 
@@ -122,6 +133,8 @@ function* run(env: Env, args: GuestArgs, machine: GuestMachine, console: GuestCo
     switch (exit.label) {
       case Exit.MMIO:
         address = exit.word(0);
+        // What it shows must be known before the device is asked.
+        if (machine.clockAt(address)) yield* machine.clock!.look();
         if (exit.hi(2) === 0) {
           words[0] = Completion.MMIO;
           words[1] = bus.read(address, exit.lo(2));
@@ -131,7 +144,14 @@ function* run(env: Env, args: GuestArgs, machine: GuestMachine, console: GuestCo
         break;
       case Exit.SBI: {
         const call: SbiCall = { extension: exit.word(0), fn: exit.word(1), a0: exit.word(2), a1: exit.word(3), a2: exit.word(4) };
-        const outcome = handleSbi(call, memory, machine.firmware);
+        const outcome = call.extension === Sbi.SUSP ? systemSuspend(call, memory, { wakes: machine.wakes, othersRun: false }) : handleSbi(call, memory, machine.firmware);
+        if (outcome.kind === "suspend") {
+          const word = exit.big(4);
+          yield* sleep(env, machine, console);
+          const problem = yield* resumeHart(sys, vcpu, 0, outcome.resume, word);
+          if (problem !== null) return { kind: "broken", detail: problem };
+          break;
+        }
         if (outcome.kind === "reset") return ended(outcome.type, console.tail.panic ?? (outcome.failure ? "it reported a failure" : null), machine.control.status);
         words[0] = Completion.SBI;
         words[1] = outcome.kind === "return" ? outcome.error : outcome.kind === "legacy" ? outcome.value : 0;
@@ -161,6 +181,17 @@ function* run(env: Env, args: GuestArgs, machine: GuestMachine, console: GuestCo
     }
     for (let news = machine.control.next(); news !== null; news = machine.control.next()) yield* reporter.state(news);
     if (reporter.pending) yield* reporter.send();
+  }
+}
+
+/** The guest sleeps; its devices do not. Back when it is woken. */
+function* sleep(env: Env, machine: GuestMachine, console: GuestConsole): Op<void> {
+  yield* console.flush();
+  machine.drained();
+  for (let rung = 0; ; rung = yield* env.sys.wait(InitSlot.Notification)) {
+    if (hasBit(rung, INPUT_BIT)) yield* console.fetch(machine.input);
+    for (const device of machine.outside) if (device.due || hasBit(rung, device.bit)) yield* device.turn();
+    if (machine.woken) return;
   }
 }
 

@@ -1,5 +1,6 @@
 // SBI calls that the engine does not handle itself. Source: RISC-V Supervisor Binary Interface Specification 2.0.
 // The engine arms timers, sends the hart interrupts to itself and fences it; of those only what it cannot make sense of arrives here.
+// System suspend is suspend.ts. What is not here is answered as absent: PMU, CPPC, NACL, STA, and of the legacy calls those that find their harts by a pointer.
 import type { DmaPort } from "../core/devices/device.ts";
 
 /** Extension IDs. The legacy ones return one value, in a0, and change nothing else (chapter 5). */
@@ -15,15 +16,16 @@ export const Sbi = {
   HSM: 0x0048_534d,
   SRST: 0x5352_5354,
   DBCN: 0x4442_434e,
+  SUSP: 0x5355_5350,
 } as const;
 
-export const SbiError = { SUCCESS: 0, FAILED: -1, NOT_SUPPORTED: -2, INVALID_PARAM: -3, ALREADY_AVAILABLE: -6 } as const;
+export const SbiError = { SUCCESS: 0, FAILED: -1, NOT_SUPPORTED: -2, INVALID_PARAM: -3, DENIED: -4, INVALID_ADDRESS: -5, ALREADY_AVAILABLE: -6 } as const;
 
 const SPEC_VERSION = 0x0200_0000;
 /** Not one of the registered implementation IDs; "BLWK". */
 const IMPLEMENTATION = 0x424c_574b;
 const IMPLEMENTATION_VERSION = 1;
-const PRESENT: ReadonlySet<number> = new Set<number>([0, Sbi.LEGACY_PUTCHAR, Sbi.LEGACY_GETCHAR, Sbi.LEGACY_SHUTDOWN, Sbi.BASE, Sbi.TIME, Sbi.IPI, Sbi.RFENCE, Sbi.HSM, Sbi.SRST, Sbi.DBCN]);
+const PRESENT: ReadonlySet<number> = new Set<number>([0, Sbi.LEGACY_PUTCHAR, Sbi.LEGACY_GETCHAR, Sbi.LEGACY_SHUTDOWN, Sbi.BASE, Sbi.TIME, Sbi.IPI, Sbi.RFENCE, Sbi.HSM, Sbi.SRST, Sbi.DBCN, Sbi.SUSP]);
 /** All ones, as a number: rounded. As a mask base it means all harts. */
 const ALL = 2 ** 64;
 const HART = 0;
@@ -50,6 +52,8 @@ export type SbiOutcome =
   | { readonly kind: "legacy"; readonly value: number }
   /** Return success, after making the hart's own software interrupt pending. */
   | { readonly kind: "interrupt" }
+  /** The machine sleeps until something wakes it; then its hart goes on at `resume`, with a2 of the call in a1. */
+  | { readonly kind: "suspend"; readonly resume: number }
   /** The guest ends its machine. `failure`: it says that it failed. */
   | { readonly kind: "reset"; readonly type: "shutdown" | "reboot"; readonly failure: boolean };
 

@@ -17,10 +17,11 @@ const SUPERVISOR_SOFTWARE = 1 << 1;
 const A0 = 10;
 const HART = 0;
 
-/** What the guest finds as devices; accesses there come to us. Few windows: each costs the engine. What went wrong, or null. */
-export function* createVcpu(sys: Sys, vcpu: number): Op<string | null> {
-  const { PLIC, UART, VIRTIO } = GuestMap;
+/** What the guest finds as devices (`clock`: a real-time clock among them); accesses there come to us. Few windows: each costs the engine. What went wrong, or null. */
+export function* createVcpu(sys: Sys, vcpu: number, clock: boolean): Op<string | null> {
+  const { PLIC, RTC, UART, VIRTIO } = GuestMap;
   const windows = [
+    ...(clock ? [[RTC.base, RTC.bytes] as const] : []),
     [PLIC.base, PLIC.bytes],
     [UART.base, VIRTIO.base + VIRTIO.slots * VIRTIO.stride - UART.base],
   ] as const;
@@ -45,12 +46,13 @@ export function* softwareInterrupt(sys: Sys, vcpu: number): Op<void> {
 
 /**
  * Gives the console (null: there is no input) a badged capability to our notification. Where nothing outside can wake the guest, neither a key nor a server of a device (`alone`), the
- * notification is unbound: the kernel can then tell a guest that waits for ever (Exit.Stuck) from one that waits for something.
+ * notification is unbound: the kernel can then tell a guest that waits for ever (Exit.Stuck) from one that waits for something. False: no input comes.
  */
-export function* attachInput(sys: Sys, console: GuestConsole | null, alone: boolean): Op<void> {
+export function* attachInput(sys: Sys, console: GuestConsole | null, alone: boolean): Op<boolean> {
   const minted = console !== null && !(yield* cnodeMint(sys, own(SIGNAL_SLOT), own(InitSlot.Notification), Right.Write, INPUT_BIT)).error;
   const attached = minted && (yield* console.attach(SIGNAL_SLOT));
   if (!attached && alone) yield* tcbBindNotification(sys, InitSlot.TCB, 0);
+  return attached;
 }
 
 const problemOf = (answer: Message, problem: string): string | null => (answer.error ? `${problem}: error ${answer.label}` : null);

@@ -225,6 +225,7 @@ const guest = z.strictObject({
     .refine((ports) => Object.keys(ports).length <= MOST_PORTS, { error: `at most ${MOST_PORTS} ports` })
     .default({})
     .describe("Its virtio network cards, in this order: offers of NicDriver, ports of a switch or a card itself."),
+  clock: use.describe("An offer of Timer of a clock that shows the time of day (platform.rtc0): the guest has a real-time clock then.").optional(),
   input: z.boolean().describe("false: nothing typed is for it, and when it waits for ever it is known to be stuck. By default true.").optional(),
   cpu: cpu.prefault({}),
   essential: z.boolean().describe("When it ends, the appliance ends with its status. By default true for an only guest.").optional(),

@@ -14,6 +14,8 @@ const VCPU = 16;
 const CONSOLE = 17;
 const RAM_AT = 0x10_0000_0000;
 const KERNEL_AT = 0x5000_0000;
+/** The first of the further servers. */
+const SERVERS = 18;
 const INITRD_AT = 0x5100_0000;
 const EXTRA_AT = 0x5180_0000;
 
@@ -63,6 +65,10 @@ export interface ScriptOptions {
   readonly args?: unknown;
   readonly console?: World["console"];
   readonly input?: string;
+  /** Further servers that the VMM uses, by name: what they answer. */
+  readonly servers?: Readonly<Record<string, (label: number, words: readonly Word[]) => Answer>>;
+  /** What the VMM is woken by when it waits, in order. */
+  readonly bells?: number[];
 }
 
 export function runScript(script: Script, options: ScriptOptions = {}): World {
@@ -91,6 +97,8 @@ export function runScript(script: Script, options: ScriptOptions = {}): World {
     console: { cap: CONSOLE, address: 0, bytes: 0, badge: 0 },
     ram: { cap: 0, address: RAM_AT, bytes: RAM_BYTES, badge: 0 },
   };
+  const servers = Object.entries(options.servers ?? {});
+  for (const [i, [name]] of servers.entries()) use[name] = { cap: SERVERS + i, address: 0, bytes: 0, badge: 0 };
   const areas: Area[] = [{ address: RAM_AT, bytes: ram }];
   for (const [name, address, bytes] of files) {
     if (bytes === undefined || bytes === null) continue;
@@ -101,6 +109,8 @@ export function runScript(script: Script, options: ScriptOptions = {}): World {
   const invoke = (cap: number, label: number, words: readonly Word[]): Answer => {
     if (cap === VCPU && label === Invocation.VCPURun) return run(words);
     if (cap === CONSOLE) return world.console(label, words) ?? onConsole(world, label, words);
+    const server = servers[cap - SERVERS];
+    if (server !== undefined) return server[1](label, words);
     if (cap === InitSlot.Parent) return onParent(world, label, words);
     world.invocations.push({ cap, label, words: [...words] });
     return new Answer(0, label === Invocation.VCPUReadRegisters ? [0] : []);
@@ -130,7 +140,12 @@ export function runScript(script: Script, options: ScriptOptions = {}): World {
       nbrecv: unused,
       replyRecv: unused,
       signal: unused,
-      wait: unused,
+      *wait() {
+        yield;
+        const bell = options.bells?.shift();
+        if (bell === undefined) throw new Error("the VMM waits for ever");
+        return bell;
+      },
       poll: unused,
       receiveSlots: unused,
     },
