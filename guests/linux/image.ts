@@ -35,6 +35,8 @@ export function composeLinux(linux: InstalledLinux, options: { readonly command?
 export function composeInitramfs(linux: InstalledLinux): Result<Uint8Array> {
   const busybox = readHeld(linux, linux.busybox);
   if (!busybox.ok) return busybox;
+  const { deviceModules = [] } = linux;
+  const devices = [...new Set(deviceModules.map(({ device }) => device))];
   const entries: InitramfsEntry[] = [
     ...FOLDERS.map((path) => ({ kind: "directory", path, mode: path === "/tmp" ? 0o1777 : path === "/root" ? 0o700 : 0o755 }) as const),
     { kind: "device", path: "/dev/console", mode: 0o600, major: 5, minor: 1 },
@@ -46,6 +48,7 @@ export function composeInitramfs(linux: InstalledLinux): Result<Uint8Array> {
     text("/etc/passwd", "root::0:0:root:/root:/bin/sh\n"),
     text("/etc/group", "root:x:0:\n"),
     text("/bailiwick/modules", linux.modules.map(({ name }) => `${name}\n`).join("")),
+    ...devices.map((device) => text(`/bailiwick/modules.${device}`, deviceModules.filter((module) => module.device === device).map(({ name }) => `${name}\n`).join(""))),
     { kind: "file", path: "/bin/busybox", mode: 0o755, bytes: busybox.value },
     { kind: "link", path: "/bin/sh", target: "busybox" },
   ];
@@ -58,10 +61,10 @@ export function composeInitramfs(linux: InstalledLinux): Result<Uint8Array> {
   // A BusyBox that cannot load modules comes with kmod, which answers to the name it is called by.
   const loader = linux.files.some(({ at }) => at === "/bin/kmod") ? "/bin/kmod" : "/bin/busybox";
   entries.push({ kind: "link", path: "/sbin/insmod", target: loader });
-  for (const module of linux.modules) {
+  for (const module of [...linux.modules, ...deviceModules]) {
     const content = readHeld(linux, module);
     if (!content.ok) return content;
-    entries.push({ kind: "file", path: `/lib/modules/${module.name}.ko`, mode: 0o644, bytes: content.value });
+    entries.push({ kind: "file", path: `/lib/modules/${module.name}${module.path.endsWith(".xz") ? ".ko.xz" : ".ko"}`, mode: 0o644, bytes: content.value });
   }
   return writeInitramfs(entries);
 }

@@ -21,6 +21,8 @@ const installedLinux = z.object({
   files: z.array(held.extend({ at: z.string() })),
   links: z.array(z.object({ at: z.string(), to: z.string() })),
   modules: z.array(held.extend({ name: z.string() })),
+  /** What a guest with this virtio device takes beside them ("0x0010", as Linux writes its number), in load order. */
+  deviceModules: z.array(held.extend({ name: z.string(), device: z.string() })).optional(),
   notes: z.array(z.string()),
   folder: z.string(),
 });

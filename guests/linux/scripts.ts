@@ -17,7 +17,12 @@ export PATH=/bin:/sbin HOME=/root
 /bin/busybox mount -t proc proc /proc
 /bin/busybox mount -t sysfs sysfs /sys
 /bin/busybox mount -t devtmpfs devtmpfs /dev
-while read -r module; do /sbin/insmod "/lib/modules/$module.ko" 2>/dev/null; done </bailiwick/modules
+load() { while read -r module; do /sbin/insmod "/lib/modules/$module".ko* 2>/dev/null; done <"/bailiwick/$1"; }
+load modules
+# What only some machines have: a balloon, a display with keyboard and tablet. (Loaded twice, a module is refused, and that is all.)
+for device in /sys/bus/virtio/devices/*/device; do
+  read -r id <"$device" && [ -f "/bailiwick/modules.$id" ] && load "modules.$id"
+done 2>/dev/null
 
 control= name=guest
 for word in $(/bin/busybox cat /proc/cmdline); do

@@ -4,7 +4,7 @@
 // taken is said and recorded. Each is verified by apt's signatures. When none works the kit is still usable: the record says so, the operator
 // boots guests/bare, and the set-up asks Debian again after an hour, or at once with --retry.
 //
-// The result is a folder debian-SUITE-VERSION with Image, busybox, modules/*.ko (not compressed) and SOURCE.json, which describes each file
+// The result is a folder debian-SUITE-VERSION-rRECIPE with Image, busybox, modules/*.ko (not compressed) and SOURCE.json, which describes each file
 // with its size and SHA-256 and is what guests/linux reads. BAILIWICK_LINUX=stable|installer|next allows one way only.
 import { createHash } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
@@ -15,9 +15,11 @@ import { inTemporary, moveIntoPlace, readIfAny } from "./stamp.mjs";
 import { WAYS } from "./ways.mjs";
 
 /** Raised when what the folder holds changes, so that an older one is not taken. */
-const RECIPE = 1;
+const RECIPE = 3;
 const RETRY_MS = 3_600_000;
 const WANTED = ["virtio_mmio", "virtio_console", "virtio_rng", "virtio_blk", "virtio_net"];
+/** By the virtio device, as Linux writes its number, that a guest seldom has: what is loaded only then. */
+const WANTED_FOR_DEVICES = { "0x0005": ["virtio_balloon"], "0x0010": ["virtio_gpu"], "0x0012": ["virtio_input", "evdev"] };
 
 /**
  * @typedef {{ path: string, size: number, sha256: string }} Held  path: relative to the folder
@@ -33,6 +35,7 @@ const WANTED = ["virtio_mmio", "virtio_console", "virtio_rng", "virtio_blk", "vi
  * @property {(Held & { at: string })[]} files  what a BusyBox that is not static needs, and where
  * @property {{ at: string, to: string }[]} links  its applets, where it cannot install them itself
  * @property {(Held & { name: string })[]} modules  in load order
+ * @property {(Held & { name: string, device: string })[]} deviceModules  in load order, after `modules`: for a guest that has this virtio device; compressed where they came so, since every guest's initramfs holds them
  * @property {string[]} notes
  */
 
@@ -67,7 +70,7 @@ function allowed(env) {
 /** Checks sizes only, as it runs each time; guests/linux checks the hashes when it loads the files. @param {string} folder @param {LinuxSource} source */
 function whole(folder, source) {
   if (source.recipe !== RECIPE) return false;
-  const held = [source.kernel, source.busybox, ...source.files, ...source.modules];
+  const held = [source.kernel, source.busybox, ...source.files, ...source.modules, ...source.deviceModules];
   return held.every(({ path, size }) => statSync(join(folder, path), { throwIfNoEntry: false })?.size === size);
 }
 
@@ -119,6 +122,10 @@ function place(cache, folder, way, gathered) {
   };
   const notes = [...gathered.notes];
   const order = loadOrder(gathered.modules, WANTED);
+  const known = new Set(order.map(({ name }) => name));
+  const deviceOrder = Object.entries(WANTED_FOR_DEVICES).flatMap(([device, names]) =>
+    loadOrder(gathered.modules, names).filter(({ name }) => !known.has(name)).map((module) => ({ ...module, device })),
+  );
   const absent = WANTED.filter((name) => !gathered.modules.has(name));
   if (absent.length > 0) notes.push(`built into this kernel or not shipped with it: ${absent.join(", ")}`);
   if (gathered.kernel.toString("latin1", 0x38, 0x3c) !== "RSC\x05") {
@@ -137,11 +144,16 @@ function place(cache, folder, way, gathered) {
     files: gathered.files.map(({ at, bytes }, index) => ({ ...hold(`files/${index}`, bytes), at })),
     links: gathered.links,
     modules: order.map(({ name, bytes }) => ({ ...hold(`modules/${name}.ko`, bytes), name })),
+    deviceModules: deviceOrder.map(({ name, bytes, device }) => {
+      const packed = gathered.packed.get(name);
+      return { ...hold(`modules/${name}.ko${packed === undefined ? "" : ".xz"}`, packed ?? bytes), name, device };
+    }),
     notes,
   };
   chmodSync(join(folder, "busybox"), 0o755);
   writeFileSync(join(folder, "SOURCE.json"), `${JSON.stringify(source, undefined, 2)}\n`);
-  const target = join(cache, `debian-${gathered.suite}-${gathered.version}`.replace(/[^\w.+~-]/g, "_"));
+  // With the recipe in its name, clones of different ages that share the cache do not replace each other's.
+  const target = join(cache, `debian-${gathered.suite}-${gathered.version}-r${RECIPE}`.replace(/[^\w.+~-]/g, "_"));
   moveIntoPlace(folder, target);
   return { ...source, folder: target };
 }

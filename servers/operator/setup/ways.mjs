@@ -26,6 +26,7 @@ const NEXT = "forky";
  * @property {{ at: string, bytes: Buffer }[]} files
  * @property {{ at: string, to: string }[]} links
  * @property {Map<string, Buffer>} modules  all that may be wanted, by name, not compressed
+ * @property {Map<string, Buffer>} packed  of these the ones that came compressed by xz, as they came
  * @property {string[]} notes
  * @typedef {{ temporary: string, env: NodeJS.ProcessEnv, live: (text: string) => void }} Means
  */
@@ -62,7 +63,7 @@ async function gatherPort({ temporary, env, live }, suite) {
     busybox: readFirst(archive.tree, ["usr/bin/busybox", "bin/busybox"]),
     files: [],
     links: [],
-    modules: await readModules([`usr/lib/modules/${release}`, `lib/modules/${release}`].map((path) => join(archive.tree, path))),
+    ...(await readModules([`usr/lib/modules/${release}`, `lib/modules/${release}`].map((path) => join(archive.tree, path)))),
     notes: [],
   };
 }
@@ -85,9 +86,12 @@ async function gatherInstaller({ temporary, env, live }) {
   const release = [...initrd.keys()].map((path) => /^(?:usr\/)?lib\/modules\/([^/]+)\//.exec(path)?.[1]).find((found) => found !== undefined);
   if (release === undefined) throw new SetupFailure(`${name} holds no kernel modules`);
   const modules = new Map();
+  const packed = new Map();
   for (const [path, { body }] of initrd) {
     const module = /\/([^/]+)\.ko(?:\.xz)?$/.exec(path);
-    if (module && mayMatter(module[1] ?? "")) modules.set(moduleName(module[1] ?? ""), await unxz(temporary, path, body));
+    if (!module || !mayMatter(module[1] ?? "")) continue;
+    modules.set(moduleName(module[1] ?? ""), await unxz(temporary, path, body));
+    if (path.endsWith(".xz")) packed.set(moduleName(module[1] ?? ""), body);
   }
   const programs = await installerPrograms({ temporary, env, live }, initrd);
   return {
@@ -97,6 +101,7 @@ async function gatherInstaller({ temporary, env, live }) {
     source: `Debian ${STABLE}'s installer, ${version}, signature verified`,
     kernel: inflate(kernel),
     modules,
+    packed,
     ...programs,
     packages: [...packages, ...programs.packages],
   };
@@ -146,19 +151,23 @@ async function installerPrograms({ temporary, env, live }, initrd) {
 
 /** Modules beside the wanted ones that these may depend on live in few folders; reading thousands would take long. @param {string} file */
 function mayMatter(file) {
-  return /^(virtio|failover$|net_failover$|rng-core$)/.test(file) && !/gpu|snd|crypto|scsi|vdpa|pmem|dma_buf/.test(file);
+  return /^(virtio|failover$|net_failover$|rng-core$|drm$|drm_kms_helper$|drm_client_lib$|drm_shmem_helper$|evdev$)/.test(file) && !/snd|crypto|scsi|vdpa|pmem/.test(file);
 }
 
-/** @param {string[]} roots @returns {Promise<Map<string, Buffer>>} by name */
+/** @param {string[]} roots @returns {Promise<Pick<Gathered, "modules" | "packed">>} */
 async function readModules(roots) {
   const modules = new Map();
+  const packed = new Map();
   for (const root of roots.filter((path) => existsSync(path))) {
     for (const path of /** @type {string[]} */ (readdirSync(root, { recursive: true }))) {
       const module = /(?:^|\/)([^/]+)\.ko(?:\.xz)?$/.exec(path);
-      if (module && mayMatter(module[1] ?? "")) modules.set(moduleName(module[1] ?? ""), await unxz(root, path, readFileSync(join(root, path))));
+      if (!module || !mayMatter(module[1] ?? "")) continue;
+      const bytes = readFileSync(join(root, path));
+      modules.set(moduleName(module[1] ?? ""), await unxz(root, path, bytes));
+      if (path.endsWith(".xz")) packed.set(moduleName(module[1] ?? ""), bytes);
     }
   }
-  return modules;
+  return { modules, packed };
 }
 
 /** @param {string} folder to work in @param {string} name @param {Buffer} bytes @returns {Promise<Buffer>} */
