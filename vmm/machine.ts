@@ -7,6 +7,7 @@ import { VirtioConsole } from "../core/devices/virtio/console.ts";
 import { VirtioMmio, type VirtioModel } from "../core/devices/virtio/mmio.ts";
 import { VirtioNet } from "../core/devices/virtio/net.ts";
 import { VirtioRng } from "../core/devices/virtio/rng.ts";
+import type { GuestBalloon } from "./balloon.ts";
 import { Bus, type Region } from "./bus.ts";
 import type { GuestClock } from "./clock.ts";
 import type { GuestConsole } from "./console.ts";
@@ -35,6 +36,8 @@ export interface MachineOptions {
   readonly entropy: SeededEntropy | null;
   readonly disks: readonly GuestDisk[];
   readonly ports: readonly GuestPort[];
+  /** null: there is none. */
+  readonly balloon: GuestBalloon | null;
   /** null: there is no real-time clock. */
   readonly clock: GuestClock | null;
   /** A line for the operator. */
@@ -51,6 +54,7 @@ export class GuestMachine {
   /** Devices that servers work. */
   readonly outside: readonly Outside[];
   readonly clock: GuestClock | null;
+  readonly balloon: GuestBalloon | null;
   /** Virtio slots in use. */
   readonly virtioSlots: readonly number[];
   /** What the firmware's console calls work on. */
@@ -66,10 +70,11 @@ export class GuestMachine {
   /** What is typed on the console comes here. */
   hearsInput = false;
 
-  constructor({ memory, console, cmdline, entropy, disks, ports, clock, complain }: MachineOptions) {
+  constructor({ memory, console, cmdline, entropy, disks, ports, balloon, clock, complain }: MachineOptions) {
     this.#console = console;
     this.outside = [...disks, ...ports, ...(clock === null ? [] : [clock])];
     this.clock = clock;
+    this.balloon = balloon;
     const named = namedConsole(cmdline);
     this.input = new GuestInput(() => this.#listener(named));
     const room = (): void => this.input.deliver();
@@ -103,6 +108,7 @@ export class GuestMachine {
       [VirtioSlot.console, this.virtioConsole, "console"],
       [VirtioSlot.control, control, "control console"],
       ...(entropy === null ? [] : [[VirtioSlot.rng, new VirtioRng(entropy), "rng"] as Slot]),
+      ...(balloon === null ? [] : [[VirtioSlot.balloon, balloon.device, "balloon"] as Slot]),
       ...disks.map((disk, i): Slot => [VirtioSlot.disks + i, new VirtioBlk(disk, disk, (reason) => complain(`disk ${disk.id}: ${reason}`)), `disk ${disk.id}`]),
       ...ports.map((port, i): Slot => [VirtioSlot.ports + i, cardFor(port, complain), `network card ${port.name}`]),
     ];

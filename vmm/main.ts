@@ -7,6 +7,8 @@
 //   V3  Console output reaches the server before the guest can wait for anything without coming back here (machine.ts, outputDue).
 import { Exit, InitSlot, Invocation } from "../caps/abi/numbers.ts";
 import type { Env, Message, Op, Word } from "../servers/lib/ts/sdk.ts";
+import { BALLOON_PAGE } from "../core/devices/virtio/balloon.ts";
+import { GuestBalloon } from "./balloon.ts";
 import { GuestClock } from "./clock.ts";
 import { GuestConsole } from "./console.ts";
 import { guestTree } from "./devicetree.ts";
@@ -42,7 +44,8 @@ export default function* main(env: Env): Op<void> {
   const memory = new GuestMemory(env.mem, env.use["ram"]?.address ?? 0, args.ramBytes);
   const servers = yield* openServers(env, args, memory, reporter.complain);
   if (typeof servers === "string") return yield* end(reporter, null, { kind: "unbootable", detail: servers }, null);
-  const machine = new GuestMachine({ memory, console, cmdline: args.cmdline, entropy, ...servers, complain: reporter.complain });
+  const balloon = args.balloon === undefined ? null : new GuestBalloon(args.ramBytes, args.balloon);
+  const machine = new GuestMachine({ memory, console, cmdline: args.cmdline, entropy, ...servers, balloon, complain: reporter.complain });
   const refusal = yield* boot(env, args, machine, entropy);
   if (refusal !== null) return yield* end(reporter, null, { kind: "unbootable", detail: refusal }, null);
   machine.hearsInput = yield* attachInput(env.sys, args.input === false ? null : console, machine.outside.length === 0);
@@ -80,10 +83,11 @@ function* openServers(env: Env, args: GuestArgs, memory: GuestMemory, complain: 
 
 /** What env.args says, or what is wrong with it. */
 function toArgs(raw: unknown): GuestArgs | string {
-  const { name, ramBytes, cmdline, seed, input, disks = [], ports = [] } = (typeof raw === "object" && raw !== null ? raw : {}) as Record<string, unknown>;
+  const { name, ramBytes, cmdline, seed, input, balloon, disks = [], ports = [] } = (typeof raw === "object" && raw !== null ? raw : {}) as Record<string, unknown>;
   if (typeof name !== "string" || typeof cmdline !== "string" || typeof ramBytes !== "number" || !(Number.isSafeInteger(ramBytes) && ramBytes > 0)) return "args need name, ramBytes and cmdline";
   if (!isNames(disks, MOST_DISKS) || !isNames(ports, MOST_PORTS)) return `args.disks and args.ports are lists of names, at most ${MOST_DISKS} and ${MOST_PORTS}`;
-  const args = { name, ramBytes, cmdline, disks, ports, ...(input === false ? { input } : {}) };
+  if (balloon !== undefined && !(typeof balloon === "number" && Number.isInteger(balloon / BALLOON_PAGE) && balloon >= 0 && balloon <= ramBytes)) return "args.balloon is not a number of bytes, a multiple of 4096, at most ramBytes";
+  const args = { name, ramBytes, cmdline, disks, ports, ...(input === false ? { input } : {}), ...(balloon === undefined ? {} : { balloon }) };
   if (seed === undefined || seed === null) return args;
   const isByte = (value: unknown): value is number => typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= 255;
   if (!Array.isArray(seed) || seed.length !== SEED_BYTES || !seed.every(isByte)) return `args.seed is not ${SEED_BYTES} bytes`;
@@ -180,6 +184,8 @@ function* run(env: Env, args: GuestArgs, machine: GuestMachine, console: GuestCo
       if (console.wantsFetch(input)) yield* console.fetch(input);
     }
     for (let news = machine.control.next(); news !== null; news = machine.control.next()) yield* reporter.state(news);
+    const news = machine.balloon?.next() ?? null;
+    if (news !== null) yield* reporter.state(news);
     if (reporter.pending) yield* reporter.send();
   }
 }

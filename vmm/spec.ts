@@ -12,7 +12,7 @@ export const GuestMap = {
 } as const;
 
 /** What stands in the virtio slots. A Linux guest calls the two consoles hvc0 and hvc1, in this order, and disks vda, vdb ... in theirs. */
-export const VirtioSlot = { console: 0, control: 1, rng: 2, disks: 4, ports: 12 } as const;
+export const VirtioSlot = { console: 0, control: 1, rng: 2, balloon: 3, disks: 4, ports: 12, gpu: 16, keyboard: 17, tablet: 18 } as const;
 /** As many disks and network cards have slots of their own. */
 export const MOST_DISKS = 8;
 export const MOST_PORTS = 4;
@@ -36,6 +36,8 @@ export interface GuestArgs {
   readonly disks?: readonly string[];
   /** Its network cards, in order: what the operator calls each. The VMM's uses port0, port1 ... (protocol NicDriver). */
   readonly ports?: readonly string[];
+  /** What its memory balloon should hold, in bytes: a multiple of 4096, at most ramBytes. Without it there is no balloon. */
+  readonly balloon?: number;
   /** false: nothing typed is for this guest. A guest that waits for ever is then known to be stuck. Default true. */
   readonly input?: boolean;
 }
@@ -58,12 +60,16 @@ export type EndingKind = keyof typeof EndingStatus;
 
 /** What the root server is told of a guest (`Parent.guest`), as JSON. */
 export interface GuestReport {
-  /** `running`: started. `ready`: user space is up. `exit`: the guest's init said so; it powers off next. The others are endings. */
-  readonly state: "running" | "ready" | "exit" | EndingKind;
+  /** `running`: started. `ready`: user space is up. `balloon`: its balloon holds what it should. `exit`: the guest's init said so; it powers off next. The others are endings. */
+  readonly state: "running" | "ready" | "balloon" | "exit" | EndingKind;
   /** With `exit` and with endings. */
   readonly status?: number;
   /** One line that says more. */
   readonly detail?: string;
+  /** With `balloon`: bytes in it, and what the guest says of its memory, in bytes: all that it counts as its own, and what is free of it. */
+  readonly balloon?: number;
+  readonly total?: number;
+  readonly free?: number;
   /** With endings other than poweroff: the last lines of the guest's console, as many of the last 20 as one message holds. */
   readonly console?: readonly string[];
 }

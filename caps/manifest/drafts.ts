@@ -124,6 +124,7 @@ function draftGuest(name: string, guest: ManifestGuest, only: boolean, resources
     cmdline: guest.cmdline ?? facts?.cmdline ?? "",
     ...(disks.length === 0 ? {} : { disks: disks.map(([as]) => as) }),
     ...(ports.length === 0 ? {} : { ports: ports.map(([as]) => as) }),
+    ...(guest.balloon === undefined ? {} : { balloon: guest.balloon }),
     ...(guest.input === false ? { input: false } : {}),
   };
   const file = (as: string, stored: string): ResolvedUse => ({ name: as, kind: "file", file: stored, address: 0, bytes: 0 });

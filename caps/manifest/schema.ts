@@ -198,6 +198,8 @@ const program = z.strictObject({
 const MOST_DISKS = 8;
 const MOST_PORTS = 4;
 
+const LEAST_GUEST = 16 * MIB;
+
 const guest = z.strictObject({
   image: z
     .union([name.describe("A guest shipped with the kit."), z.strictObject({ kernel: file, initrd: file.optional() })])
@@ -206,7 +208,7 @@ const guest = z.strictObject({
     z
       .number()
       .multipleOf(2 * MIB, { error: "a multiple of 2MiB" })
-      .min(16 * MIB, { error: "at least 16MiB" }),
+      .min(LEAST_GUEST, { error: "at least 16MiB" }),
   ),
   cmdline: z
     .string()
@@ -225,11 +227,13 @@ const guest = z.strictObject({
     .refine((ports) => Object.keys(ports).length <= MOST_PORTS, { error: `at most ${MOST_PORTS} ports` })
     .default({})
     .describe("Its virtio network cards, in this order: offers of NicDriver, ports of a switch or a card itself."),
+  balloon: size("So much of its RAM the guest is to do without, a multiple of 4 KiB: it has a memory balloon then.").pipe(z.number().multipleOf(4096, { error: "a multiple of 4KiB" })).optional(),
   clock: use.describe("An offer of Timer of a clock that shows the time of day (platform.rtc0): the guest has a real-time clock then.").optional(),
   input: z.boolean().describe("false: nothing typed is for it, and when it waits for ever it is known to be stuck. By default true.").optional(),
   cpu: cpu.prefault({}),
   essential: z.boolean().describe("When it ends, the appliance ends with its status. By default true for an only guest.").optional(),
-});
+})
+  .refine(({ memory, balloon = 0 }) => memory - balloon >= LEAST_GUEST, { error: "at least 16MiB less than 'memory'", path: ["balloon"] });
 
 /** A kit's own image, or files of the user's. */
 export type GuestImage =

@@ -50,7 +50,7 @@ export const AVAIL_NO_INTERRUPT = 1;
 export const DESC_BYTES = 16;
 export const MAX_QUEUE_SIZE = 32768;
 
-export const DeviceId = { NONE: 0, NETWORK: 1, BLOCK: 2, CONSOLE: 3, ENTROPY: 4, GPU: 16, INPUT: 18 } as const;
+export const DeviceId = { NONE: 0, NETWORK: 1, BLOCK: 2, CONSOLE: 3, ENTROPY: 4, BALLOON: 5, GPU: 16, INPUT: 18 } as const;
 
 /** Feature bits of a block device (5.2.3). */
 export const BlkFeature = { SIZE_MAX: 1, SEG_MAX: 2, RO: 5, BLK_SIZE: 6, FLUSH: 9 } as const;
@@ -62,6 +62,11 @@ export const BlkStatus = { OK: 0, IOERR: 1, UNSUPP: 2 } as const;
 export const BLK_HEADER_BYTES = 16;
 export const BLK_ID_BYTES = 20;
 export const SECTOR_BYTES = 512;
+
+/** Feature bits of a balloon (5.5.3), offsets in its configuration space (5.5.4), tags of its statistics (5.5.6.4). */
+export const BalloonFeature = { MUST_TELL_HOST: 0, STATS_VQ: 1, DEFLATE_ON_OOM: 2 } as const;
+export const BalloonConfig = { NUM_PAGES: 0, ACTUAL: 4 } as const;
+export const BalloonStat = { FREE: 4, TOTAL: 5, AVAILABLE: 6 } as const;
 
 /** Feature bits of a network card (5.1.3). */
 export const NetFeature = { CSUM: 0, MTU: 3, MAC: 5, STATUS: 16 } as const;
