@@ -23,6 +23,8 @@ const installedLinux = z.object({
   modules: z.array(held.extend({ name: z.string() })),
   /** What a guest with this virtio device takes beside them ("0x0010", as Linux writes its number), in load order. */
   deviceModules: z.array(held.extend({ name: z.string(), device: z.string() })).optional(),
+  /** What a root file system on a disk takes beside them, in load order; not there or empty where the source has no ext4. */
+  rootModules: z.array(held.extend({ name: z.string() })).optional(),
   notes: z.array(z.string()),
   folder: z.string(),
 });

@@ -5,7 +5,7 @@
 // time-outs hold and ours win where they meet.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { findProgram, mustRun, run } from "./command.mjs";
+import { capture, findProgram, mustRun, run } from "./command.mjs";
 import { SetupFailure } from "./failure.mjs";
 import { mebibytes } from "./progress.mjs";
 import { formatSource, parseDeb822, parseOneLine } from "./sources.mjs";
@@ -47,6 +47,17 @@ export function findMirrors(etc, env) {
  * @property {(names: readonly string[], onProgress: (text: string) => void) => Promise<string[]>} unpack
  *   fetches, verifies and unpacks packages into `tree`, deletes the package files; gives the packages' file names
  * @property {string} tree  where packages are unpacked
+ * @property {(names: readonly string[]) => Promise<Indexed[]>} resolve
+ *   the packages that a system takes on which these, and nothing yet, are installed, without what is only recommended; by name. Names may be apt's patterns
+ * @property {() => { version: string, date: string }} release  of the suite, as its signed Release file says: 13.8, and a time in ISO 8601
+ *
+ * @typedef {object} Indexed  a package as the signed index has it
+ * @property {string} name
+ * @property {string} version
+ * @property {string} architecture
+ * @property {string} path  in the archive, as it stands in an address (apt writes a plus as %2b, and some mirrors know no other)
+ * @property {number} size  bytes
+ * @property {string} sha256
  */
 
 /**
@@ -94,11 +105,8 @@ function archive(folder, suite, architecture) {
     async show(name) {
       const { status, output } = await run("apt-cache", [...options(folder), "show", "--no-all-versions", name]);
       if (status !== 0) return undefined;
-      const fields = output.split("\n").flatMap((line) => {
-        const field = /^([A-Za-z0-9-]+): (.*)$/.exec(line);
-        return field ? [/** @type {const} */ ([(field[1] ?? "").toLowerCase(), field[2] ?? ""])] : [];
-      });
-      return fields.length === 0 ? undefined : new Map(fields);
+      const fields = fieldsOf(output);
+      return fields.size === 0 ? undefined : fields;
     },
     async unpack(names, onProgress) {
       const packages = join(folder, "packages");
@@ -122,7 +130,43 @@ function archive(folder, suite, architecture) {
       }
       return files;
     },
+    async resolve(names) {
+      const { status, bytes, errors } = await capture("apt-get", [...options(folder), "-y", "--no-install-recommends", "--print-uris", "install", ...names]);
+      const output = bytes.toString();
+      if (status !== 0) throw new SetupFailure(`Debian ${suite} (${architecture}): ${explain(`${output}\n${errors}`)}`);
+      // Of a package in several versions the one that apt has chosen is the one of this file.
+      const chosen = new Set([...output.matchAll(/^'\S*\/([^/']+)' /gm)].map((match) => decodeURIComponent(match[1] ?? "")));
+      const shown = await capture("apt-cache", [...options(folder), "show", ...[...chosen].map((file) => file.replace(/_.*/, ""))]);
+      const found = shown.bytes.toString().split("\n\n").map(fieldsOf).filter((fields) => chosen.has(fields.get("filename")?.split("/").at(-1) ?? ""));
+      if (found.length !== chosen.size) throw new SetupFailure(`Debian ${suite} (${architecture}): apt chose ${chosen.size} packages and described ${found.length}`);
+      return found.map(indexed).sort((a, b) => (a.name < b.name ? -1 : 1));
+    },
+    release() {
+      const file = readdirSync(join(folder, "lists")).find((name) => /_(In)?Release$/.test(name));
+      const fields = fieldsOf(file === undefined ? "" : readFileSync(join(folder, "lists", file), "utf8"));
+      const [version, date] = [fields.get("version") ?? fields.get("codename") ?? suite, new Date(fields.get("date") ?? "")];
+      if (Number.isNaN(date.getTime())) throw new SetupFailure(`Debian ${suite}: its Release file has no date`);
+      return { version, date: date.toISOString() };
+    },
   };
+}
+
+/** @param {string} paragraph @returns {Map<string, string>} the one-line fields, by lower-case name */
+function fieldsOf(paragraph) {
+  return new Map(paragraph.split("\n").flatMap((line) => {
+    const field = /^([A-Za-z0-9-]+): (.*)$/.exec(line);
+    return field ? [/** @type {const} */ ([(field[1] ?? "").toLowerCase(), field[2] ?? ""])] : [];
+  }));
+}
+
+/** @param {Map<string, string>} fields of a package in the index @returns {Indexed} */
+function indexed(fields) {
+  const of = (/** @type {string} */ name) => {
+    const value = fields.get(name);
+    if (value === undefined) throw new SetupFailure(`the index describes ${fields.get("package") ?? "a package"} without ${name}`);
+    return value;
+  };
+  return { name: of("package"), version: of("version"), architecture: of("architecture"), path: encodeURI(of("filename")).replaceAll("+", "%2b"), size: Number(of("size")), sha256: of("sha256") };
 }
 
 /** @param {string} folder */

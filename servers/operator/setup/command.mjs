@@ -65,6 +65,36 @@ export async function mustRun(program, args, options = {}) {
   throw new SetupFailure(`${[program, ...args].join(" ")} ended with ${status === null ? "an error" : `status ${status}`}:\n${excerpt(`${output}\n${errors}`)}`, options.remedy);
 }
 
+/**
+ * As run, but with all of the output, as bytes.
+ * @param {string} program
+ * @param {readonly string[]} args
+ * @param {{ cwd?: string, onBytes?: (chunk: Buffer) => void }} [options] onBytes sees the output as it comes
+ * @returns {Promise<{ status: number | null, bytes: Buffer, errors: string }>}
+ */
+export function capture(program, args, { cwd, onBytes } = {}) {
+  return new Promise((resolve) => {
+    const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], ...(cwd === undefined ? {} : { cwd }), env: { ...process.env, LC_ALL: "C" } });
+    running.add(child);
+    /** @type {Buffer[]} */
+    const chunks = [];
+    let errors = "";
+    child.stdout.on("data", (/** @type {Buffer} */ chunk) => {
+      chunks.push(chunk);
+      onBytes?.(chunk);
+    });
+    listen(child.stderr, (text) => (errors = (errors + text).slice(-KEEP)), undefined);
+    child.once("error", (error) => {
+      running.delete(child);
+      resolve({ status: null, bytes: Buffer.concat(chunks), errors: `${errors}${error.message}\n` });
+    });
+    child.once("close", (status) => {
+      running.delete(child);
+      resolve({ status, bytes: Buffer.concat(chunks), errors });
+    });
+  });
+}
+
 /** The first lines often name the cause, the last the consequence. @param {string} said */
 function excerpt(said) {
   const lines = said.split("\n").filter((line) => line.trim() !== "");

@@ -1,4 +1,4 @@
-// Reads a cpio archive of the "newc" form, as a Linux initrd is one (kernel documentation, driver-api/early-userspace/buffer-format). Pure.
+// Reads and writes a cpio archive of the "newc" form, as a Linux initrd is one (kernel documentation, driver-api/early-userspace/buffer-format). Pure.
 
 /**
  * @typedef {object} CpioEntry
@@ -61,4 +61,20 @@ export function resolveFile(entries, path, depth = 0) {
 /** @param {number} offset */
 function align(offset) {
   return (offset + 3) & ~3;
+}
+
+/**
+ * @param {Iterable<CpioEntry>} entries a folder before what is in it; names without a leading slash
+ * @returns {Buffer} the archive: every time is 0, every owner root
+ */
+export function writeCpio(entries) {
+  const parts = [];
+  let inode = 0;
+  for (const { name, mode, body } of [...entries, { name: "TRAILER!!!", mode: 0, body: Buffer.alloc(0) }]) {
+    const nameBytes = Buffer.from(`${name}\0`);
+    const fields = [++inode, mode, 0, 0, 1, 0, body.length, 0, 0, 0, 0, nameBytes.length, 0];
+    const header = Buffer.concat([Buffer.from(`070701${fields.map((field) => field.toString(16).padStart(8, "0")).join("")}`), nameBytes]);
+    parts.push(header, Buffer.alloc(-header.length & 3), body, Buffer.alloc(-body.length & 3));
+  }
+  return Buffer.concat(parts);
 }

@@ -15,11 +15,13 @@ import { inTemporary, moveIntoPlace, readIfAny } from "./stamp.mjs";
 import { WAYS } from "./ways.mjs";
 
 /** Raised when what the folder holds changes, so that an older one is not taken. */
-const RECIPE = 3;
+const RECIPE = 4;
 const RETRY_MS = 3_600_000;
 const WANTED = ["virtio_mmio", "virtio_console", "virtio_rng", "virtio_blk", "virtio_net"];
 /** By the virtio device, as Linux writes its number, that a guest seldom has: what is loaded only then. */
 const WANTED_FOR_DEVICES = { "0x0005": ["virtio_balloon"], "0x0010": ["virtio_gpu"], "0x0012": ["virtio_input", "evdev"] };
+/** For a guest whose root is on a disk: ext4, the checksum that it asks for by name only when it mounts, and what systemd mounts on demand with. */
+const WANTED_FOR_ROOT = ["crc32c_generic", "ext4", "autofs4"];
 
 /**
  * @typedef {{ path: string, size: number, sha256: string }} Held  path: relative to the folder
@@ -36,6 +38,7 @@ const WANTED_FOR_DEVICES = { "0x0005": ["virtio_balloon"], "0x0010": ["virtio_gp
  * @property {{ at: string, to: string }[]} links  its applets, where it cannot install them itself
  * @property {(Held & { name: string })[]} modules  in load order
  * @property {(Held & { name: string, device: string })[]} deviceModules  in load order, after `modules`: for a guest that has this virtio device; compressed where they came so, since every guest's initramfs holds them
+ * @property {(Held & { name: string })[]} rootModules  what a root on a disk takes beside them, in load order; none where the source has no ext4
  * @property {string[]} notes
  */
 
@@ -70,7 +73,7 @@ function allowed(env) {
 /** Checks sizes only, as it runs each time; guests/linux checks the hashes when it loads the files. @param {string} folder @param {LinuxSource} source */
 function whole(folder, source) {
   if (source.recipe !== RECIPE) return false;
-  const held = [source.kernel, source.busybox, ...source.files, ...source.modules, ...source.deviceModules];
+  const held = [source.kernel, source.busybox, ...source.files, ...source.modules, ...source.deviceModules, ...source.rootModules];
   return held.every(({ path, size }) => statSync(join(folder, path), { throwIfNoEntry: false })?.size === size);
 }
 
@@ -126,6 +129,9 @@ function place(cache, folder, way, gathered) {
   const deviceOrder = Object.entries(WANTED_FOR_DEVICES).flatMap(([device, names]) =>
     loadOrder(gathered.modules, names).filter(({ name }) => !known.has(name)).map((module) => ({ ...module, device })),
   );
+  const rootOrder = gathered.modules.has("ext4") ? loadOrder(gathered.modules, [...WANTED, ...WANTED_FOR_ROOT]).slice(order.length) : [];
+  /** @param {{ name: string, bytes: Buffer }} module */
+  const holdModule = ({ name, bytes }) => ({ ...hold(`modules/${name}.ko`, bytes), name });
   const absent = WANTED.filter((name) => !gathered.modules.has(name));
   if (absent.length > 0) notes.push(`built into this kernel or not shipped with it: ${absent.join(", ")}`);
   if (gathered.kernel.toString("latin1", 0x38, 0x3c) !== "RSC\x05") {
@@ -143,11 +149,12 @@ function place(cache, folder, way, gathered) {
     busybox: hold("busybox", gathered.busybox),
     files: gathered.files.map(({ at, bytes }, index) => ({ ...hold(`files/${index}`, bytes), at })),
     links: gathered.links,
-    modules: order.map(({ name, bytes }) => ({ ...hold(`modules/${name}.ko`, bytes), name })),
+    modules: order.map(holdModule),
     deviceModules: deviceOrder.map(({ name, bytes, device }) => {
       const packed = gathered.packed.get(name);
       return { ...hold(`modules/${name}.ko${packed === undefined ? "" : ".xz"}`, packed ?? bytes), name, device };
     }),
+    rootModules: rootOrder.map(holdModule),
     notes,
   };
   chmodSync(join(folder, "busybox"), 0o755);

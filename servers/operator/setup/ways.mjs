@@ -151,7 +151,10 @@ async function installerPrograms({ temporary, env, live }, initrd) {
 
 /** Modules beside the wanted ones that these may depend on live in few folders; reading thousands would take long. @param {string} file */
 function mayMatter(file) {
-  return /^(virtio|failover$|net_failover$|rng-core$|drm$|drm_kms_helper$|drm_client_lib$|drm_shmem_helper$|evdev$)/.test(file) && !/snd|crypto|scsi|vdpa|pmem/.test(file);
+  return (
+    /^(virtio|failover$|net_failover$|rng-core$|drm$|drm_kms_helper$|drm_client_lib$|drm_shmem_helper$|evdev$|ext4$|jbd2$|mbcache$|crc16$|crc32c_generic$|libcrc32c$|autofs4$)/.test(file) &&
+    !/snd|crypto|scsi|vdpa|pmem/.test(file)
+  );
 }
 
 /** @param {string[]} roots @returns {Promise<Pick<Gathered, "modules" | "packed">>} */

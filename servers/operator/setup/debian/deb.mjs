@@ -1,0 +1,31 @@
+// Packages of Debian as files: their two archives, and a package written anew with these not compressed, since a guest would take minutes to unpack xz.
+// Source: deb(5).
+import { capture } from "../command.mjs";
+import { SetupFailure } from "../failure.mjs";
+
+/**
+ * @param {string} file a .deb whose hash has been checked
+ * @returns {Promise<{ control: Buffer, data: Buffer }>} both as tar archives
+ * @throws {SetupFailure} when dpkg-deb cannot read it
+ */
+export async function readDeb(file) {
+  return { control: await archiveOf("--ctrl-tarfile", file), data: await archiveOf("--fsys-tarfile", file) };
+}
+
+/** @param {string} option @param {string} file */
+async function archiveOf(option, file) {
+  const { status, bytes, errors } = await capture("dpkg-deb", [option, file]);
+  if (status !== 0) throw new SetupFailure(`dpkg-deb cannot read ${file}: ${errors.trim().split("\n").at(-1)}`);
+  return bytes;
+}
+
+/** @param {{ control: Buffer, data: Buffer }} archives @returns {Buffer} the same package */
+export function writeDeb({ control, data }) {
+  const members = /** @type {const} */ ([["debian-binary", Buffer.from("2.0\n")], ["control.tar", control], ["data.tar", data]]);
+  return Buffer.concat([Buffer.from("!<arch>\n"), ...members.flatMap(([name, bytes]) => [memberHeader(name, bytes.length), bytes, Buffer.alloc(bytes.length & 1, "\n")])]);
+}
+
+/** @param {string} name @param {number} size */
+function memberHeader(name, size) {
+  return Buffer.from(`${name.padEnd(16)}${"0".padEnd(12)}${"0".padEnd(6)}${"0".padEnd(6)}${"100644".padEnd(8)}${String(size).padEnd(10)}\`\n`);
+}
