@@ -31,8 +31,11 @@ export function composeLinux(linux: InstalledLinux, options: { readonly command?
   return ok({ kernel: kernel.value, initramfs: joinArchives([base.value, execArchive(options.command)]) });
 }
 
-/** The initramfs without a command: BusyBox, modules, scripts. */
-export function composeInitramfs(linux: InstalledLinux): Result<Uint8Array> {
+/**
+ * The initramfs without a command: BusyBox, modules, scripts.
+ * @param parts another init than the interactive one, and modules in load order
+ */
+export function composeInitramfs(linux: InstalledLinux, { init, modules }: { readonly init: string; readonly modules: InstalledLinux["modules"] } = { init: INIT, modules: linux.modules }): Result<Uint8Array> {
   const busybox = readHeld(linux, linux.busybox);
   if (!busybox.ok) return busybox;
   const { deviceModules = [] } = linux;
@@ -41,13 +44,13 @@ export function composeInitramfs(linux: InstalledLinux): Result<Uint8Array> {
     ...FOLDERS.map((path) => ({ kind: "directory", path, mode: path === "/tmp" ? 0o1777 : path === "/root" ? 0o700 : 0o755 }) as const),
     { kind: "device", path: "/dev/console", mode: 0o600, major: 5, minor: 1 },
     { kind: "device", path: "/dev/null", mode: 0o666, major: 1, minor: 3 },
-    script("/init", INIT),
+    script("/init", init),
     script("/bailiwick/bench", BENCH),
     script("/etc/udhcpc/default.script", DHCP),
     text("/etc/profile", PROFILE),
     text("/etc/passwd", "root::0:0:root:/root:/bin/sh\n"),
     text("/etc/group", "root:x:0:\n"),
-    text("/bailiwick/modules", linux.modules.map(({ name }) => `${name}\n`).join("")),
+    text("/bailiwick/modules", modules.map(({ name }) => `${name}\n`).join("")),
     ...devices.map((device) => text(`/bailiwick/modules.${device}`, deviceModules.filter((module) => module.device === device).map(({ name }) => `${name}\n`).join(""))),
     { kind: "file", path: "/bin/busybox", mode: 0o755, bytes: busybox.value },
     { kind: "link", path: "/bin/sh", target: "busybox" },
@@ -61,7 +64,7 @@ export function composeInitramfs(linux: InstalledLinux): Result<Uint8Array> {
   // A BusyBox that cannot load modules comes with kmod, which answers to the name it is called by.
   const loader = linux.files.some(({ at }) => at === "/bin/kmod") ? "/bin/kmod" : "/bin/busybox";
   entries.push({ kind: "link", path: "/sbin/insmod", target: loader });
-  for (const module of [...linux.modules, ...deviceModules]) {
+  for (const module of [...modules, ...deviceModules]) {
     const content = readHeld(linux, module);
     if (!content.ok) return content;
     entries.push({ kind: "file", path: `/lib/modules/${module.name}${module.path.endsWith(".xz") ? ".ko.xz" : ".ko"}`, mode: 0o644, bytes: content.value });

@@ -3,8 +3,10 @@
 import { createHash } from "node:crypto";
 import type { GuestFacts } from "../../caps/manifest/resources.ts";
 import type { GuestOrder } from "../../caps/manifest/resolve.ts";
+import { composeRootInitramfs, mountsDisks } from "../../guests/debian/image.ts";
 import { composeInitramfs, execArchive } from "../../guests/linux/image.ts";
-import { findLinux, readHeld } from "../../guests/linux/installed.ts";
+import type { Result } from "../../guests/linux/initramfs.ts";
+import { findLinux, readHeld, type InstalledLinux } from "../../guests/linux/installed.ts";
 import { FailureCode, compileFailure, failure } from "./failure.ts";
 import type { Package } from "./package.ts";
 import { readUserFile, userFile } from "./user-files.ts";
@@ -25,7 +27,7 @@ export interface ExecParts {
 }
 
 /** Guests that know of --exec. */
-export type GuestKind = "linux" | "bare";
+export type GuestKind = "linux" | "debian" | "bare";
 
 export interface ShippedGuest {
   readonly kind: GuestKind;
@@ -47,10 +49,15 @@ const LINUX_CONTROL = "bailiwick.control=hvc1";
  */
 const LINUX_CMDLINE = `earlycon=sbi console=hvc0 ${LINUX_CONTROL} panic=-1`;
 
+/** Its root is the guest's first disk. */
+const DEBIAN_CMDLINE = `${LINUX_CMDLINE} root=/dev/vda`;
+/** Of the kernel only what it says when it dies: by that the VMM knows a panic from a reset. */
+const QUIET = "quiet loglevel=1";
+
 /** What it takes that a guest of the kit's runs one command. Throws Failure. */
 export function execParts(kind: GuestKind, command: string): ExecParts {
-  // Of the kernel only what it says when it dies: by that the VMM knows a panic from a reset.
-  if (kind === "linux") return { cmdline: `quiet loglevel=1 ${LINUX_CONTROL}`, archive: execArchive(command), reportsReady: true };
+  if (kind === "linux") return { cmdline: `${QUIET} ${LINUX_CONTROL}`, archive: execArchive(command), reportsReady: true };
+  if (kind === "debian") return { cmdline: `${QUIET} systemd.show_status=false ${LINUX_CONTROL}`, archive: execArchive(command), reportsReady: true };
   if (/[^\x20-\x7e]/.test(command)) throw failure(FailureCode.exec, "the guest 'bare' takes a command of printable ASCII on one line", { fix: "separate its commands by ';'" });
   return { cmdline: `bailiwick.exec=${command}`, reportsReady: false };
 }
@@ -72,25 +79,19 @@ export function findGuests(kit: Package): GuestShelf {
     return { images: new Map([["linux", bare], ["bare", bare]]), linuxMissing };
   }
   const linux = found.value;
-  return {
-    images: new Map([
-      ["bare", bare],
-      [
-        "linux",
-        {
-          kind: "linux",
-          facts: { cmdline: LINUX_CMDLINE, initrd: true },
-          async load() {
-            const kernel = readHeld(linux, linux.kernel);
-            if (!kernel.ok) throw failure(FailureCode.damagedFile, "Debian's kernel cannot be used", { cause: kernel.error });
-            const initrd = composeInitramfs(linux);
-            if (!initrd.ok) throw failure(FailureCode.damagedFile, "Debian's initial RAM disk cannot be composed", { cause: initrd.error });
-            return { kernel: kernel.value, initrd: initrd.value };
-          },
-        },
-      ],
-    ]),
+  const load = (compose: (linux: InstalledLinux) => Result<Uint8Array>) => async (): Promise<GuestFiles> => {
+    const kernel = readHeld(linux, linux.kernel);
+    if (!kernel.ok) throw failure(FailureCode.damagedFile, "Debian's kernel cannot be used", { cause: kernel.error });
+    const initrd = compose(linux);
+    if (!initrd.ok) throw failure(FailureCode.damagedFile, "Debian's initial RAM disk cannot be composed", { cause: initrd.error });
+    return { kernel: kernel.value, initrd: initrd.value };
   };
+  const images = new Map<string, ShippedGuest>([
+    ["bare", bare],
+    ["linux", { kind: "linux", facts: { cmdline: LINUX_CMDLINE, initrd: true }, load: load((from) => composeInitramfs(from)) }],
+  ]);
+  if (mountsDisks(linux)) images.set("debian", { kind: "debian", facts: { cmdline: DEBIAN_CMDLINE, initrd: true }, load: load(composeRootInitramfs) });
+  return { images };
 }
 
 /** @param folder the manifest's */

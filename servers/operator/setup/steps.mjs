@@ -6,6 +6,7 @@
 import { addon } from "./addon.mjs";
 import { build } from "./build.mjs";
 import { endAll } from "./command.mjs";
+import { debian } from "./debian.mjs";
 import { SetupFailure } from "./failure.mjs";
 import { font } from "./font.mjs";
 import { libsodium } from "./libsodium.mjs";
@@ -48,6 +49,7 @@ import { unicorn } from "./unicorn.mjs";
  * @property {number} [skopeoTriedAt]
  * @property {import("./tool.mjs").Found | null} [dtc]
  * @property {number} [dtcTriedAt]
+ * @property {import("./debian.mjs").PlacedDebian} [debian]  the image of a Debian user space, where it was asked for
  *
  * @typedef {object} Context
  * @property {import("./places.mjs").Places} places
@@ -65,6 +67,9 @@ import { unicorn } from "./unicorn.mjs";
 
 /** The compilers come before libunicorn only because a machine without them should say so before anything large is fetched. */
 export const STEPS = [npm, toolchain, unicorn, addon, linux, sqlite, libsodium, lwip, networks, font, tcpdump, minisign, skopeo, dtc, build];
+/** Only when named by --only: it takes minutes, and most do without. */
+const ON_DEMAND = [debian];
+const NAMED = [...STEPS, ...ON_DEMAND];
 
 /**
  * @param {readonly string[]} args
@@ -75,7 +80,7 @@ export async function main(args, env) {
   const options = parseArguments(args);
   const progress = createProgress(process.stderr);
   if (typeof options === "string") {
-    progress.say(`bailiwick: ${options}\nusage: setup.mjs [--quiet] [--retry] [--only ${STEPS.map(({ name }) => name).join(",")}]`);
+    progress.say(`bailiwick: ${options}\nusage: setup.mjs [--quiet] [--retry] [--only ${NAMED.map(({ name }) => name).join(",")}]`);
     return 2;
   }
   for (const [signal, status] of /** @type {const} */ ([["SIGINT", 130], ["SIGTERM", 143], ["SIGHUP", 129]])) {
@@ -105,7 +110,7 @@ export async function main(args, env) {
  */
 async function setUp(options, env, progress) {
   const places = findPlaces(env);
-  const steps = STEPS.filter(({ name }) => options.only.length === 0 || options.only.includes(name));
+  const steps = options.only.length === 0 ? STEPS : NAMED.filter(({ name }) => options.only.includes(name));
   const waiting = (/** @type {string} */ pid) => progress.say(`another set-up is running (process ${pid}); waiting for it`);
   // With an exact engine named, its record is kept apart: the usual one must go on describing the usual engine.
   const file = env["BAILIWICK_UNICORN"] ? `${places.record}.${env["BAILIWICK_UNICORN"]}` : places.record;
@@ -166,7 +171,7 @@ export function parseArguments(args) {
     else if (arg === "--only") only = (args[++index] ?? "").split(",").filter(Boolean);
     else return `unknown argument ${arg}`;
   }
-  const unknown = only.find((name) => !STEPS.some((step) => step.name === name));
+  const unknown = only.find((name) => !NAMED.some((step) => step.name === name));
   if (unknown !== undefined) return `no step ${unknown}`;
   if (args.includes("--only") && only.length === 0) return "--only needs the name of a step";
   return { only, retry, quiet };

@@ -1,0 +1,134 @@
+// Step, on demand (--only debian): a Debian user space as the image of a disk, into the cache.
+//
+// The packages are those of guests/debian/lock.json, fetched by their hashes; dpkg installs them in a guest of the kit's own (debian/install.mjs), and what it has made
+// of them is written as an ext4 file system (debian/ext4.mjs). The same lock gives the same bytes. Where mirrors no longer have a locked package, today's are taken
+// and the record says so; BAILIWICK_DEBIAN=locked forbids that, BAILIWICK_DEBIAN=newest takes today's at once.
+//
+// The result is a folder debian-rootfs-VERSION-HASH with debian.ext4, lock.json and SOURCE.json, which guests/debian reads.
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, statfsSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { installPackages } from "./debian/install.mjs";
+import { writeExt4 } from "./debian/ext4.mjs";
+import { fetchPackages, lockNewest, parseLock, readWanted } from "./debian/packages.mjs";
+import { findProgram } from "./command.mjs";
+import { SetupFailure } from "./failure.mjs";
+import { mebibytes } from "./progress.mjs";
+import { hashOf, inTemporary, moveIntoPlace, readIfAny } from "./stamp.mjs";
+
+/** Of the disk that a guest sees; the file is sparse. */
+const IMAGE_BYTES = 2 * 2 ** 30;
+/** Packages, their unpacked copies and the image, while it is made. */
+const WORK_BYTES = 1.5 * 2 ** 30;
+
+/**
+ * @typedef {object} DebianSource  the content of SOURCE.json
+ * @property {string} inputs  hash over all that it was made of
+ * @property {string} source  for people
+ * @property {string} version
+ * @property {boolean} locked  false: made of newer packages than the lock's
+ * @property {number} packages
+ * @property {{ path: string, size: number, sha256: string }} image
+ * @typedef {DebianSource & { folder: string }} PlacedDebian
+ */
+
+/** @type {import("./steps.mjs").Step} */
+export const debian = {
+  name: "debian",
+  title: "Debian",
+  ready: ({ places, record, env, retry }) => {
+    const made = record.debian;
+    if (made === undefined || made.inputs !== inputs(places, env) || (retry && !made.locked)) return false;
+    return statSync(join(made.folder, made.image.path), { throwIfNoEntry: false })?.size === made.image.size;
+  },
+  async run({ places, record, env, withCache }, line) {
+    delete record.debian;
+    const linux = record.linux;
+    if (linux === undefined || linux === null) throw new SetupFailure("a Debian user space needs Debian's kernel, which is not on this machine", "bailiwick setup --retry");
+    const cli = join(places.root, "dist", "cli.js");
+    if (!existsSync(cli)) throw new SetupFailure("the packages are installed in a guest of the kit's own, and the kit is not built", "bailiwick setup");
+    if (findProgram("dpkg-deb") === undefined) throw new SetupFailure("packages of Debian are unpacked by dpkg-deb, which is not on this machine", "apt-get install dpkg");
+    const guest = { kernel: join(linux.folder, linux.kernel.path), busybox: join(linux.folder, linux.busybox.path), modules: linux.modules.map(({ path }) => join(linux.folder, path)) };
+    const made = await withCache(() => make(places, env, line, guest, cli));
+    record.debian = made;
+    return `${made.source}, as an ext4 image of ${mebibytes(made.image.size)}`;
+  },
+};
+
+/** @param {import("./places.mjs").Places} places */
+const settingsOf = ({ root }) => join(root, "guests", "debian");
+
+/** @param {import("./places.mjs").Places} places @param {NodeJS.ProcessEnv} env */
+function inputs({ root }, env) {
+  const setup = join(root, "servers", "operator", "setup");
+  const files = [join(root, "guests", "debian", "root"), ...["settle.sh", "packages.json", "lock.json"].map((name) => join(root, "guests", "debian", name)), join(setup, "debian"), join(setup, "debian.mjs")];
+  return hashOf(root, files, (name) => name.endsWith(".md"), [modeOf(env)]);
+}
+
+/** @param {NodeJS.ProcessEnv} env @returns {"usual" | "locked" | "newest"} */
+function modeOf(env) {
+  const mode = env["BAILIWICK_DEBIAN"] || "usual";
+  if (mode !== "usual" && mode !== "locked" && mode !== "newest") throw new SetupFailure(`BAILIWICK_DEBIAN=${mode} is neither locked nor newest`);
+  return mode;
+}
+
+/**
+ * @param {import("./places.mjs").Places} places @param {NodeJS.ProcessEnv} env @param {import("./progress.mjs").StepLine} line
+ * @param {import("./debian/install.mjs").Work["guest"]} guest @param {string} cli @returns {Promise<PlacedDebian>}
+ */
+async function make(places, env, line, guest, cli) {
+  const settings = settingsOf(places), hash = inputs(places, env);
+  return inTemporary(places.cache, async (temporary) => {
+    const { bavail, bsize } = statfsSync(temporary);
+    if (bavail * bsize < WORK_BYTES) {
+      throw new SetupFailure(`not enough room in ${places.cache}: ${mebibytes(WORK_BYTES)} needed, ${mebibytes(bavail * bsize)} free`, "make room, or set BAILIWICK_CACHE to a folder elsewhere");
+    }
+    const { lock, packages, locked } = await gather({ temporary, env, live: line.live }, settings, line);
+    const time = Math.floor(Date.parse(lock.date) / 1000);
+    const tree = await installPackages({ folder: temporary, packages, time, settings, guest, cli }, line.live);
+    line.live("writing the file system");
+    const result = join(temporary, "result"), image = join(result, "debian.ext4");
+    mkdirSync(result);
+    writeExt4(image, tree, { bytes: IMAGE_BYTES, time, label: "debian", name: `bailiwick debian ${lock.version}` });
+    writeFileSync(join(result, "lock.json"), formatLock(lock));
+    const source = {
+      inputs: hash,
+      source: `Debian ${lock.version} riscv64, ${lock.packages.length} packages${locked ? " of the lock" : ", newer than the lock"}, verified`,
+      version: lock.version,
+      locked,
+      packages: lock.packages.length,
+      image: { path: "debian.ext4", size: IMAGE_BYTES, sha256: createHash("sha256").update(readFileSync(image)).digest("hex") },
+    };
+    writeFileSync(join(result, "SOURCE.json"), `${JSON.stringify(source, undefined, 2)}\n`);
+    const folder = join(places.cache, `debian-rootfs-${lock.version}-${hash.slice(0, 12)}`);
+    moveIntoPlace(result, folder);
+    return { ...source, folder };
+  });
+}
+
+/**
+ * The locked packages, or where they cannot be had any more today's.
+ * @param {Parameters<typeof lockNewest>[0]} means @param {string} settings @param {import("./progress.mjs").StepLine} line
+ */
+async function gather(means, settings, line) {
+  const mode = modeOf(means.env), wanted = readWanted(settings);
+  const folder = join(means.temporary, "packages");
+  mkdirSync(folder);
+  if (mode !== "newest") {
+    try {
+      const lock = parseLock(readIfAny(join(settings, "lock.json")) ?? "", wanted.packages);
+      return { lock, packages: await fetchPackages(lock, folder, line.live), locked: true };
+    } catch (error) {
+      if (!(error instanceof SetupFailure) || mode === "locked") throw error;
+      line.note(`not all packages of the lock can be had (${error.message.split("\n")[0]}): today's are taken`);
+    }
+  }
+  const lock = await lockNewest(means, wanted);
+  return { lock, packages: await fetchPackages(lock, folder, line.live), locked: false };
+}
+
+/** A package a line. @param {import("./debian/packages.mjs").Lock} lock */
+function formatLock({ packages, ...head }) {
+  const lines = packages.map((each) => `    ${JSON.stringify(each)}`).join(",\n");
+  return `${JSON.stringify(head, undefined, 2).replace(/\n\}$/, "")},\n  "packages": [\n${lines}\n  ]\n}\n`;
+}
