@@ -10,7 +10,7 @@ import { existsSync, mkdirSync, readFileSync, statfsSync, statSync, writeFileSyn
 import { join } from "node:path";
 import { installPackages } from "./debian/install.mjs";
 import { writeExt4 } from "./debian/ext4.mjs";
-import { fetchPackages, lockNewest, parseLock, readWanted } from "./debian/packages.mjs";
+import { fetchPackages, formatLock, lockNewest, parseLock, readWanted } from "./debian/packages.mjs";
 import { findProgram } from "./command.mjs";
 import { SetupFailure } from "./failure.mjs";
 import { mebibytes } from "./progress.mjs";
@@ -125,10 +125,4 @@ async function gather(means, settings, line) {
   }
   const lock = await lockNewest(means, wanted);
   return { lock, packages: await fetchPackages(lock, folder, line.live), locked: false };
-}
-
-/** A package a line. @param {import("./debian/packages.mjs").Lock} lock */
-function formatLock({ packages, ...head }) {
-  const lines = packages.map((each) => `    ${JSON.stringify(each)}`).join(",\n");
-  return `${JSON.stringify(head, undefined, 2).replace(/\n\}$/, "")},\n  "packages": [\n${lines}\n  ]\n}\n`;
 }

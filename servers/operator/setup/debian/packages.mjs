@@ -72,3 +72,9 @@ export async function fetchPackages({ packages }, folder, live) {
   }
   return files.map(({ to, base }) => ({ file: to, base }));
 }
+
+/** A package a line. @param {Lock} lock */
+export function formatLock({ packages, ...head }) {
+  const lines = packages.map((each) => `    ${JSON.stringify(each)}`).join(",\n");
+  return `${JSON.stringify(head, undefined, 2).replace(/\n\}$/, "")},\n  "packages": [\n${lines}\n  ]\n}\n`;
+}
