@@ -4,6 +4,7 @@
  * Process 1 until it makes room for the disk's own.
  *
  * Kernel command line: `root=/dev/NAME` (by default /dev/vda), an ext4 file system; it is mounted for reading, as fsck wants it, and the disk's init mounts it anew.
+ * `bailiwick.time=SECONDS` since 1970 sets the clock: archives of packages that are newer than the clock are not believed.
  * A command in /bailiwick/exec goes to /run/bailiwick/exec, for the disk's own bailiwick-exec.service. Where there is no such disk, or no init on it, the VMM is told so
  * by the control channel (`bailiwick.control`, see guests/linux), and the machine powers off.
  */
@@ -15,13 +16,17 @@ mount -t sysfs sysfs /sys
 mount -t devtmpfs devtmpfs /dev
 while read -r module; do /sbin/insmod "/lib/modules/$module.ko" 2>/dev/null; done </bailiwick/modules
 
-control= root=/dev/vda
+control= root=/dev/vda time=
 for word in $(cat /proc/cmdline); do
   case $word in
     bailiwick.control=*) control=/dev/\${word#*=} ;;
+    bailiwick.time=*) time=\${word#*=} ;;
     root=*) root=\${word#*=} ;;
   esac
 done
+
+# A machine without a clock begins in 1970.
+[ -z "$time" ] || date -s "@$time" >/dev/null
 
 fail() {
   echo "bailiwick: $1" >/dev/kmsg
