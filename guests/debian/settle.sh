@@ -6,6 +6,8 @@ systemctl enable systemd-networkd.service systemd-resolved.service bailiwick-exe
 # Nothing waits for a network that may not be there, and nothing begins to fetch by itself.
 systemctl disable systemd-networkd-wait-online.service
 systemctl mask apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer e2scrub_reap.service
+# The kernel comes from outside, and its modules with it: here are none to be loaded.
+systemctl mask modprobe@.service systemd-modules-load.service
 ln -sf ../run/systemd/resolve/stub-resolv.conf /etc/resolv.conf
 # A journal in memory.
 rm -rf /var/log/journal
