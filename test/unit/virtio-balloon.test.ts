@@ -141,7 +141,10 @@ describe("the balloon under any driver", () => {
         const inside = new Set<number>();
         for (const [queue, pages, saved] of steps) {
           move(b, queue, ...pages);
-          for (const n of pages) if (n >= FIRST && n < FIRST + PAGES) queue === INFLATE ? inside.add(n) : inside.delete(n);
+          for (const n of pages.filter((page) => page >= FIRST && page < FIRST + PAGES)) {
+            if (queue === INFLATE) inside.add(n);
+            else inside.delete(n);
+          }
           expect(b.model.held).toBe(inside.size);
           if (saved) b.device.restore(JSON.parse(JSON.stringify(b.device.save())) as ReturnType<VirtioMmio["save"]>);
         }

@@ -131,7 +131,7 @@ export function readResult(payload, known, time) {
   for (const line of listing.toString("utf8").split("\0").filter(Boolean).sort()) {
     const [type = "", mode = "", uid = "", gid = "", mtime = "", inode = "", path = "", target = ""] = line.split("\t");
     const common = { mode: Number.parseInt(mode, 8), uid: Number(uid), gid: Number(gid), mtime: Math.min(Math.floor(Number(mtime)), time) };
-    if (![...Object.values(common)].every((value) => Number.isInteger(value) && value >= 0)) throw new SetupFailure(`the guest's list of its files is damaged: ${JSON.stringify(line)}`);
+    if (!Object.values(common).every((value) => Number.isInteger(value) && value >= 0)) throw new SetupFailure(`the guest's list of its files is damaged: ${JSON.stringify(line)}`);
     const at = path === "/" ? "" : path;
     if (type === "d") tree.set(at, { kind: "directory", ...common, body: Buffer.alloc(0) });
     else if (type === "l") tree.set(at, { kind: "link", ...common, body: Buffer.from(target) });

@@ -37,7 +37,7 @@ export function readTar(bytes) {
     at += BLOCK + Math.ceil(size / BLOCK) * BLOCK;
     const type = String.fromCharCode(header[156] ?? 0);
     if (type === "L" || type === "K") long[type === "L" ? "path" : "linkpath"] = text(body, 0, size);
-    else if (type === "x") long = { ...long, ...paxRecords(body) };
+    else if (type === "x") Object.assign(long, paxRecords(body));
     else if (type !== "g") {
       const kind = KINDS[/** @type {keyof typeof KINDS} */ (type)];
       const prefix = text(header, 257, 6).startsWith("ustar") && header[262] === 0 ? text(header, 345, 155) : "";
