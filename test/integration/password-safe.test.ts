@@ -1,7 +1,13 @@
-// examples/password-safe, typed at as by a person; and with front end, site or disk driver taken over: what they can reach, and that no password is in it.
+// examples/password-safe, typed at and clicked as by a person, with a spy on the screen; and with front end, spy, site or disk driver taken over: what they can reach, and that no password is in it.
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import type { InputBackend } from "../../core/host/backend.ts";
 import { ramDisk } from "../../core/host/disk.ts";
+import { parseInputScript, playInputScript } from "../../core/host/input-script.ts";
+import { createPicture } from "../../core/host/picture.ts";
+import { openFont } from "../../servers/lib/ts/font.ts";
+import { findPlaces } from "../../servers/operator/setup/places.mjs";
 import { applianceFolder, type Line, type Run, runAppliance, until } from "../support/appliance-run.ts";
 import { bailiwick } from "../support/command-line.ts";
 import { exampleFiles, GRASP } from "../support/example-files.ts";
@@ -10,7 +16,7 @@ import { hasVault } from "./vault/world.ts";
 
 /** The first run of all compiles SQLite. */
 const LIMIT = { timeout: 240_000 };
-const RESET = "\u001bc", FRONT = "\u001d1", SAFE = "\u001d2", MAIL = "\u001d3";
+const RESET = "\u001bc", SAFE = "\u001d1", MAIL = "\u001d2";
 const files = exampleFiles("password-safe"), MANIFEST = files["appliance.yaml"]!;
 const PASSWORD = "correct-horse-battery";
 
@@ -27,17 +33,56 @@ async function type(line: Line, text: string, answer: string): Promise<void> {
   await ends(line, answer);
 }
 
-/** The example with other files, beside the one whose terminal it uses. */
-function changed(manifest: string, more: Readonly<Record<string, string>> = {}): { readonly path: string; [Symbol.dispose](): void } {
-  const here = Object.entries({ ...files, "grasp.c": GRASP, ...more, "appliance.yaml": manifest }).map(([name, text]) => [`safe/${name}`, text]);
-  const terminal = Object.entries(exampleFiles("powerbox")).map(([name, text]) => [`powerbox/${name}`, text]);
-  const folder = applianceFolder(Object.fromEntries([...here, ...terminal]) as Record<string, string>);
-  return { path: join(folder.path, "safe"), [Symbol.dispose]: () => folder[Symbol.dispose]() };
+/** The example with another manifest, and a program that tries everything. */
+const changed = (manifest: string): { readonly path: string; [Symbol.dispose](): void } => applianceFolder({ ...files, "grasp.c": GRASP, "appliance.yaml": manifest });
+
+const FONT = findPlaces(process.env).font, SIZE = { width: 800, height: 480 };
+/** Where the windows' surfaces begin, below bar and title; and a place in the front end where nothing is. */
+const FRONT_AT = { x: 17, y: 62 }, SPY_AT = { x: 457, y: 86 }, NOWHERE = "move 430 260";
+
+/** The screen, which is read as a person reads it: by the font's letters. */
+class Screen {
+  readonly picture = createPicture(SIZE.width, SIZE.height);
+  #send: Parameters<InputBackend["onInput"]>[0] = () => {};
+  readonly input: InputBackend = { onInput: (callback) => void (this.#send = callback) };
+  readonly #font = openFont(readFileSync(join(FONT, "terminus16.psf")))!;
+  readonly #letters = new Map(Array.from({ length: 95 }, (_, i) => 32 + i).map((code) => {
+    const { glyphBytes, glyphs, characters } = this.#font, at = characters.get(code)! * glyphBytes;
+    return [glyphs.subarray(at, at + glyphBytes).join(), String.fromCharCode(code)];
+  }));
+
+  do(script: string): void {
+    playInputScript(parseInputScript(script, SIZE)).onInput((device, events) => this.#send(device, events));
+  }
+  /** The text that begins there, on one of these grounds. */
+  text(at: { readonly x: number; readonly y: number }, x: number, y: number, columns: number, ...grounds: number[]): string {
+    const { width, height } = this.#font;
+    const letter = (column: number): string => {
+      const rows = Array.from({ length: height }, (_, row) => Array.from({ length: width }, (__, i) => Number(!grounds.includes(this.picture.at(at.x + x + column * width + i, at.y + y + row)))).reduce((bits, bit) => bits * 2 + bit, 0));
+      return this.#letters.get(rows.join()) ?? "#";
+    };
+    return Array.from({ length: columns }, (_, column) => letter(column)).join("").trimEnd();
+  }
+  /** What the front end shows: its first line, entries, and what it says below. */
+  front(): readonly string[] {
+    const grounds = [0xf4f1e8, 0x2c5d8f];
+    const entries = Array.from({ length: 3 }, (_, i) => `${this.text(FRONT_AT, 16, 48 + 26 * i, 12, ...grounds)} ${this.text(FRONT_AT, 120, 48 + 26 * i, 20, ...grounds)}`.trim());
+    return [this.text(FRONT_AT, 16, 16, 20, ...grounds), ...entries.filter((entry) => entry !== ""), this.text(FRONT_AT, 16, 297 - 32, 50, ...grounds)];
+  }
+  spy(): readonly string[] {
+    return Array.from({ length: 4 }, (_, i) => this.text(SPY_AT, 216, 110 + 24 * i, 14, 0x33222a));
+  }
+  /** The front end shows this after this was done to it. */
+  async shows(script: string, ...lines: string[]): Promise<void> {
+    this.do(script);
+    await until(`the front end shows ${lines.join(" / ")} and not ${this.front().join(" / ")}`, () => this.front().join("\n") === lines.join("\n"), 30_000);
+  }
 }
+const clickOn = (entry: number): string => `move 400 ${FRONT_AT.y + 48 + 26 * entry + 6}\nclick left`;
 
 test("the claims hold, and a check says so", LIMIT, async () => {
   const { status, out, err } = await bailiwick(["check", "examples/password-safe"]);
-  expect([status, out.match(/^ {2}holds: /gm)?.length, err]).toEqual([0, 9, ""]);
+  expect([status, out.match(/^ {2}holds: /gm)?.length, err]).toEqual([0, 12, ""]);
 });
 
 test("a front end with a key is an error, and the README shows it as it is", LIMIT, async () => {
@@ -48,14 +93,15 @@ test("a front end with a key is an error, and the README shows it as it is", LIM
   for (const line of shown.filter((line) => !line.includes("-->"))) expect(err).toContain(line);
 });
 
-describe.skipIf(!hasSqlite || !hasVault)("the safe", () => {
-  test("keeps what is typed, shows it in its own view alone, and logs in when its person says so", LIMIT, async () => {
+describe.skipIf(!hasSqlite || !hasVault || !existsSync(FONT))("the safe", () => {
+  test("keeps what is typed, shows it in its own view alone, and logs in when its person says so; the spy on the screen gets what is typed to it", LIMIT, async () => {
+    const screenOf = new Screen(), { picture, input } = screenOf;
     const { status, events } = await runAppliance("examples/password-safe", {
-      limitMs: 120_000,
+      limitMs: 120_000, picture, input,
       async during(_system, line, ended) {
-        await ends(line, "> ");
-        await type(line, "list", "(nothing: type in the safe's view, Ctrl-] then 2)\n> ");
-        await look(line, SAFE, "safe> ");
+        const below = (text: string, ...entries: string[]): string[] => [...(entries.length === 0 ? ["The safe is empty."] : ["Log in at:", ...entries]), text];
+        await screenOf.shows("wait 1ms", ...below("Passwords are typed at the safe: on the terminal."));
+        await ends(line, "safe> ");
         await type(line, "add mail ann", "password for ann at mail (not shown): ");
         await type(line, `${PASSWORD}x\u007f`, "(not shown): \n(sealed, and on the disk)\nsafe> ");
         await type(line, "add nowhere ann", "(there is no site of this name: the manifest says which there are)\nsafe> ");
@@ -66,57 +112,58 @@ describe.skipIf(!hasSqlite || !hasVault)("the safe", () => {
         line.type("show shop\r");
         await until("it is shown", () => /show shop\n[A-Za-z0-9_-]{20}\nsafe> $/.test(screen(line.output)));
         // Asked for, denied; asked for, allowed.
-        await look(line, FRONT, "> ");
-        await type(line, "list", "list\nmail  ann\nshop  ann@home\n> ");
-        line.type("fill mail\r");
-        await look(line, SAFE, "y, n or m> ");
+        const both = ["mail ann", "shop ann@home"];
+        await screenOf.shows(`${NOWHERE}\nclick left`, ...below("Passwords are typed at the safe: on the terminal.", ...both));
+        await screenOf.shows(clickOn(0), ...below("Asks: the answer is given at the safe.", ...both));
+        await ends(line, "y, n or m> ");
         expect(screen(line.output)).toContain("front asks to log in at mail as ann. y: yes, n: no, m: no, and do not hear it any more.");
+        // What is clicked meanwhile is not meant.
+        screenOf.do(`${clickOn(1)}\n${NOWHERE}`);
         await type(line, "n", "(denied)\nsafe> ");
-        await look(line, FRONT, "(you said no)\n> ");
+        await screenOf.shows("wait 1ms", ...below("You said no.", ...both));
         for (const who of ["has an account now", "is in"]) {
-          line.type(`fill mail\r`);
-          await look(line, SAFE, "y, n or m> ");
+          screenOf.do("key enter");
+          await ends(line, "y, n or m> ");
           await type(line, "y", "(the site has it)\nsafe> ");
-          await look(line, FRONT, "(the site has it: its view says more)\n> ");
+          await screenOf.shows("wait 1ms", ...below("The site has it: its view says more.", ...both));
           await look(line, MAIL, `mail: ann ${who}, with a password of ${PASSWORD.length} characters\n`);
-          line.type(FRONT);
+          await look(line, SAFE, "safe> ");
         }
         // Another password than the account's.
-        await look(line, SAFE, "safe> ");
         await type(line, "new mail ann", "safe> ");
-        await look(line, FRONT, "> ");
-        line.type("fill mail\r");
-        await look(line, SAFE, "y, n or m> ");
+        screenOf.do("key enter");
+        await ends(line, "y, n or m> ");
         await type(line, "y", "(the site has it)\nsafe> ");
         await look(line, MAIL, `mail: ann is refused, with a password of 20 characters\n`);
-        await look(line, FRONT, "(the site has it: its view says more)\n> ");
-        await type(line, "fill nowhere", "(there is no such entry)\n> ");
-        // Heard no more, and heard again.
-        line.type("fill shop\r");
-        await look(line, SAFE, "y, n or m> ");
-        await type(line, "m", "(denied)\nsafe> ");
-        await look(line, FRONT, "(you said no)\n> ");
-        await type(line, "fill shop", "(you said no)\n> ");
         await look(line, SAFE, "safe> ");
+        // Heard no more, and heard again.
+        screenOf.do("key down\nkey enter");
+        await ends(line, "y, n or m> ");
+        await type(line, "m", "(denied)\nsafe> ");
+        await screenOf.shows("key enter", ...below("You said no.", ...both));
+        await type(line, "list", "list\nmail  ann\nshop  ann@home\nsafe> ");
         await type(line, "remove shop", "(gone)\nsafe> ");
-        await type(line, "list", "list\nmail  ann\nsafe> ");
-        line.type(`${FRONT}quit\r`);
+        await screenOf.shows("key up", ...below("You said no.", "mail ann"));
+        // The spy hears what is typed to it, and has nothing else.
+        screenOf.do(`move 600 290\nclick left\nwait 300ms\ntype "hello"`);
+        await until("the spy has heard it", () => screenOf.spy()[0] === "hello");
+        screenOf.do('key f12\nwait 300ms\ntype "not to it"\nkey escape');
         await ended();
       },
     });
+    expect(screenOf.spy()).toEqual(["hello", "0", "0 of 63", "0"]);
     expect(status).toBe(0);
-    expect(events.filter(({ event }) => event === "log" || event === "fault")).toEqual([]);
+    expect(events.filter(({ event }) => event === "log" || event === "fault").map(({ text }) => text)).toEqual([..."hello"].map((_, i) => `heard ${"hello".slice(0, i + 1)}`));
   });
 
   /** Somebody taken over, and a person who goes on working meanwhile. */
-  async function takenOver(name: "front" | "shop", args: string, during: (line: Line, tried: () => Promise<void>) => Promise<void>): Promise<Run> {
-    const image = name === "front" ? "image: { c: [front.c, ../powerbox/terminal.c] }" : "image: { c: site.c }\n    use: { console: console.console, safe: safe.shop }";
-    const manifest = MANIFEST.replace(image, `${image.replace(/\{ c: [^}]*\}/, "{ c: grasp.c }")}\n    args: { seek: ${PASSWORD}, ${args} }`);
+  async function takenOver(name: "front" | "spy" | "shop", args: string, during: (line: Line, tried: () => Promise<void>) => Promise<void>, { picture, input } = new Screen()): Promise<Run> {
+    const manifest = MANIFEST.replace(new RegExp(`(?<=^  ${name}:\\n    image: \\{ c: )[^}]*\\}`, "m"), `grasp.c }\n    args: { seek: ${PASSWORD}, ${args} }`);
     expect(manifest).toContain("grasp.c");
     using folder = changed(manifest);
     let tries = 0;
     return await runAppliance(folder.path, {
-      limitMs: 120_000,
+      limitMs: 120_000, picture, input,
       onEvent: ({ event, component, text }) => void (tries += Number(event === "log" && component === name && String(text).startsWith("tried "))),
       during: (_system, line) => during(line, async () => {
         const before = tries;
@@ -128,8 +175,7 @@ describe.skipIf(!hasSqlite || !hasVault)("the safe", () => {
 
   test("a hostile front end is told what there is, and no password; it waits for a yes like any other, and is not heard for ever", LIMIT, async () => {
     const run = await takenOver("front", "known: ann-of-mail, write: mail, rounds: 100000", async (line, tried) => {
-      await until("it runs", () => line.output.includes("mail"));
-      await look(line, SAFE, "safe> ");
+      await ends(line, "safe> ");
       await type(line, "add mail ann-of-mail", "(not shown): ");
       line.type(`${PASSWORD}\r`);
       await until("it asks", () => screen(line.output).includes("front asks to log in at mail as ann-of-mail."), 60_000);
@@ -140,35 +186,45 @@ describe.skipIf(!hasSqlite || !hasVault)("the safe", () => {
       await type(line, "m", "(denied)\nsafe> ");
       await tried();
       await type(line, "list", "list\nmail  ann-of-mail\nsafe> ");
-      line.type(FRONT);
-      await tried();
       line.type(MAIL);
       await until("the site was told", () => screen(line.output).includes(`mail: ann-of-mail has an account now, with a password of ${PASSWORD.length} characters`));
     });
     const tries = said(run, "front");
-    expect(tries.at(-1)).toMatch(/^tried \d+: \d+ endpoints, [1-9]\d{2,} calls, some answered; none given; not found, looks$/);
+    expect(tries.at(-1)).toMatch(/^tried \d+: \d+ endpoints, [1-9]\d{2,} calls, some answered; some given; not found, looks$/);
     // On the terminal it was in the safe's own view, and nowhere else.
     const views = run.output.split(RESET).filter((view) => view.includes(PASSWORD));
-    expect(views.map((view) => /\[\d \w+\]/.exec(view)?.[0])).toEqual(["[2 safe]"]);
+    expect(views.map((view) => /\[\d \w+\]/.exec(view)?.[0])).toEqual(["[1 safe]"]);
+    expect(run.events.filter(({ event }) => event === "fault")).toEqual([]);
+  });
+
+  test("a hostile spy is given its own window, and gets nothing of anybody's", LIMIT, async () => {
+    const run = await takenOver("spy", "known: safe, write: mail, rounds: 100000", async (line, tried) => {
+      await ends(line, "safe> ");
+      await type(line, "add mail ann", "(not shown): ");
+      await type(line, PASSWORD, "(sealed, and on the disk)\nsafe> ");
+      await type(line, "show mail", `${PASSWORD}\nsafe> `);
+      await tried();
+    });
+    expect(said(run, "spy").at(-1)).toMatch(/^tried \d+: \d+ endpoints, [1-9]\d{2,} calls, some answered; some given; not found, saw nothing$/);
     expect(run.events.filter(({ event }) => event === "fault")).toEqual([]);
   });
 
   test("a hostile site gets nothing of another's, and keeps nobody waiting", LIMIT, async () => {
+    const hands = new Screen();
     const run = await takenOver("shop", "write: mail, rounds: 100000, skip: 17", async (line, tried) => {
-      await ends(line, "> ");
-      await look(line, SAFE, "safe> ");
+      await ends(line, "safe> ");
       await type(line, "add mail ann", "(not shown): ");
       await type(line, PASSWORD, "(sealed, and on the disk)\nsafe> ");
       await type(line, "new shop ann", "(sealed, and on the disk)\nsafe> ");
-      for (const [site, what] of [["shop", "(the site does not listen)"], ["mail", "(the site has it)"]] as const) {
-        await look(line, FRONT, "> ");
-        line.type(`fill ${site}\r`);
-        await look(line, SAFE, "y, n or m> ");
+      hands.do("key down");
+      for (const [key, what, told] of [["down", "(the site does not listen)", "The site does not listen."], ["up", "(the site has it)", "The site has it: its view says more."]] as const) {
+        hands.do(`key ${key}\nkey enter`);
+        await ends(line, "y, n or m> ");
         await type(line, "y", `${what}\nsafe> `);
+        await until("the front end was told", () => hands.front().at(-1) === told, 30_000);
         await tried();
       }
-      await look(line, FRONT, "(the site has it: its view says more)\n> ");
-    });
+    }, hands);
     expect(said(run, "shop").at(-1)).toMatch(/^tried \d+: \d+ endpoints, [1-9]\d{2,} calls, some answered; none given; not found, saw nothing$/);
     expect(run.output).not.toContain(PASSWORD);
   });
@@ -177,7 +233,7 @@ describe.skipIf(!hasSqlite || !hasVault)("the safe", () => {
     const bytes = new Uint8Array(8 << 20), disks = { blk0: ramDisk(bytes) };
     const use = async (manifest: string, during: (line: Line) => Promise<void>): Promise<Run> => {
       using folder = changed(manifest);
-      return await runAppliance(folder.path, { limitMs: 90_000, disks, during: (_system, line) => ends(line, "> ").then(() => look(line, SAFE, "safe> ")).then(() => during(line)) });
+      return await runAppliance(folder.path, { limitMs: 90_000, disks, during: (_system, line) => ends(line, "safe> ").then(() => during(line)) });
     };
     await use(MANIFEST, async (line) => {
       await type(line, "add mail ann-of-mail", "(not shown): ");
@@ -186,7 +242,7 @@ describe.skipIf(!hasSqlite || !hasVault)("the safe", () => {
     const disk = Buffer.from(bytes).toString("latin1");
     expect([disk.includes("mail"), disk.includes("ann-of-mail"), disk.includes(PASSWORD)]).toEqual([true, false, false]);
     await use(MANIFEST, (line) => type(line, "show mail", `${PASSWORD}\nsafe> `));
-    const other = await use(MANIFEST.replace("args: { show: one, focus: front }", "args: { show: one, focus: front, other: 1 }"), (line) => type(line, "list", "(the safe is empty)\nsafe> "));
+    const other = await use(MANIFEST.replace("args: { show: one, focus: safe }", "args: { show: one, focus: safe, other: 1 }"), (line) => type(line, "list", "(the safe is empty)\nsafe> "));
     expect(said(other, "safe")).toEqual(["the entry for mail is not used: it was sealed by another image, or for another site"]);
   });
 });
