@@ -128,6 +128,18 @@ describe("bailiwick check", () => {
     ])]);
   });
 
+  it("says how much of a server a client may have, and refuses what nobody would keep", () => {
+    const timed = (use: string, quota: string): string => one("{ ts: main.ts }")
+      .replace("use: { regs", `use: { ${use}regs`).replace("console: console.console", `console: { from: console.console, quota: ${quota} }`)
+      .replace("  main:", "  timer: { image: { server: timer }, use: { regs: platform.alarm0.regs, irq: platform.alarm0.irq }, offer: { timer: Timer } }\n  main:");
+    const { status, out } = bailiwick(["check", appliance("quota", timed("timer: timer.timer, ", "4KiB/s"))]);
+    expect([status, out]).toEqual([0, expect.stringContaining("uses console: console, at most 4 KiB/s\n")]);
+    const refused = bailiwick(["check", appliance("wrong-quota", timed("timer: timer.timer, ", "4KiB"))]);
+    expect(refused).toMatchObject({ status: 1, err: expect.stringContaining("error[BW0220]: 'console.console' keeps no quota like 64MiB") });
+    expect(refused.err).toContain("say it as 2MiB/s (written)");
+    expect(bailiwick(["check", appliance("clockless", timed("", "4KiB/s"))])).toMatchObject({ status: 1, err: expect.stringContaining("'console' has no clock to keep a quota by") });
+  });
+
   it("--json prints the resolved system, the same each time", () => {
     const name = appliance("json", one("{ ts: main.ts }"));
     const first = bailiwick(["check", "--json", `${name}/appliance.yaml`]);

@@ -13,6 +13,8 @@
 #include <bailiwick/quota.h>
 #include <bailiwick/views.h>
 
+#include "filter.h"
+
 /* A write has its count before the bytes, a read's answer too. */
 enum { COUNT_WORDS = 1, MOST_BYTES = 944 };
 _Static_assert(COUNT_WORDS * 8 + MOST_BYTES <= BW_MAX_WORDS * 8, "the protocol's limit fits in a message");
@@ -24,7 +26,7 @@ enum { SLOT_RECEIVED = 128, SLOT_REPLIES = 129, SLOT_BELLS = SLOT_REPLIES + WAIT
 _Static_assert(SLOT_ALARM < BW_VIEWS_SLOTS_END, "the driver's slots are its own");
 _Static_assert(SAY_MOST + HISTORY < OUTPUT, "what is shown at a switch fits in an empty queue");
 
-enum { KEY = 0x1d /* Ctrl-] */, ESCAPE = 0x1b, BELL = 7, DELETE = 0x7f };
+enum { KEY = 0x1d /* Ctrl-] */ };
 
 /* A ring of bytes; size is a power of two, put and taken count for ever. */
 struct ring {
@@ -34,19 +36,13 @@ struct ring {
     uint32_t taken;
 };
 
-/* Where a client's output is in what is not passed on. */
-enum sequence { TEXT, AFTER_ESCAPE, CONTROL, STRING, STRING_ESCAPE };
-
 static struct view {
     uint64_t badge;
     const char *name;
     struct ring input, history;
     /* There is a notification in its slot; its program has ended, since it could not be signalled. */
     bool attached, gone;
-    enum sequence sequence;
-    /* The bytes of a character that is not whole yet. */
-    uint8_t held[4];
-    uint32_t held_count;
+    struct filter filter;
     /* Columns behind the label that may be gone back over, at least that many. */
     uint32_t columns;
     uint8_t input_bytes[INPUT], history_bytes[HISTORY];
@@ -153,56 +149,6 @@ static void speak(void) {
 
 /* A client's output. */
 
-/* Takes out of it what is more than text (C5). True: a whole character is in `held`. */
-static bool filter(struct view *v, uint8_t byte) {
-    switch (v->sequence) {
-    case TEXT: break;
-    case AFTER_ESCAPE:
-        v->sequence = byte == ESCAPE ? AFTER_ESCAPE : byte == '[' ? CONTROL : byte == ']' || byte == 'P' || byte == 'X' || byte == '^' || byte == '_' ? STRING : byte >= 0x20 && byte < 0x30 ? AFTER_ESCAPE : TEXT;
-        return false;
-    case CONTROL:
-        if (byte >= 0x40 && byte < DELETE) v->sequence = TEXT;
-        if (byte >= 0x20 && byte < 0x80) return false;
-        break;
-    case STRING:
-        if (byte == ESCAPE) v->sequence = STRING_ESCAPE;
-        else if (byte == BELL || byte == '\n') v->sequence = TEXT;
-        return false;
-    case STRING_ESCAPE:
-        v->sequence = byte == '\\' ? TEXT : STRING;
-        return false;
-    }
-    if (byte == ESCAPE) {
-        v->sequence = AFTER_ESCAPE;
-        v->held_count = 0;
-        return false;
-    }
-    v->sequence = TEXT;
-    if (byte < 0x80) {
-        v->held[0] = byte;
-        v->held_count = 1;
-        return (byte >= 0x20 && byte < DELETE) || byte == '\n' || byte == '\t' || byte == '\b' || (byte == '\r' && state.show == ONE);
-    }
-    /* UTF-8: what is no character is left out, and so are the second set of control characters (U+0080 to U+009F), longer forms of shorter characters and halves of pairs. */
-    if (byte >= 0xc2 && byte < 0xf5) {
-        v->held[0] = byte;
-        v->held_count = 1;
-        return false;
-    }
-    const uint8_t lead = v->held[0];
-    const uint32_t whole = v->held_count == 0 || lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
-    const bool second = v->held_count == 1;
-    const uint8_t low = !second ? 0x80 : lead == 0xc2 || lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
-    const uint8_t high = !second ? 0xbf : lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
-    const bool wrong = v->held_count >= whole || byte < low || byte > high;
-    if (wrong) {
-        v->held_count = 0;
-        return false;
-    }
-    v->held[v->held_count++] = byte;
-    return v->held_count == whole;
-}
-
 static void record(struct view *v, uint8_t byte) {
     if (room(&v->history) == 0) v->history.taken++;
     put(&v->history, byte);
@@ -253,9 +199,9 @@ static uint32_t write_out(struct view *v, const uint8_t *bytes, uint32_t count) 
         if (room(&state.output) < LABEL_MOST && !is_hidden(v)) break;
         if (state.show == ALL) put(&state.output, bytes[done]);
         else if (state.escapes) put_one(v, &bytes[done], 1);
-        else if (!filter(v, bytes[done])) continue;
-        else if (state.show == ONE) put_one(v, v->held, v->held_count);
-        else put_line(v, v->held, v->held_count);
+        else if (!bw_filter_passes(&v->filter, bytes[done], state.show == ONE)) continue;
+        else if (state.show == ONE) put_one(v, v->filter.held, v->filter.held_count);
+        else put_line(v, v->filter.held, v->filter.held_count);
     }
     return done;
 }
