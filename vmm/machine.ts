@@ -18,6 +18,7 @@ import { GuestInput, namedConsole, type InputTarget } from "./input.ts";
 import type { Outside } from "./outside.ts";
 import { GuestPlic } from "./plic.ts";
 import type { GuestPort } from "./port.ts";
+import type { GuestScreen } from "./screen.ts";
 import type { SbiConsole } from "./sbi.ts";
 import { GuestMap, virtioIrq, VirtioSlot } from "./spec.ts";
 
@@ -40,6 +41,8 @@ export interface MachineOptions {
   readonly balloon: GuestBalloon | null;
   /** null: there is no real-time clock. */
   readonly clock: GuestClock | null;
+  /** null: there is no display, keyboard or tablet. */
+  readonly screen: GuestScreen | null;
   /** A line for the operator. */
   readonly complain: (line: string) => void;
 }
@@ -61,6 +64,7 @@ export class GuestMachine {
   readonly firmware: SbiConsole;
   readonly #console: GuestConsole;
   readonly #uartRegion: Region;
+  readonly #screen: GuestScreen | null;
   /** Output must be sent before the guest goes on: it may not come back soon. */
   #urgent = false;
   /** The guest looks for input by calling its firmware. */
@@ -70,9 +74,10 @@ export class GuestMachine {
   /** What is typed on the console comes here. */
   hearsInput = false;
 
-  constructor({ memory, console, cmdline, entropy, disks, ports, balloon, clock, complain }: MachineOptions) {
+  constructor({ memory, console, cmdline, entropy, disks, ports, balloon, clock, screen, complain }: MachineOptions) {
     this.#console = console;
-    this.outside = [...disks, ...ports, ...(clock === null ? [] : [clock])];
+    this.outside = [...disks, ...ports, ...[clock, screen].filter((device) => device !== null)];
+    this.#screen = screen;
     this.clock = clock;
     this.balloon = balloon;
     const named = namedConsole(cmdline);
@@ -111,6 +116,7 @@ export class GuestMachine {
       ...(balloon === null ? [] : [[VirtioSlot.balloon, balloon.device, "balloon"] as Slot]),
       ...disks.map((disk, i): Slot => [VirtioSlot.disks + i, new VirtioBlk(disk, disk, (reason) => complain(`disk ${disk.id}: ${reason}`)), `disk ${disk.id}`]),
       ...ports.map((port, i): Slot => [VirtioSlot.ports + i, cardFor(port, complain), `network card ${port.name}`]),
+      ...(screen === null ? [] : ([[VirtioSlot.gpu, screen.gpu, "display"], [VirtioSlot.keyboard, screen.keyboard.device, "keyboard"], [VirtioSlot.tablet, screen.tablet.device, "tablet"]] satisfies Slot[])),
     ];
     this.virtioSlots = slots.map(([slot]) => slot);
     this.#uartRegion = { name: "serial port", ...GuestMap.UART, device: this.uart };
@@ -127,12 +133,16 @@ export class GuestMachine {
     ]);
   }
 
-  /** Whether there is something that wakes the guest from a suspension, and whether it has. */
+  /** Whether there is something that wakes the guest from a suspension; and whether it has, since `falls`. */
   get wakes(): boolean {
-    return this.hearsInput || this.clock !== null;
+    return this.hearsInput || this.clock !== null || this.#screen !== null;
   }
   get woken(): boolean {
-    return this.#alarm || this.input.waiting > 0;
+    return this.#alarm || this.input.waiting > 0 || (this.#screen?.stirred ?? false);
+  }
+  /** The guest falls asleep. */
+  falls(): void {
+    if (this.#screen !== null) this.#screen.stirred = false;
   }
 
   /** Whether the clock is there, and this an access to it. */

@@ -21,6 +21,7 @@ import { GuestMachine } from "./machine.ts";
 import { GuestMemory } from "./memory.ts";
 import { GuestPort } from "./port.ts";
 import { Reporter } from "./report.ts";
+import { GuestScreen } from "./screen.ts";
 import { handleSbi, Sbi, type SbiCall } from "./sbi.ts";
 import { EndingStatus, MOST_DISKS, MOST_PORTS, type EndingKind, type GuestArgs } from "./spec.ts";
 import { resumeHart, systemSuspend } from "./suspend.ts";
@@ -59,6 +60,7 @@ interface Servers {
   readonly disks: readonly GuestDisk[];
   readonly ports: readonly GuestPort[];
   readonly clock: GuestClock | null;
+  readonly screen: GuestScreen | null;
 }
 
 /** The devices that servers work; which of them cannot be had, and why. */
@@ -75,10 +77,13 @@ function* openServers(env: Env, args: GuestArgs, memory: GuestMemory, complain: 
     if (typeof port === "string") return `network card ${name}: ${port}`;
     ports.push(port);
   }
-  const { clock: clockUse } = env.use;
-  const clock = clockUse === undefined ? null : yield* GuestClock.open(env, disks.length + ports.length, clockUse.cap, complain);
+  const { clock: clockUse, display } = env.use;
+  const behind = disks.length + ports.length;
+  const clock = clockUse === undefined ? null : yield* GuestClock.open(env, behind, clockUse.cap, complain);
   if (typeof clock === "string") return `clock: ${clock}`;
-  return { disks, ports, clock };
+  const screen = display === undefined ? null : yield* GuestScreen.open(env, behind + 1, display.cap, memory, complain);
+  if (typeof screen === "string") return `display: ${screen}`;
+  return { disks, ports, clock, screen };
 }
 
 /** What env.args says, or what is wrong with it. */
@@ -194,6 +199,7 @@ function* run(env: Env, args: GuestArgs, machine: GuestMachine, console: GuestCo
 function* sleep(env: Env, machine: GuestMachine, console: GuestConsole): Op<void> {
   yield* console.flush();
   machine.drained();
+  machine.falls();
   for (let rung = 0; ; rung = yield* env.sys.wait(InitSlot.Notification)) {
     if (hasBit(rung, INPUT_BIT)) yield* console.fetch(machine.input);
     for (const device of machine.outside) if (device.due || hasBit(rung, device.bit)) yield* device.turn();

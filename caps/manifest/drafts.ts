@@ -148,6 +148,7 @@ function draftGuest(name: string, guest: ManifestGuest, only: boolean, resources
       ...disks.map(([as, use], i): WantedUse => ({ name: `disk${i}`, use, path: [...path, "disks", as], protocol: "Block" })),
       ...ports.map(([as, use], i): WantedUse => ({ name: `port${i}`, use, path: [...path, "ports", as], protocol: "NicDriver" })),
       ...(guest.clock === undefined ? [] : [{ name: "clock", use: guest.clock, path: [...path, "clock"], protocol: "Timer" }]),
+      ...(guest.display === undefined ? [] : [{ name: "display", use: guest.display, path: [...path, "display"], protocol: "Display" }]),
     ],
     offers: [],
     args,

@@ -229,6 +229,7 @@ const guest = z.strictObject({
     .describe("Its virtio network cards, in this order: offers of NicDriver, ports of a switch or a card itself."),
   balloon: size("So much of its RAM the guest is to do without, a multiple of 4 KiB: it has a memory balloon then.").pipe(z.number().multipleOf(4096, { error: "a multiple of 4KiB" })).optional(),
   clock: use.describe("An offer of Timer of a clock that shows the time of day (platform.rtc0): the guest has a real-time clock then.").optional(),
+  display: use.describe("An offer of Display: the guest has a display, a keyboard and a tablet then, in a window of its own.").optional(),
   input: z.boolean().describe("false: nothing typed is for it, and when it waits for ever it is known to be stuck. By default true.").optional(),
   cpu: cpu.prefault({}),
   essential: z.boolean().describe("When it ends, the appliance ends with its status. By default true for an only guest.").optional(),

@@ -19,10 +19,14 @@ export PATH=/bin:/sbin HOME=/root
 /bin/busybox mount -t devtmpfs devtmpfs /dev
 load() { while read -r module; do /sbin/insmod "/lib/modules/$module".ko* 2>/dev/null; done <"/bailiwick/$1"; }
 load modules
-# What only some machines have: a balloon, a display with keyboard and tablet. (Loaded twice, a module is refused, and that is all.)
+# What only some machines have: a balloon, a display with keyboard and tablet.
+loaded=
 for device in /sys/bus/virtio/devices/*/device; do
-  read -r id <"$device" && [ -f "/bailiwick/modules.$id" ] && load "modules.$id"
-done 2>/dev/null
+  [ -f "$device" ] && read -r id <"$device" || continue
+  case $loaded in *"$id"*) continue ;; esac
+  loaded="$loaded $id"
+  [ -f "/bailiwick/modules.$id" ] && load "modules.$id"
+done
 
 control= name=guest
 for word in $(/bin/busybox cat /proc/cmdline); do

@@ -5,7 +5,7 @@ import { readDevice, writeDevice } from "../../core/devices/device.ts";
 import { EventType, SYN_DROPPED, VirtioInput, type InputEvent, type InputKind } from "../../core/devices/virtio/input.ts";
 import { VirtioMmio } from "../../core/devices/virtio/mmio.ts";
 import { DescFlag, Feature, InputConfig, InputSelect, Mmio, Status } from "../../core/devices/virtio/spec.ts";
-import { INPUT_MOST_WAITING, InputQueue } from "../../core/machine/input-queue.ts";
+import { INPUT_MOST_WAITING, InputQueue } from "../../core/devices/virtio/input-queue.ts";
 import { TestMemory, VirtioDriver } from "../support/virtio-driver.ts";
 
 interface Bench {

@@ -303,7 +303,7 @@ describe("the guest's virtio slots", () => {
       throw new Error("no system call is made here");
     };
     const console = new GuestConsole({ sys: { call: unused }, mem: {} } as never, 0, () => undefined);
-    const machine = new GuestMachine({ memory, console, cmdline: "", entropy, disks: [], ports: [], balloon: null, clock: null, complain: (line) => void complaints.push(line) });
+    const machine = new GuestMachine({ memory, console, cmdline: "", entropy, disks: [], ports: [], balloon: null, clock: null, screen: null, complain: (line) => void complaints.push(line) });
     const slot = (n: number): VirtioDriver => {
       const base = GuestMap.VIRTIO.base + n * GuestMap.VIRTIO.stride;
       const window: Device = {

@@ -51,6 +51,9 @@ export interface Window {
   next(): Op<WindowEvent | undefined>;
   /** The same, and does not wait: undefined if there is none now. */
   tryNext(): Op<WindowEvent | undefined>;
+  /** For who waits for other things besides: as Receiver.sleeps and Receiver.wakes (ring.ts), about events. */
+  sleeps(): boolean;
+  wakes(): void;
   /** Shows this part of the canvas, all of it by default; what lies beyond its edges is left out. False: there is no server any more. */
   flush(area?: Area): Op<boolean>;
   readonly focused: boolean;
@@ -171,6 +174,13 @@ class OpenWindow implements Window {
       const event = this.#translate(message);
       if (event !== undefined) return event;
     }
+  }
+
+  sleeps(): boolean {
+    return this.#channel.in!.sleeps();
+  }
+  wakes(): void {
+    this.#channel.in!.wakes();
   }
 
   #forget(): void {

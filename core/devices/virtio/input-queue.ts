@@ -1,6 +1,6 @@
 // Events of a keyboard or a tablet on their way from the host to a driver that may not have given buffers for them yet.
 // What piles up is bounded: beyond that the oldest is lost, and the driver is told that something was (SYN_DROPPED), as Linux tells its programs.
-import { EventType, SYN_DROPPED, SYN_REPORT, type InputEvent } from "../devices/virtio/input.ts";
+import { EventType, SYN_DROPPED, SYN_REPORT, type InputEvent } from "./input.ts";
 
 /** Moments that wait at most. */
 export const INPUT_MOST_WAITING = 4096;
