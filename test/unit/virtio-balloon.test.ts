@@ -93,6 +93,9 @@ describe("the balloon", () => {
     move(b, INFLATE, FIRST, FIRST + 1);
     b.driver.set(Mmio.STATUS, 0);
     expect(b.model.held).toBe(0);
+    b.driver.init();
+    move(b, INFLATE, FIRST);
+    expect(b.model.held).toBe(1);
   });
 
   it("asks for statistics with the driver's buffer, and hears them by the next", () => {
