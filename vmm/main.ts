@@ -67,22 +67,23 @@ interface Servers {
 function* openServers(env: Env, args: GuestArgs, memory: GuestMemory, complain: (line: string) => void): Op<Servers | string> {
   const disks: GuestDisk[] = [];
   const ports: GuestPort[] = [];
+  const { clock: clockUse, display } = env.use;
+  const behind = (args.disks ?? []).length + (args.ports ?? []).length;
+  const clock = clockUse === undefined ? null : yield* GuestClock.open(env, behind, clockUse.cap, complain);
+  if (typeof clock === "string") return `clock: ${clock}`;
+  const screen = display === undefined ? null : yield* GuestScreen.open(env, behind + 1, display.cap, memory, complain);
+  if (typeof screen === "string") return `display: ${screen}`;
   for (const [i, name] of (args.disks ?? []).entries()) {
     const disk = yield* GuestDisk.open(env, memory, disks.length, env.use[`disk${i}`]?.cap ?? 0, name, complain);
     if (typeof disk === "string") return `disk ${name}: ${disk}`;
     disks.push(disk);
   }
+  // A port's window stands on a boundary of its own size, and may be the last that there is memory for: so ports come last.
   for (const [i, name] of (args.ports ?? []).entries()) {
     const port = yield* GuestPort.open(env, disks.length + i, env.use[`port${i}`]?.cap ?? 0, name, complain);
     if (typeof port === "string") return `network card ${name}: ${port}`;
     ports.push(port);
   }
-  const { clock: clockUse, display } = env.use;
-  const behind = disks.length + ports.length;
-  const clock = clockUse === undefined ? null : yield* GuestClock.open(env, behind, clockUse.cap, complain);
-  if (typeof clock === "string") return `clock: ${clock}`;
-  const screen = display === undefined ? null : yield* GuestScreen.open(env, behind + 1, display.cap, memory, complain);
-  if (typeof screen === "string") return `display: ${screen}`;
   return { disks, ports, clock, screen };
 }
 

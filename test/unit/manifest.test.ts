@@ -311,6 +311,15 @@ ${CONSOLE}guests:
     expect(resolution.guests[0]).toMatchObject({ kernel: "guest/own.own.kernel", initrd: "guest/own.own.initrd" });
     expect(component(resolution, "own").args).toMatchObject({ cmdline: "a b" });
   });
+
+  it("have a clock, a window and a balloon when they are given them, and else none", () => {
+    const wall = "  wall: { image: { server: timer }, offer: { timer: Timer } }\n  screen: { image: { c: s.c }, offer: { window: Display } }\n";
+    const resolution = resolveText(`${HEAD.replace("64MiB", "256MiB")}components:\n${CONSOLE}${wall}guests:\n  g: { image: bare, memory: 32MiB, console: console.console, clock: wall.timer, display: screen.window, balloon: 4MiB }\n`);
+    const vmm = component(resolution, "g");
+    expect(vmm.uses.map(({ name, kind }) => `${name}:${kind}`).slice(-3)).toEqual(["console:endpoint", "clock:endpoint", "display:endpoint"]);
+    expect(vmm.args).toEqual({ name: "g", ramBytes: 32 * MIB, cmdline: "", balloon: 4 * MIB });
+    expect(Object.keys(component(resolveText(text), "debian").args as object)).not.toContain("balloon");
+  });
 });
 
 describe("programs", () => {
@@ -393,6 +402,9 @@ describe("a wrong manifest is refused, with the place and a fix", () => {
     ["with a part of a slot", "BW0112", `${HEAD}components:\n  a: { image: { c: a.c }, slots: 256.5 }\n`, "7:34", /whole number/],
     ["with slots that have a unit", "BW0112", `${HEAD}components:\n  a: { image: { c: a.c }, slots: 4KiB }\n`, "7:34", /number/],
     ["with a guest's RAM of 17 MiB", "BW0112", `${HEAD}components:\n${CONSOLE}guests:\n  g: { image: bare, memory: 17MiB, console: console.console }\n`, "12:29", /multiple of 2MiB/],
+    ["with a balloon of a page and a half", "BW0112", `${HEAD}components:\n${CONSOLE}guests:\n  g: { image: bare, memory: 18MiB, balloon: 6KiB, console: console.console }\n`, "12:45", /multiple of 4KiB/],
+    ["with a balloon that leaves a guest too little", "BW0112", `${HEAD}components:\n${CONSOLE}guests:\n  g: { image: bare, memory: 18MiB, balloon: 4MiB, console: console.console }\n`, "12:45", /at least 16MiB less than 'memory'/],
+    ["with a guest whose clock is a console", "BW0207", `${HEAD}components:\n${CONSOLE}guests:\n  g: { image: bare, memory: 16MiB, console: console.console, clock: console.console }\n`, "12:69", /must be Timer/],
     ["with a misspelt key for an image", "BW0110", `${HEAD}components:\n  a: { image: { sever: console } }\n`, "7:17", /did you mean 'server'/],
     ["with a program of TypeScript", "BW0110", `${HEAD}components:\n${CONSOLE}programs:\n  p: { image: { ts: p.ts } }\n`, "12:17", /one of: c, elf/],
     ["with a program of two images", "BW0112", `${HEAD}components:\n${CONSOLE}programs:\n  p: { image: { c: p.c, elf: p.elf } }\n`, "12:15", /exactly one of c, elf/],
