@@ -61,7 +61,8 @@ const settingsOf = ({ root }) => join(root, "guests", "debian");
 /** @param {import("./places.mjs").Places} places @param {NodeJS.ProcessEnv} env */
 function inputs({ root }, env) {
   const setup = join(root, "servers", "operator", "setup");
-  const files = [join(root, "guests", "debian", "root"), ...["settle.sh", "packages.json", "lock.json"].map((name) => join(root, "guests", "debian", name)), join(setup, "debian"), join(setup, "debian.mjs")];
+  const settings = ["root", "settle.sh", "packages.json", "lock.json"].map((name) => join(root, "guests", "debian", name));
+  const files = [...settings, join(setup, "debian"), join(setup, "debian.mjs")];
   return hashOf(root, files, (name) => name.endsWith(".md"), [modeOf(env)]);
 }
 

@@ -6,8 +6,10 @@
 import { createHash } from "node:crypto";
 import { closeSync, ftruncateSync, openSync, writeSync } from "node:fs";
 import { SetupFailure } from "../failure.mjs";
-import { BLOCK, BLOCKS_PER_GROUP, blockMap, directoryBlocks, EXTENT_BLOCKS, EXTENTS, FAST_LINK_BYTES, FileType, GROUP_DESCRIPTOR_BYTES, groupDescriptor, Inode, INODE_BYTES, inodeRecord, INODES_PER_GROUP,
-  journalSuperblock, superblock } from "./ext4-records.mjs";
+import {
+  BLOCK, BLOCKS_PER_GROUP, blockMap, directoryBlocks, EXTENT_BLOCKS, EXTENTS, FAST_LINK_BYTES, FileType, GROUP_DESCRIPTOR_BYTES, groupDescriptor, Inode, INODE_BYTES, inodeRecord,
+  INODES_PER_GROUP, journalSuperblock, superblock,
+} from "./ext4-records.mjs";
 
 /**
  * @typedef {object} TreeNode
@@ -104,7 +106,9 @@ export function writeExt4(file, tree, { bytes, time, label, name }) {
       const { uid, gid, mtime } = node, mode = FileType[node.kind].mode | node.mode;
       if (node.kind === "directory") {
         folders[Math.floor((inode - 1) / INODES_PER_GROUP)]++;
-        const list = (children.get(path) ?? []).map((child) => ({ name: child.slice(path.length + 1), inode: inodes.get(child) ?? 0, type: FileType[whole.get(child)?.kind ?? "file"].entry }));
+        const list = (children.get(path) ?? []).map((child) => {
+          return { name: child.slice(path.length + 1), inode: inodes.get(child) ?? 0, type: FileType[whole.get(child)?.kind ?? "file"].entry };
+        });
         const parent = inodes.get(parentOf(path)) ?? Inode.root;
         const data = directoryBlocks([{ name: ".", inode, type: 2 }, { name: "..", inode: parent, type: 2 }, ...list]);
         putInode(inode, { mode, uid, gid, mtime, size: data.length, links: 2 + list.filter(({ type }) => type === 2).length, runs: store(data, path) });
@@ -138,7 +142,8 @@ export function writeExt4(file, tree, { bytes, time, label, name }) {
       freeBlocks += size - used;
       freeInodes += INODES_PER_GROUP - usedInodes;
     }
-    const geometry = { blocks, groups, freeBlocks, freeInodes, uuid, hashSeed: identifier("hash seed"), label, time, journalMap: blockMap(journal), journalBytes: JOURNAL_BLOCKS * BLOCK };
+    const hashSeed = identifier("hash seed"), journalMap = blockMap(journal), journalBytes = JOURNAL_BLOCKS * BLOCK;
+    const geometry = { blocks, groups, freeBlocks, freeInodes, uuid, hashSeed, label, time, journalMap, journalBytes };
     for (let group = 0; group < groups; group++) {
       if (!isBackup(group)) continue;
       put(superblock(geometry, group), group * BLOCKS_PER_GROUP, group === 0 ? 1024 : 0);

@@ -35,8 +35,10 @@ export function parseLock(text, asked) {
   } catch {
     throw new SetupFailure("guests/debian/lock.json is no JSON");
   }
-  const isPackage = (/** @type {Lock["packages"][number]} */ { name, version, path, size, sha256 }) =>
-    [name, version].every((value) => typeof value === "string" && value !== "") && /^pool\/[\w./%+~-]+\.deb$/.test(path) && !path.includes("..") && Number.isInteger(size) && size > 0 && /^[0-9a-f]{64}$/.test(sha256);
+  const isPackage = (/** @type {Lock["packages"][number]} */ { name, version, path, size, sha256 }) => {
+    const isNamed = [name, version].every((value) => typeof value === "string" && value !== "");
+    return isNamed && /^pool\/[\w./%+~-]+\.deb$/.test(path) && !path.includes("..") && Number.isInteger(size) && size > 0 && /^[0-9a-f]{64}$/.test(sha256);
+  };
   const wrong = !Array.isArray(lock.packages) || lock.packages.length === 0 ? "has no packages" : Number.isNaN(Date.parse(lock.date)) ? "has no date" : undefined;
   if (wrong !== undefined) throw new SetupFailure(`guests/debian/lock.json ${wrong}`);
   const bad = lock.packages.find((each) => !isPackage(each));
