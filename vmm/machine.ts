@@ -16,6 +16,7 @@ import type { GuestDisk } from "./disk.ts";
 import type { SeededEntropy } from "./entropy.ts";
 import { GuestInput, namedConsole, type InputTarget } from "./input.ts";
 import type { Outside } from "./outside.ts";
+import type { PassedDevice } from "./passed.ts";
 import { GuestPlic } from "./plic.ts";
 import type { GuestPort } from "./port.ts";
 import type { GuestScreen } from "./screen.ts";
@@ -37,6 +38,7 @@ export interface MachineOptions {
   readonly entropy: SeededEntropy | null;
   readonly disks: readonly GuestDisk[];
   readonly ports: readonly GuestPort[];
+  readonly passed: readonly PassedDevice[];
   /** null: there is none. */
   readonly balloon: GuestBalloon | null;
   /** null: there is no real-time clock. */
@@ -74,9 +76,9 @@ export class GuestMachine {
   /** What is typed on the console comes here. */
   hearsInput = false;
 
-  constructor({ memory, console, cmdline, entropy, disks, ports, balloon, clock, screen, complain }: MachineOptions) {
+  constructor({ memory, console, cmdline, entropy, disks, ports, passed, balloon, clock, screen, complain }: MachineOptions) {
     this.#console = console;
-    this.outside = [...disks, ...ports, ...[clock, screen].filter((device) => device !== null)];
+    this.outside = [...disks, ...ports, ...passed, ...[clock, screen].filter((device) => device !== null)];
     this.#screen = screen;
     this.clock = clock;
     this.balloon = balloon;
@@ -109,6 +111,7 @@ export class GuestMachine {
       },
     };
 
+    const { base, stride } = GuestMap.VIRTIO;
     const slots: Slot[] = [
       [VirtioSlot.console, this.virtioConsole, "console"],
       [VirtioSlot.control, control, "control console"],
@@ -118,14 +121,18 @@ export class GuestMachine {
       ...ports.map((port, i): Slot => [VirtioSlot.ports + i, cardFor(port, complain), `network card ${port.name}`]),
       ...(screen === null ? [] : ([[VirtioSlot.gpu, screen.gpu, "display"], [VirtioSlot.keyboard, screen.keyboard.device, "keyboard"], [VirtioSlot.tablet, screen.tablet.device, "tablet"]] satisfies Slot[])),
     ];
-    this.virtioSlots = slots.map(([slot]) => slot);
+    this.virtioSlots = [...slots.map(([slot]) => slot), ...passed.map((_, i) => VirtioSlot.passed + i)];
     this.#uartRegion = { name: "serial port", ...GuestMap.UART, device: this.uart };
     this.bus = new Bus([
       { name: "interrupt controller", ...GuestMap.PLIC, device: this.plic },
       this.#uartRegion,
       ...(clock === null ? [] : [this.#rtcFor(clock)]),
+      ...passed.map((device, i): Region => {
+        const slot = VirtioSlot.passed + i;
+        device.line = (level) => this.plic.setLine(virtioIrq(slot), level);
+        return { name: `virtio slot ${slot} (device ${device.name})`, base: base + slot * stride, bytes: stride, device };
+      }),
       ...slots.map(([slot, model, name]) => {
-        const { base, stride } = GuestMap.VIRTIO;
         const irq = (level: boolean): void => this.plic.setLine(virtioIrq(slot), level);
         const report = (reason: string): void => complain(`${name}: ${reason}`);
         return { name: `virtio slot ${slot} (${name})`, base: base + slot * stride, bytes: stride, device: new VirtioMmio(model, { irq, dma: memory, report }) };

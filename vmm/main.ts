@@ -19,11 +19,12 @@ import { checkKernel, IMAGE_HEAD_BYTES } from "./image.ts";
 import { initrdLength, place, planLayout, type LoadedFile } from "./loader.ts";
 import { GuestMachine } from "./machine.ts";
 import { GuestMemory } from "./memory.ts";
+import { PassedDevice } from "./passed.ts";
 import { GuestPort } from "./port.ts";
 import { Reporter } from "./report.ts";
 import { GuestScreen } from "./screen.ts";
 import { handleSbi, Sbi, type SbiCall } from "./sbi.ts";
-import { EndingStatus, MOST_DISKS, MOST_PORTS, type EndingKind, type GuestArgs } from "./spec.ts";
+import { EndingStatus, MOST_DISKS, MOST_PASSED, MOST_PORTS, type EndingKind, type GuestArgs } from "./spec.ts";
 import { resumeHart, systemSuspend } from "./suspend.ts";
 import { attachInput, createVcpu, INPUT_BIT, setStart, softwareInterrupt } from "./vcpu.ts";
 
@@ -59,6 +60,7 @@ export default function* main(env: Env): Op<void> {
 interface Servers {
   readonly disks: readonly GuestDisk[];
   readonly ports: readonly GuestPort[];
+  readonly passed: readonly PassedDevice[];
   readonly clock: GuestClock | null;
   readonly screen: GuestScreen | null;
 }
@@ -84,16 +86,22 @@ function* openServers(env: Env, args: GuestArgs, memory: GuestMemory, complain: 
     if (typeof port === "string") return `network card ${name}: ${port}`;
     ports.push(port);
   }
-  return { disks, ports, clock, screen };
+  const passed: PassedDevice[] = [];
+  for (const [i, name] of (args.passed ?? []).entries()) {
+    const registers = env.use[`passed${i}regs`], irq = env.use[`passed${i}irq`];
+    if (registers === undefined || irq === undefined) return `device ${name}: it was not handed over`;
+    passed.push(new PassedDevice(env, name, registers, irq));
+  }
+  return { disks, ports, passed, clock, screen };
 }
 
 /** What env.args says, or what is wrong with it. */
 function toArgs(raw: unknown): GuestArgs | string {
-  const { name, ramBytes, cmdline, seed, input, balloon, disks = [], ports = [] } = (typeof raw === "object" && raw !== null ? raw : {}) as Record<string, unknown>;
+  const { name, ramBytes, cmdline, seed, input, balloon, disks = [], ports = [], passed = [] } = (typeof raw === "object" && raw !== null ? raw : {}) as Record<string, unknown>;
   if (typeof name !== "string" || typeof cmdline !== "string" || typeof ramBytes !== "number" || !(Number.isSafeInteger(ramBytes) && ramBytes > 0)) return "args need name, ramBytes and cmdline";
-  if (!isNames(disks, MOST_DISKS) || !isNames(ports, MOST_PORTS)) return `args.disks and args.ports are lists of names, at most ${MOST_DISKS} and ${MOST_PORTS}`;
+  if (!isNames(disks, MOST_DISKS) || !isNames(ports, MOST_PORTS) || !isNames(passed, MOST_PASSED)) return `args.disks, args.ports and args.passed are lists of names, at most ${MOST_DISKS}, ${MOST_PORTS} and ${MOST_PASSED}`;
   if (balloon !== undefined && !(typeof balloon === "number" && Number.isInteger(balloon / BALLOON_PAGE) && balloon >= 0 && balloon <= ramBytes)) return "args.balloon is not a number of bytes, a multiple of 4096, at most ramBytes";
-  const args = { name, ramBytes, cmdline, disks, ports, ...(input === false ? { input } : {}), ...(balloon === undefined ? {} : { balloon }) };
+  const args = { name, ramBytes, cmdline, disks, ports, passed, ...(input === false ? { input } : {}), ...(balloon === undefined ? {} : { balloon }) };
   if (seed === undefined || seed === null) return args;
   const isByte = (value: unknown): value is number => typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= 255;
   if (!Array.isArray(seed) || seed.length !== SEED_BYTES || !seed.every(isByte)) return `args.seed is not ${SEED_BYTES} bytes`;

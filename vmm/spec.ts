@@ -12,10 +12,12 @@ export const GuestMap = {
 } as const;
 
 /** What stands in the virtio slots. A Linux guest calls the two consoles hvc0 and hvc1, in this order, and disks vda, vdb ... in theirs. */
-export const VirtioSlot = { console: 0, control: 1, rng: 2, balloon: 3, disks: 4, ports: 12, gpu: 16, keyboard: 17, tablet: 18 } as const;
+export const VirtioSlot = { console: 0, control: 1, rng: 2, balloon: 3, disks: 4, ports: 12, gpu: 16, keyboard: 17, tablet: 18, passed: 19 } as const;
 /** As many disks and network cards have slots of their own. */
 export const MOST_DISKS = 8;
 export const MOST_PORTS = 4;
+/** Devices of the machine itself, in the last slots. */
+export const MOST_PASSED = 5;
 
 /** 1..8 for the first eight slots, as on the board; then those behind the serial port's and the clock's. */
 export const virtioIrq = (slot: number): number => (slot < 8 ? 1 + slot : 4 + slot);
@@ -36,6 +38,8 @@ export interface GuestArgs {
   readonly disks?: readonly string[];
   /** Its network cards, in order: what the operator calls each. The VMM's uses port0, port1 ... (protocol NicDriver). */
   readonly ports?: readonly string[];
+  /** Devices of the machine that are its own, in order: what the operator calls each. The VMM's uses passed0regs, passed0irq, passed1regs ... */
+  readonly passed?: readonly string[];
   /** What its memory balloon should hold, in bytes: a multiple of 4096, at most ramBytes. Without it there is no balloon. */
   readonly balloon?: number;
   /** false: nothing typed is for this guest. A guest that waits for ever is then known to be stuck. Default true. */

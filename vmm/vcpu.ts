@@ -10,8 +10,8 @@ const TWO32 = 2 ** 32;
 const own = (index: number): { readonly cnode: number; readonly index: number; readonly depth: number } => ({ cnode: InitSlot.CNode, index, depth: 32 });
 /** A slot of the upper half of the CSpace, which is the program's own. */
 const SIGNAL_SLOT = 128;
-/** The bit of the notification by which the console says that there is input; devices' bits are counted from the other end (outside.ts). */
-export const INPUT_BIT = TWO32;
+/** The bit of the notification by which the console says that there is input. Below are interrupts of the machine's devices (passed.ts), above what servers ring (outside.ts). */
+export const INPUT_BIT = 2 ** 37;
 /** sip.SSIP */
 const SUPERVISOR_SOFTWARE = 1 << 1;
 const A0 = 10;

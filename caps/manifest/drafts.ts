@@ -117,13 +117,14 @@ function draftGuest(name: string, guest: ManifestGuest, only: boolean, resources
   if (!resources.servers.has(VMM.name)) report.unknown(path, "server", VMM.name, resources.servers.keys());
   const stem = image.kind === "shipped" ? `guest/${image.name}` : `guest/${name}.own`;
   const order: GuestOrder = { guest: name, image, kernel: `${stem}.kernel`, ramBytes: memory, ...(facts?.initrd === true ? { initrd: `${stem}.initrd` } : {}) };
-  const disks = Object.entries(guest.disks), ports = Object.entries(guest.ports);
+  const disks = Object.entries(guest.disks), ports = Object.entries(guest.ports), passed = Object.entries(guest.devices);
   const args: VmmArgs = {
     name,
     ramBytes: memory,
     cmdline: guest.cmdline ?? facts?.cmdline ?? "",
     ...(disks.length === 0 ? {} : { disks: disks.map(([as]) => as) }),
     ...(ports.length === 0 ? {} : { ports: ports.map(([as]) => as) }),
+    ...(passed.length === 0 ? {} : { passed: passed.map(([as]) => as) }),
     ...(guest.balloon === undefined ? {} : { balloon: guest.balloon }),
     ...(guest.input === false ? { input: false } : {}),
   };
@@ -147,6 +148,7 @@ function draftGuest(name: string, guest: ManifestGuest, only: boolean, resources
       { name: "console", use: guest.console, path: [...path, "console"], protocol: "Console" },
       ...disks.map(([as, use], i): WantedUse => ({ name: `disk${i}`, use, path: [...path, "disks", as], protocol: "Block" })),
       ...ports.map(([as, use], i): WantedUse => ({ name: `port${i}`, use, path: [...path, "ports", as], protocol: "NicDriver" })),
+      ...passed.flatMap(([as, device], i) => ["regs", "irq", "iospace"].map((part): WantedUse => ({ name: `passed${i}${part}`, use: { from: `${device}.${part}` }, path: [...path, "devices", as] }))),
       ...(guest.clock === undefined ? [] : [{ name: "clock", use: guest.clock, path: [...path, "clock"], protocol: "Timer" }]),
       ...(guest.display === undefined ? [] : [{ name: "display", use: guest.display, path: [...path, "display"], protocol: "Display" }]),
     ],

@@ -197,6 +197,7 @@ const program = z.strictObject({
 /** Slots of the guest's machine (vmm/spec.ts). */
 const MOST_DISKS = 8;
 const MOST_PORTS = 4;
+const MOST_PASSED = 5;
 
 const LEAST_GUEST = 16 * MIB;
 
@@ -227,6 +228,11 @@ const guest = z.strictObject({
     .refine((ports) => Object.keys(ports).length <= MOST_PORTS, { error: `at most ${MOST_PORTS} ports` })
     .default({})
     .describe("Its virtio network cards, in this order: offers of NicDriver, ports of a switch or a card itself."),
+  devices: z
+    .record(identifier, z.string().regex(/^platform\.[a-z][a-z0-9]*$/, { error: "a device of the machine, such as platform.blk1" }))
+    .refine((devices) => Object.keys(devices).length <= MOST_PASSED, { error: `at most ${MOST_PASSED} devices` })
+    .default({})
+    .describe("Virtio devices of the machine itself that are handed to it: platform.DEVICE. Its driver works them, and they reach its RAM and nothing else."),
   balloon: size("So much of its RAM the guest is to do without, a multiple of 4 KiB: it has a memory balloon then.").pipe(z.number().multipleOf(4096, { error: "a multiple of 4KiB" })).optional(),
   clock: use.describe("An offer of Timer of a clock that shows the time of day (platform.rtc0): the guest has a real-time clock then.").optional(),
   display: use.describe("An offer of Display: the guest has a display, a keyboard and a tablet then, in a window of its own.").optional(),

@@ -6,7 +6,7 @@ import { Reg } from "../../caps/abi/message.ts";
 import { ALL_RIGHTS, InitSlot, type RetypeName, Right } from "../../caps/abi/numbers.ts";
 import { AddressMap, KEEPER_BADGE, mayGive, type ResolvedComponent, type ResolvedUse } from "../../caps/image/system.ts";
 import {
-  cnodeCopy, cnodeMint, cnodeMove, frameMap, hostedControlBind, irqControlGet, irqSetNotification, MapRights, pageTableMap, type Place, schedContextBind,
+  cnodeCopy, cnodeMint, cnodeMove, frameMap, hostedControlBind, ioSpaceMap, irqControlGet, irqSetNotification, MapRights, pageTableMap, type Place, schedContextBind,
   schedControlConfigure, tcbBindNotification, tcbSetIpcBuffer, tcbSetLabel, tcbSetPriority, tcbSetSpace, tcbWriteRegisters, vcpuMapFrame, zeroGuard,
 } from "../lib/ts/objects.ts";
 import type { Op } from "../lib/ts/sdk.ts";
@@ -98,7 +98,7 @@ function* makeComponent(builder: Builder, planned: PlannedComponent, carved: Car
   yield* give(InitSlot.Parent, parent);
   const keeper = yield* space.mint(InitSlot.Service, Right.Write | Right.GrantReply, KEEPER_BADGE + component.number, says("keeper"));
 
-  const wiring: Wiring = { ...builder, component, at, vspace, notification, vcpu: made.get("VCPU") ?? 0, ram: carved.ram, devices: [], says };
+  const wiring: Wiring = { ...builder, component, at, vspace, notification, vcpu: made.get("VCPU") ?? 0, ram: carved.ram, devices: [], guestFrames: [], says };
   for (const [i, use] of component.uses.entries()) yield* wire(wiring, use, InitSlot.First + i);
 
   yield* must(tcbSetLabel(sys, tcb, component.name), says("name the thread"));
@@ -157,6 +157,8 @@ interface Wiring extends Builder {
   /** 0: the component has none. */
   readonly vcpu: number;
   readonly ram: Carved["ram"];
+  /** Frames of its guest's RAM that were mapped, in the root server's CSpace. */
+  readonly guestFrames: { readonly frame: number; readonly guestPhysical: number }[];
   readonly devices: KeptDevice[];
   readonly says: (what: string) => string;
 }
@@ -191,6 +193,11 @@ function* wire(w: Wiring, use: ResolvedUse, slot: number): Op<void> {
       const ioSpace = w.boot.ioSpaces.get(use.device);
       if (ioSpace === undefined) throw new StartFailure(`the machine has no I/O space for ${use.device}, which component ${w.component.name} uses`);
       yield* must(cnodeCopy(sys, at(slot), space.place(ioSpace), Right.Read | Right.Write), what);
+      // A device that a guest drives itself reaches the guest's RAM, at the addresses that the guest knows.
+      for (const { frame, guestPhysical } of w.guestFrames) {
+        const copy = yield* space.copy(frame, ALL_RIGHTS, "a frame of the guest's RAM");
+        yield* must(ioSpaceMap(sys, ioSpace, copy, guestPhysical, MapRights.ReadWrite), what);
+      }
       w.devices.push(yield* keepDevice(space, use.device, w.component.name, ioSpace, [...w.boot.ioSpaces.keys()].indexOf(use.device)));
       return;
     }
@@ -209,6 +216,7 @@ function* wire(w: Wiring, use: ResolvedUse, slot: number): Op<void> {
           yield* must(frameMap(sys, frames + i, use.address + offset, w.vspace, MapRights.ReadWrite), what);
           const guest = yield* space.copy(frames + i, ALL_RIGHTS, "a frame of the guest's RAM");
           yield* must(vcpuMapFrame(sys, w.vcpu, guest, use.guestPhysical + offset), what);
+          w.guestFrames.push({ frame: frames + i, guestPhysical: use.guestPhysical + offset });
         }
       }
       return;

@@ -10,6 +10,7 @@ import { findLinux } from "../../guests/linux/installed.ts";
 import { findPackage } from "../../servers/operator/package.ts";
 import { applianceFolder, Line, manifestWith, runAppliance, until } from "../support/appliance-run.ts";
 import { failingDisk } from "../support/disk.ts";
+import { compileGuest } from "../support/hostile-guest.ts";
 
 const LIMIT_MS = 60_000;
 vi.setConfig({ testTimeout: 2 * LIMIT_MS });
@@ -121,5 +122,43 @@ describe.skipIf(!hasLinux)("a guest's network cards", () => {
     for (const who of ["one", "two"]) expect(output).toContain(`\n${who} has the same`);
     expect(output).toContain("not allowed\nnor from another address\n");
     expect(events.filter(({ event }) => event === "fault")).toEqual([]);
+  });
+});
+
+describe("a device of the machine that is a guest's own", () => {
+  test.skipIf(!hasLinux)("Linux drives a disk and a network card itself", async () => {
+    const image = Buffer.alloc(4 * MIB, 0x33);
+    using folder = applianceFolder({
+      "appliance.yaml": `${manifestWith({}, machine("192MiB", "disks: { blk0: { file: disk.img } }, networks: { net0: { user: { hosts: loopback } } }"))}guests:\n${guestLine("g", "devices: { disk: platform.blk0, card: platform.net0 }")}`,
+      "disk.img": image,
+    });
+    const script = "head -c 4 /dev/vda; echo; seq 1 20000 | dd of=/dev/vda bs=4k conv=fsync 2>/dev/null; ifconfig eth0 up; udhcpc -q -n -i eth0 >/dev/null 2>&1; ping -c 2 -q 10.0.2.2 | grep received";
+    const { output, status, events } = await runAppliance(folder.path, { exec: script, limitMs: LIMIT_MS });
+    expect([said(output), status]).toEqual(["3333\n2 packets transmitted, 2 packets received, 0% packet loss\n", 0]);
+    expect(events.filter(({ event }) => event === "dma-fault" || event === "fault")).toEqual([]);
+    const text = Array.from({ length: 20000 }, (_, i) => `${i + 1}\n`).join("");
+    expect(readFileSync(join(folder.path, "disk.img")).subarray(0, text.length).toString("latin1")).toBe(text);
+  });
+
+  test("reaches the guest's RAM and nothing else, whatever its driver tells it; each refusal is told to the operator", async () => {
+    const guests = "  bad: { image: { kernel: bad.image }, memory: 16MiB, console: console.console, input: false, essential: true, devices: { disk: platform.blk0 } }\n  other: { image: bare, memory: 16MiB, console: console.console, cmdline: 'bailiwick.exec=mem;sv39' }\n";
+    using folder = applianceFolder({ "appliance.yaml": `${manifestWith({}, machine("256MiB", "disks: { blk0: { mode: memory, size: 1MiB } }"))}guests:\n${guests}`, "bad.image": compileGuest("passed") });
+    const { output, status, events } = await runAppliance(folder.path, { limitMs: LIMIT_MS });
+    for (const line of ["wrote", "read back the same", "refused 23", "reached 0"]) expect(output).toContain(`passed: ${line}\n`);
+    expect(status).toBe(0);
+    const faults = events.filter(({ event }) => event === "dma-fault");
+    expect(faults.length).toBeGreaterThanOrEqual(20);
+    for (const fault of faults) expect(fault).toMatchObject({ component: "bad", device: "blk0" });
+    expect(events.filter(({ event }) => event === "fault")).toEqual([]);
+  });
+
+  test("is a device behind the IOMMU, and nobody else's", async () => {
+    const tried = async (devices: string, components = {}): Promise<string> => {
+      using folder = applianceFolder({ "appliance.yaml": `${manifestWith(components, "96MiB")}guests:\n  g: { image: bare, memory: 16MiB, console: console.console, devices: ${devices} }\n` });
+      return runAppliance(folder.path).then(() => "it ran", (error: unknown) => (error instanceof Error ? error.message : String(error)));
+    };
+    expect(await tried("{ clock: platform.alarm0 }")).toMatch(/there is no part of platform.alarm0 'iospace'/);
+    expect(await tried("{ disk: platform.blk0 }", { blk: BLK })).toMatch(/platform\.blk0\.regs is used twice/);
+    expect(await tried("{ disk: blk.disk }")).toMatch(/a device of the machine, such as platform\.blk1/);
   });
 });

@@ -6,6 +6,7 @@ import { Console } from "../../servers/console/protocol.ts";
 import type { Env, Message, Op, Sys, Use, Word } from "../../servers/lib/ts/sdk.ts";
 import { Parent } from "../../servers/root/protocol.ts";
 import main from "../../vmm/main.ts";
+import { INPUT_BIT } from "../../vmm/vcpu.ts";
 import type { GuestReport } from "../../vmm/spec.ts";
 import { Answer, counted, countedAnswer, memoryOf, type Area } from "./messages.ts";
 
@@ -128,7 +129,7 @@ function drive(guest: BareGuest, native: NativeMachine): BareRun {
       if (guest.limit !== undefined && performance.now() - started > guest.limit) throw new Error(`the guest ran for more than ${guest.limit} ms; its output:\n${output}`);
       if (notified) {
         notified = false;
-        return new Answer(Exit.Notified, [2 ** 32]);
+        return new Answer(Exit.Notified, [INPUT_BIT]);
       }
       switch (native.runVcpu(vcpu)) {
         case EXIT.mmio: {

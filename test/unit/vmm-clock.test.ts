@@ -8,6 +8,7 @@ import { placeOf } from "../../vmm/outside.ts";
 import { Plic } from "../../vmm/plic.ts";
 import { Sbi, SbiError } from "../../vmm/sbi.ts";
 import { GuestMap } from "../../vmm/spec.ts";
+import { INPUT_BIT } from "../../vmm/vcpu.ts";
 import { Answer } from "../support/messages.ts";
 import { runScript, type Completion, type GuestExit, type ScriptOptions } from "../support/scripted-guest.ts";
 
@@ -16,7 +17,7 @@ const RAM = GuestMap.RAM.base;
 const SEIP = 1 << 9;
 /** The clock is the guest's only device that a server works. */
 const BELL = placeOf(0).bit;
-const INPUT = 2 ** 32;
+const INPUT = INPUT_BIT;
 const POWEROFF: GuestExit = { sbi: [Sbi.SRST, 0, 0, 0] };
 const T0 = 1_700_000_000_123_456_789n;
 

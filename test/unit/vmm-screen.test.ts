@@ -219,7 +219,7 @@ describe("the whole machine, under any guest", () => {
         const screen = new GuestScreen(window, 1, memory, () => undefined);
         const console = new GuestConsole({ sys: { call: () => { throw new Error("no system call is made here"); } }, mem: {} } as never, 0, () => undefined);
         const balloon = new GuestBalloon(2 ** 20, 2 ** 16);
-        const machine = new GuestMachine({ memory, console, cmdline: "", entropy: null, disks: [], ports: [], balloon, clock: null, screen, complain: () => undefined });
+        const machine = new GuestMachine({ memory, console, cmdline: "", entropy: null, disks: [], ports: [], passed: [], balloon, clock: null, screen, complain: () => undefined });
         const turn = (): void => {
           let steps = 0;
           for (const turning = screen.turn(); turning.next().done !== true; ) expect(++steps).toBeLessThan(1000);

@@ -10,6 +10,7 @@ import { GuestMachine } from "../../vmm/machine.ts";
 import { Plic } from "../../vmm/plic.ts";
 import { Sbi } from "../../vmm/sbi.ts";
 import { GuestMap, VirtioSlot } from "../../vmm/spec.ts";
+import { INPUT_BIT } from "../../vmm/vcpu.ts";
 import { linuxImage } from "../support/kernel-image.ts";
 import { Answer } from "../support/messages.ts";
 import { RAM_BYTES, runScript, type Completion, type GuestExit, type Script } from "../support/scripted-guest.ts";
@@ -193,7 +194,7 @@ describe("console output", () => {
 });
 
 describe("console input", () => {
-  const NOTIFIED: GuestExit = { exit: Exit.Notified, words: [2 ** 32] };
+  const NOTIFIED: GuestExit = { exit: Exit.Notified, words: [INPUT_BIT] };
 
   it("is announced by a badged notification, and goes to the serial port once its driver listens, by interrupt", () => {
     const world = runScript(
@@ -208,7 +209,7 @@ describe("console input", () => {
       { input: "ls", cmdline: "console=ttyS0" },
     );
     const mint = world.invocations.find(({ label }) => label === Invocation.CNodeMint)!;
-    expect([mint.cap, mint.words[2], mint.words[3]]).toEqual([InitSlot.CNode, InitSlot.CNode, 2 ** 32]);
+    expect([mint.cap, mint.words[2], mint.words[3]]).toEqual([InitSlot.CNode, InitSlot.CNode, INPUT_BIT]);
     expect(world.status).toBe(0);
   });
 
@@ -275,7 +276,7 @@ describe("firmware calls and accesses", () => {
       fc.record({ load: address, size }),
       fc.record({ store: address, value: fc.integer(), size }),
       fc.tuple(fc.constantFrom<number>(...Object.values(Sbi).filter((id) => id !== Sbi.SRST && id !== Sbi.LEGACY_SHUTDOWN), 77), fc.integer({ min: 0, max: 8 }), word, word, word).map((sbi) => ({ sbi })),
-      fc.constant({ exit: Exit.Notified, words: [2 ** 32] }),
+      fc.constant({ exit: Exit.Notified, words: [INPUT_BIT] }),
     );
     fc.assert(
       fc.property(fc.array(exit, { maxLength: 40 }), (exits) => {
@@ -303,7 +304,7 @@ describe("the guest's virtio slots", () => {
       throw new Error("no system call is made here");
     };
     const console = new GuestConsole({ sys: { call: unused }, mem: {} } as never, 0, () => undefined);
-    const machine = new GuestMachine({ memory, console, cmdline: "", entropy, disks: [], ports: [], balloon: null, clock: null, screen: null, complain: (line) => void complaints.push(line) });
+    const machine = new GuestMachine({ memory, console, cmdline: "", entropy, disks: [], ports: [], passed: [], balloon: null, clock: null, screen: null, complain: (line) => void complaints.push(line) });
     const slot = (n: number): VirtioDriver => {
       const base = GuestMap.VIRTIO.base + n * GuestMap.VIRTIO.stride;
       const window: Device = {

@@ -5,7 +5,6 @@
  * What devices may write to is the upper half of its memory, so that it does not change its own text. It does not ask for what would end it.
  */
 #include "hostile.h"
-#include <stdbool.h>
 
 enum { FEATURES_SELECT = 0x24, FEATURES = 0x20, QUEUE_SELECT = 0x30, QUEUE_SIZE = 0x38, QUEUE_READY = 0x44, NOTIFY = 0x50, INTERRUPTS = 0x60, ACK = 0x64, STATUS = 0x70, CONFIG = 0x100, DEVICE_ID = 0x08 };
 enum { DESCRIPTORS = 0x80, AVAILABLE = 0x90, USED = 0xa0 };

@@ -3,6 +3,7 @@
  * Supervisor mode, no paging, 16 MiB of RAM from 0x80000000; main's end powers the machine off.
  */
 #pragma once
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { RAM = 0x80000000, RAM_BYTES = 16 << 20, RAM_END = RAM + RAM_BYTES };
