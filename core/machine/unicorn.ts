@@ -98,7 +98,8 @@ export const VCPU_RECORD = {
   timecmp: 7,
   /** Guest time = clock + offset. */
   offset: 8,
-  flags: 9,
+  /** Of a hart: 0 started, 1 stopped, 4 suspended, 5 in a wfi: the last two until an interrupt. Set by setVcpuState. */
+  state: 9,
   /** `a + i` is a_i of an SBI exit; results go to a0 and a1. */
   a: 10,
   exits: 18,
@@ -120,6 +121,10 @@ export const VCPU_RECORD = {
   scounteren: 62,
   fcsr: 63,
   f: 64,
+  /** Of a leader: the number of the hart whose exit it was; whose turn it is, and at which count of blocks that is over. */
+  hart: 96,
+  turn: 97,
+  turnEnds: 98,
 } as const;
 
 /** Why runVcpu returned. */
@@ -196,6 +201,13 @@ export interface NativeMachine {
   /** -1: any number that is free. */
   createVcpu(at?: number): number;
   destroyVcpu(vcpu: number): void;
+  /**
+   * Makes a VCPU hart `at` (1..7, more than any before) of another's guest: it shares the guest's memory, windows and engine, and runs by runVcpu of the other, the leader, whose record says
+   * in `hart` whose exit it was: that hart's own record tells the rest, and takes the answer. It has no memory and no harts of its own, and keeps its registers.
+   */
+  addHart(leader: number, vcpu: number, at: number): void;
+  /** 0 started, 1 stopped, 4 suspended until an interrupt: from the next run on. A hart that is stopped has no timer and no interrupt pending. */
+  setVcpuState(vcpu: number, state: number): void;
   /**
    * Shows machine RAM (by its offset in `ram`) at a guest-physical address. Whole pages that overlap nothing. Frames mapped
    * one after the other become one window; more than 8 separate runs make runVcpu throw.
@@ -283,6 +295,8 @@ interface Addon {
   advanceClock(machine: number, ticks: number): void;
   createVcpu(machine: number, at: number): number;
   destroyVcpu(machine: number, vcpu: number): void;
+  addHart(machine: number, leader: number, vcpu: number, at: number): void;
+  setVcpuState(machine: number, vcpu: number, state: number): void;
   mapVcpuRam(machine: number, vcpu: number, guestPhys: number, ramOffset: number, bytes: number): void;
   unmapVcpuRam(machine: number, vcpu: number, guestPhys: number, bytes: number): void;
   mapVcpuDevice(machine: number, vcpu: number, guestPhys: number, bytes: number): void;
@@ -404,6 +418,8 @@ export function createMachine(options: MachineOptions): NativeMachine {
     setClock: (ticks, blocks) => native.setClock(m, ticks, blocks),
     createVcpu: (at = -1) => native.createVcpu(m, at),
     destroyVcpu: (vcpu) => native.destroyVcpu(m, vcpu),
+    addHart: (leader, vcpu, at) => native.addHart(m, leader, vcpu, at),
+    setVcpuState: (vcpu, state) => native.setVcpuState(m, vcpu, state),
     mapVcpuRam: (vcpu, guestPhys, ramOffset, bytes) => native.mapVcpuRam(m, vcpu, guestPhys, ramOffset, bytes),
     unmapVcpuRam: (vcpu, guestPhys, bytes) => native.unmapVcpuRam(m, vcpu, guestPhys, bytes),
     mapVcpuDevice: (vcpu, guestPhys, bytes) => native.mapVcpuDevice(m, vcpu, guestPhys, bytes),

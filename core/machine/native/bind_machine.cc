@@ -25,6 +25,13 @@ Vcpu *takeVcpu(Arguments &a, Machine &m) {
     return a.ok ? m.vcpus[v].get() : nullptr;
 }
 
+/* One whose guest it is. */
+Vcpu *takeLeader(Arguments &a, Machine &m) {
+    Vcpu *v = takeVcpu(a, m);
+    if (v && !v->leads()) a.refuse("vcpu", "one that is not a hart of another's guest"), v = nullptr;
+    return v;
+}
+
 u32 takeSpace(Arguments &a, Machine &m) { return static_cast<u32>(a.integer("space", 0, m.options.spaces - 1.0)); }
 
 bool idle(Arguments &a, const Machine &m, const char *what) {
@@ -151,16 +158,16 @@ void createVcpu(Bound &b, Arguments &a) {
     a.check("all VCPUs of the machine are in use");
 }
 
-template <Failure (Vcpu::*ACTION)(u64, u64)> void window(Bound &b, Arguments &a) {
-    Vcpu *v = takeVcpu(a, b.machine);
+template <Failure (Guest::*ACTION)(u64, u64)> void window(Bound &b, Arguments &a) {
+    Vcpu *v = takeLeader(a, b.machine);
     const u64 base = a.integer("guestPhys", 0, 0x1p48), bytes = a.integer("bytes", PAGE, 0x1p48);
-    if (a.ok) a.check((v->*ACTION)(base, bytes));
+    if (a.ok) a.check((v->guest.get()->*ACTION)(base, bytes));
 }
 
 void mapVcpuRam(Bound &b, Arguments &a) {
-    Vcpu *v = takeVcpu(a, b.machine);
+    Vcpu *v = takeLeader(a, b.machine);
     const u64 base = a.integer("guestPhys", 0, 0x1p48), offset = a.integer("ramOffset", 0, 0x1p40), bytes = a.integer("bytes", PAGE, 0x1p40);
-    if (a.ok) a.check(v->mapRam(base, offset, bytes));
+    if (a.ok) a.check(v->guest->mapRam(base, offset, bytes));
 }
 
 template <Failure (Vcpu::*ACTION)()> void registers(Bound &b, Arguments &a) {
@@ -210,12 +217,22 @@ const Function FUNCTIONS[] = {
          for (auto &vcpu : b.machine.vcpus)
              if (v && vcpu.get() == v) vcpu.reset();
      }},
+    {"addHart", [](Bound &b, Arguments &a) {
+         Vcpu *leader = takeVcpu(a, b.machine), *hart = takeVcpu(a, b.machine);
+         const u64 at = a.integer("at", 1, Guest::MAX_HARTS - 1.0);
+         if (a.ok) a.check(hart->join(*leader, static_cast<u32>(at)));
+     }},
+    {"setVcpuState", [](Bound &b, Arguments &a) {
+         Vcpu *v = takeVcpu(a, b.machine);
+         const u64 state = a.integer("state", 0, 4);
+         if (a.ok) a.check(v->setState(state));
+     }},
     {"mapVcpuRam", mapVcpuRam},
-    {"unmapVcpuRam", window<&Vcpu::unmapRam>},
-    {"mapVcpuDevice", window<&Vcpu::mapDevice>},
-    {"unmapVcpuDevice", window<&Vcpu::unmapDevice>},
+    {"unmapVcpuRam", window<&Guest::unmapRam>},
+    {"mapVcpuDevice", window<&Guest::mapDevice>},
+    {"unmapVcpuDevice", window<&Guest::unmapDevice>},
     {"runVcpu", [](Bound &b, Arguments &a) {
-         if (Vcpu *v = takeVcpu(a, b.machine); v && a.check(v->run())) a.give(static_cast<double>(v->reason()));
+         if (Vcpu *v = takeLeader(a, b.machine); v && a.check(v->guest->run())) a.give(static_cast<double>(v->guest->reason()));
      }},
     {"readVcpu", registers<&Vcpu::readRegisters>},
     {"writeVcpu", registers<&Vcpu::writeRegisters>},

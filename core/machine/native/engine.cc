@@ -64,6 +64,7 @@ Failure Engine::openBare(u32 codeBytes) {
     uc_hook hook;
     if (uc_err e = uc_hook_add(uc, &hook, UC_HOOK_EDGE_GENERATED, reinterpret_cast<void *>(onTranslated), this, 1, 0)) return explain("hooking translations", e);
     if (uc_err e = uc_context_alloc(uc, &context)) return explain("allocating a context", e);
+    contexts.push_back(context);
     if (uc_err e = uc_mem_map_ptr(uc, Scratch::AT, Scratch::BYTES, UC_PROT_ALL, Scratch::get().bytes)) return explain("mapping the scratch page", e);
     save();
     return {};
@@ -87,8 +88,18 @@ Failure Engine::open(u32 codeBytes) {
     return openBare(codeBytes);
 }
 
+uc_context *Engine::addContext() {
+    uc_context *further = nullptr;
+    if (uc_context_alloc(uc, &further)) return nullptr;
+    restore();
+    uc_context_save(uc, further);
+    contexts.push_back(further);
+    return further;
+}
+
 void Engine::close() {
-    if (context) uc_context_free(context);
+    for (uc_context *each : contexts) uc_context_free(each);
+    contexts.clear();
     if (uc) uc_close(uc);
     context = nullptr, uc = nullptr;
     windows.clear();

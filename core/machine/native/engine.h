@@ -48,10 +48,24 @@ struct Window {
     u64 end() const { return base + bytes; }
 };
 
-class Engine {
+/* All registers of a hart, as the engine saves them. */
+struct Context {
+    uc_context *context = nullptr;
+
+    u64 get(size_t at) const {
+        u64 value;
+        memcpy(&value, bytes() + at, sizeof value);
+        return value;
+    }
+    void set(size_t at, u64 value) { memcpy(bytes() + at, &value, sizeof value); }
+    inline u64 x(unsigned i) const;
+    inline void setX(unsigned i, u64 value);
+    char *bytes() const { return reinterpret_cast<char *>(context); }
+};
+
+class Engine : public Context {
 public:
     uc_engine *uc = nullptr;
-    uc_context *context = nullptr;
     bool running = false;
 
     Engine() = default;
@@ -74,17 +88,12 @@ public:
     Failure hookBlocks(uc_cb_hookcode_t callback, void *user);
     Failure hookInstructions(uc_cb_hookcode_t callback, void *user); /* slow: an engine for debugging only */
 
-    u64 get(size_t at) const {
-        u64 value;
-        memcpy(&value, bytes() + at, sizeof value);
-        return value;
-    }
-    void set(size_t at, u64 value) { memcpy(bytes() + at, &value, sizeof value); }
-    u64 x(unsigned i) const { return get(layout().gpr + 8 * i); }
-    void setX(unsigned i, u64 value) {
-        if (i != 0) set(layout().gpr + 8 * i, value);
-    }
-    char *bytes() const { return reinterpret_cast<char *>(context); }
+    /* A further context, which begins as a copy of the present one; null when the host has no memory. All are the engine's, until it is closed. */
+    uc_context *addContext();
+    /* Another context is the hart's from now on. Not while running. What the context does not hold stays as it is: fflags, the TLB, whether mip is looked at. */
+    void use(uc_context *other) { context = other; }
+    const std::vector<uc_context *> &allContexts() const { return contexts; }
+
     void save() { uc_context_save(uc, context); }
     void restore() { uc_context_restore(uc, context), parked = false; }
 
@@ -121,6 +130,7 @@ private:
     static Layout found;
     static thread_local bool ownCode;
     std::vector<Window> windows;
+    std::vector<uc_context *> contexts;
     /* Bytes for translations, and about how many there are since they were forgotten. */
     u64 room = 0, translated = 0;
     bool outOfRoom = false;
@@ -133,6 +143,11 @@ private:
     friend Failure calibrate(Layout &);
     Failure openBare(u32 codeBytes);
 };
+
+u64 Context::x(unsigned i) const { return get(Engine::layout().gpr + 8 * i); }
+void Context::setX(unsigned i, u64 value) {
+    if (i != 0) set(Engine::layout().gpr + 8 * i, value);
+}
 
 /* The engine's own page: code for M mode that no window can reach. */
 struct Scratch {

@@ -86,6 +86,7 @@ void Machine::budget() {
     if (!options.blockClock) return;
     /* exact: clock >= event  <=>  blocks >= (ceil(event) - idle) * BLOCKS_PER_TICK */
     double due = (ceil(nextEvent()) - idle) * BLOCKS_PER_TICK, more = due - static_cast<double>(blocksRun());
+    if (guest) more = std::min(more, guest->turnLeft());
     grant(more > 0 ? static_cast<u64>(std::min(more, static_cast<double>(LONGEST))) : 0);
 }
 
@@ -196,7 +197,7 @@ void Machine::invalidate(u64 physical, u64 bytes) {
     for (auto &hart : harts) hart->engine.invalidate(physical, bytes);
     if (debugHart) debugHart->engine.invalidate(physical, bytes);
     for (auto &vcpu : vcpus)
-        if (vcpu) vcpu->invalidate(physical - RAM_BASE, bytes);
+        if (vcpu && vcpu->leads()) vcpu->guest->invalidate(physical - RAM_BASE, bytes);
 }
 
 Failure Machine::mapDevice(const Device &device) {

@@ -58,7 +58,8 @@ struct Memory {
 };
 
 struct Machine;
-struct Vcpu;
+struct Guest;
+class Vcpu;
 
 /* The kernel above, as run() calls it: the next frame, LEAVE, or THROWN when it failed and run() must end. */
 constexpr int32_t LEAVE = -1, THROWN = -2;
@@ -134,9 +135,9 @@ struct Machine {
     void budget(); /* after anything that may have moved a deadline, or kicked */
     void publish();
 
-    u32 guests = 0; /* VCPUs that exist */
+    u32 guests = 0; /* that exist: each has an engine */
     Stop why = Stop::None;
-    Vcpu *guest = nullptr; /* the VCPU that runs */
+    Guest *guest = nullptr; /* the one that runs */
     bool busy() const { return active || guest; }
     Control &shared() const { return *reinterpret_cast<Control *>(control->bytes); }
     Frame &frame(u32 i) const { return reinterpret_cast<Frame *>(frames->bytes)[i]; }

@@ -1,7 +1,6 @@
 /* Virtual CPUs: vcpu.h says what holds. */
 #include "vcpu.h"
 #include <math.h>
-#include <algorithm>
 #include "walk.h"
 
 namespace bailiwick {
@@ -9,7 +8,6 @@ namespace bailiwick {
 namespace {
 
 constexpr u64 SSIP = 1 << 1, STIP = 1 << 5, SEIP = 1 << 9, LINES = SSIP | STIP | SEIP;
-constexpr u64 GUEST_TRAPS = 0xb1ff; /* what firmware delegates: all but calls from S and M mode */
 constexpr u64 SSTATUS_WRITABLE = status::SIE | status::SPIE | status::SPP | status::FS | status::SUM | status::MXR;
 constexpr u32 ILLEGAL = 2, BREAKPOINT = 3, LOAD_ACCESS = 5, STORE_ACCESS = 7, USER_CALL = 8;
 constexpr u64 SBI_TIME = 0x54494d45, SBI_IPI = 0x735049, SBI_RFENCE = 0x52464e43, SBI_LEGACY_TIMER = 0;
@@ -17,102 +15,58 @@ constexpr int64_t SBI_INVALID_PARAM = -3;
 
 } // namespace
 
-Vcpu::Vcpu(Machine &owner, Record *shared) : machine(owner), record(*shared) {
-    memset(shared, 0, RECORD_BYTES);
+Vcpu::Vcpu(Machine &owner, Record *shared) : guest(std::make_shared<Guest>(owner)), record(*shared), machine(owner) {
+    memset(static_cast<void *>(shared), 0, RECORD_BYTES);
     record.timecmp = INFINITY;
-    machine.guests++;
 }
 
 Failure Vcpu::open() {
-    if (Failure f = engine.open(GUEST_CODE_BYTES); !f.empty()) return f;
-    engine.writeCsr(UC_RISCV_REG_MIDELEG, LINES);
-    engine.writeCsr(UC_RISCV_REG_MEDELEG, GUEST_TRAPS);
-    engine.writeCsr(UC_RISCV_REG_MCOUNTEREN, 7);
-    engine.writeCsr(UC_RISCV_REG_SCOUNTEREN, 7); /* as firmware leaves it: Linux's programs read the time without its kernel, which does not set it */
-    if (Failure f = engine.protect(); !f.empty()) return f;
-    if (Failure f = engine.hookTraps(onTrap, this); !f.empty()) return f;
-    if (Failure f = engine.hookBlocks(Machine::onBlock, &machine); !f.empty()) return f;
-    engine.set(Engine::layout().priv, SUPERVISOR), engine.set(Engine::layout().pc, 0);
+    if (Failure f = guest->open(*this); !f.empty()) return f;
+    context = engine().context;
     return {};
 }
 
-/* ---- guest-physical memory ---- */
-
-Failure Vcpu::overlap(u64 base, u64 bytes) const {
-    if (Failure f = checkPages(base, bytes); !f.empty()) return f;
-    auto meets = [&](auto &w) { return base < w.base + w.bytes && w.base < base + bytes; };
-    const bool any = std::any_of(ram.begin(), ram.end(), meets) || std::any_of(deviceWindows.begin(), deviceWindows.end(), meets);
-    return any ? "the window overlaps another" : "";
+Failure Vcpu::join(Vcpu &leader, u32 at) {
+    if (machine.guest) return "a VCPU runs";
+    if (!leader.leads()) return "the leader must not be a hart of another guest";
+    if (leader.guest == guest || !leads() || guest->harts.size() > 1 || guest->hasMemory()) return "a VCPU that becomes a hart of a guest must have neither memory nor harts, nor be one";
+    if (at < leader.guest->harts.size() || at >= Guest::MAX_HARTS) return "the hart's number must be one that no hart of the guest has had, below 8";
+    if (Failure f = readRegisters(); !f.empty()) return f;
+    uc_context *const further = leader.engine().addContext();
+    if (!further) return "the host has no memory for another hart";
+    guest = leader.guest, context = further; /* its own engine is closed */
+    guest->harts.resize(at, nullptr), guest->harts.push_back(this);
+    record.offset = leader.record.offset;
+    set(Engine::layout().mip, 0);
+    return writeRegisters();
 }
 
-Failure Vcpu::mapRam(u64 base, u64 ramOffset, u64 bytes) {
-    if (Failure f = overlap(base, bytes); !f.empty()) return f;
-    if (ramOffset % PAGE || ramOffset >= machine.ram->size || bytes > machine.ram->size - ramOffset) return "the window must show whole pages of the machine's RAM";
-    windowsChanged = true;
-    for (RamWindow &w : ram) /* few regions: frames that continue each other become one, while the engine does not know them */
-        if (!w.mapped && w.base + w.bytes == base && w.ramOffset + w.bytes == ramOffset) return w.bytes += bytes, Failure{};
-    ram.push_back({base, ramOffset, bytes, false});
-    return {};
+/* ---- on and off the engine ---- */
+
+std::pair<u64, u64> Vcpu::addressing() const {
+    return {get(Engine::layout().satp), get(Engine::layout().mstatus) & (status::SUM | status::MXR)};
 }
 
-Failure Vcpu::unmapRam(u64 base, u64 bytes) {
-    if (bytes == 0 || (base | bytes) % PAGE || base + bytes < base) return "a window must be whole pages below 2^48";
-    u64 covered = 0;
-    for (const RamWindow &w : ram)
-        if (base < w.base + w.bytes && w.base < base + bytes) covered += std::min(base + bytes, w.base + w.bytes) - std::max(base, w.base);
-    if (covered != bytes) return "the range is not mapped throughout";
-    std::vector<RamWindow> kept;
-    for (const RamWindow &w : ram) {
-        if (base >= w.base + w.bytes || w.base >= base + bytes) {
-            kept.push_back(w);
-            continue;
-        }
-        /* taken out whole, and what remains mapped again: the engine's own split would copy the memory */
-        if (w.mapped)
-            if (Failure f = engine.unmap(w.base, w.bytes); !f.empty()) return f;
-        if (w.base < base) kept.push_back({w.base, w.ramOffset, base - w.base, false});
-        if (w.base + w.bytes > base + bytes) kept.push_back({base + bytes, w.ramOffset + (base + bytes - w.base), w.base + w.bytes - base - bytes, false});
+/* fflags can be reached only while FS is on. */
+void Vcpu::depart() {
+    const Layout &l = Engine::layout();
+    const u64 mstatus = get(l.mstatus);
+    set(l.mstatus, mstatus | status::FS);
+    flags = guest->fflags = engine().readCsr(UC_RISCV_REG_FFLAGS);
+    set(l.mstatus, mstatus);
+}
+
+void Vcpu::arrive() {
+    const Layout &l = Engine::layout();
+    engine().use(context);
+    forgetReservation();
+    if (flags != guest->fflags) {
+        const u64 mstatus = get(l.mstatus);
+        set(l.mstatus, mstatus | status::FS);
+        engine().writeCsr(UC_RISCV_REG_FFLAGS, flags);
+        set(l.mstatus, mstatus);
     }
-    ram = std::move(kept), windowsChanged = true;
-    return {};
-}
-
-Failure Vcpu::mapDevice(u64 base, u64 bytes) {
-    if (Failure f = overlap(base, bytes); !f.empty()) return f;
-    deviceWindows.push_back({base, bytes});
-    return {};
-}
-
-Failure Vcpu::unmapDevice(u64 base, u64 bytes) {
-    auto w = std::find_if(deviceWindows.begin(), deviceWindows.end(), [&](auto &c) { return c.base == base && c.bytes == bytes; });
-    if (w == deviceWindows.end()) return "no such device window is mapped";
-    deviceWindows.erase(w);
-    return {};
-}
-
-Failure Vcpu::applyWindows() {
-    if (!windowsChanged) return {};
-    for (RamWindow &w : ram) {
-        if (w.mapped) continue;
-        if (Failure f = engine.mapMemory(w.base, w.bytes, machine.ram->bytes + w.ramOffset); !f.empty()) return f;
-        w.mapped = true;
-    }
-    Failure f = engine.protect();
-    windowsChanged = !f.empty();
-    return f;
-}
-
-const unsigned char *Vcpu::memoryAt(u64 guestPhysical, u64 bytes) const {
-    for (const RamWindow &w : ram)
-        if (guestPhysical - w.base < w.bytes && bytes <= w.bytes - (guestPhysical - w.base)) return machine.ram->bytes + w.ramOffset + (guestPhysical - w.base);
-    return nullptr;
-}
-
-void Vcpu::invalidate(u64 ramOffset, u64 bytes) {
-    for (const RamWindow &w : ram) {
-        u64 from = std::max(ramOffset, w.ramOffset), to = std::min(ramOffset + bytes, w.ramOffset + w.bytes);
-        if (w.mapped && from < to) engine.invalidate(w.base + (from - w.ramOffset), to - from);
-    }
+    if (const u64 pending = get(l.mip) & LINES) raise(pending); /* the engine has looked at another's */
 }
 
 /* ---- time and interrupt lines ---- */
@@ -120,93 +74,115 @@ void Vcpu::invalidate(u64 ramOffset, u64 bytes) {
 bool Vcpu::timerExpired() const { return machine.clock() + record.offset >= record.timecmp; }
 
 double Vcpu::timerDue() const {
-    if (engine.get(Engine::layout().mip) & STIP) return INFINITY;
+    if (get(Engine::layout().mip) & STIP) return INFINITY;
     return record.timecmp - record.offset;
 }
 
 /* Sets bits of mip. Only a write through the register makes the engine look at its interrupts; clearing needs no more than
  * the context. */
-void Vcpu::raise(u64 mip) { engine.writeCsr(UC_RISCV_REG_MIP, mip); }
+void Vcpu::raise(u64 mip) {
+    if (guest->isLoaded(*this)) engine().writeCsr(UC_RISCV_REG_MIP, mip);
+    else set(Engine::layout().mip, mip);
+}
+
+/* What mip has to be. */
+u64 Vcpu::linesNow() const {
+    return (get(Engine::layout().mip) & SSIP) | (record.lines & (SEIP | SSIP)) | (timerExpired() ? STIP : 0);
+}
 
 void Vcpu::applyLines() {
-    const u64 now = engine.get(Engine::layout().mip) & LINES;
-    const u64 wanted = (now & SSIP) | (record.lines & (SEIP | SSIP)) | (timerExpired() ? STIP : 0);
+    const u64 now = get(Engine::layout().mip) & LINES, wanted = linesNow();
     record.lines &= ~SSIP; /* an edge: the guest itself clears the bit */
     if (wanted & ~now) raise(wanted);
-    else if (wanted != now) engine.set(Engine::layout().mip, wanted);
+    else if (wanted != now) set(Engine::layout().mip, wanted);
+}
+
+/* A timer also when the hart has not enabled its interrupt: waiting may end at any time, and who waited for the timer with all else has seen it come. */
+bool Vcpu::wakeIfDue() {
+    if (!waits() || !(linesNow() & get(Engine::layout().mie) || timerExpired())) return false;
+    record.state = HartState::Started;
+    return true;
 }
 
 /* ---- the guest's own traps ---- */
 
 void Vcpu::deliver(u64 cause, u64 epc, u64 tval) {
     const Layout &l = Engine::layout();
-    const u64 priv = engine.get(l.priv), vector = engine.get(l.stvec) & ~3ull;
+    const u64 priv = get(l.priv), vector = get(l.stvec) & ~3ull;
     if (priv == SUPERVISOR && epc == vector && (cause == 1 || cause == 12)) { /* the handler itself cannot be fetched */
         record.address = epc, record.data = 0;
-        engine.set(l.pc, epc);
-        return leave(Exit::Broken);
+        set(l.pc, epc);
+        return guest->leave(*this, Exit::Broken);
     }
-    u64 s = engine.get(l.mstatus);
+    u64 s = get(l.mstatus);
     s = (s & ~(status::SPIE | status::SIE | status::SPP)) | (s & status::SIE ? status::SPIE : 0) | (priv == SUPERVISOR ? status::SPP : 0);
-    engine.set(l.mstatus, s), engine.set(l.scause, cause), engine.set(l.sepc, epc), engine.set(l.stval, tval);
-    engine.set(l.priv, SUPERVISOR), engine.set(l.pc, vector), engine.set(l.reservation, ~0ull);
+    set(l.mstatus, s), set(l.scause, cause), set(l.sepc, epc), set(l.stval, tval);
+    set(l.priv, SUPERVISOR), set(l.pc, vector), set(l.reservation, ~0ull);
 }
 
 /* A read of the time register in any of its encodings: csrrs, csrrc and their immediate forms that write nothing. */
 bool Vcpu::emulateTime(u32 instruction, u64 pc) {
     const Layout &l = Engine::layout();
     if ((instruction & 0xffff807f) != 0xc0100073 || !(instruction & 0x2000)) return false; /* funct3 2, 3, 6 or 7, nothing written */
-    if (engine.get(l.priv) == USER && !(engine.get(l.scounteren) & 2)) return false;
-    engine.setX(instruction >> 7 & 31, static_cast<u64>(machine.clock() + record.offset));
-    engine.set(l.pc, pc + 4);
+    if (get(l.priv) == USER && !(get(l.scounteren) & 2)) return false;
+    setX(instruction >> 7 & 31, static_cast<u64>(machine.clock() + record.offset));
+    set(l.pc, pc + 4);
     return true;
 }
 
-/* The SBI calls that concern this hart alone; false: the VMM's. */
+/* The SBI calls that concern harts alone; false: the VMM's. */
 bool Vcpu::firmware() {
-    const u64 extension = engine.x(17), function = engine.x(16), a0 = engine.x(10), a1 = engine.x(11);
+    const u64 extension = x(17), function = x(16), a0 = x(10), a1 = x(11);
     int64_t error = 0;
     if (extension == SBI_LEGACY_TIMER || (extension == SBI_TIME && function == 0)) {
         record.timecmp = a0 >> 53 ? INFINITY : static_cast<double>(a0);
         if (timerExpired()) applyLines();
-        else engine.set(Engine::layout().mip, engine.get(Engine::layout().mip) & ~STIP);
+        else set(Engine::layout().mip, get(Engine::layout().mip) & ~STIP);
     } else if (extension == SBI_IPI && function == 0) {
-        const bool self = a1 == ~0ull || (a1 == 0 && a0 == 1);
-        if (self) raise((engine.get(Engine::layout().mip) & LINES) | SSIP);
-        else if (a0 != 0) error = SBI_INVALID_PARAM;
+        if (!interruptHarts(a0, a1)) error = SBI_INVALID_PARAM;
     } else if (extension == SBI_RFENCE && function <= 2) {
-        engine.flushTlb();
+        /* FENCE.I, SFENCE.VMA, and with an ASID: there is one TLB, and the engine sees by itself when code is written */
+        if (guest->select(a0, a1)) engine().flushTlb();
+        else error = SBI_INVALID_PARAM;
     } else {
         return false;
     }
     record.sbiCalls++;
-    engine.setX(10, static_cast<u64>(error));
-    if (extension != SBI_LEGACY_TIMER) engine.setX(11, 0);
+    setX(10, static_cast<u64>(error));
+    if (extension != SBI_LEGACY_TIMER) setX(11, 0);
     machine.budget();
     return true;
 }
 
-void Vcpu::onTrap(uc_engine *, u32 cause, void *user) {
-    auto *vcpu = static_cast<Vcpu *>(user);
-    vcpu->engine.save();
-    vcpu->trapped(cause);
-    vcpu->engine.restore();
+/* Whoever sends an interrupt is likely to wait for what comes of it: so its turn is over. One that is stopped gets none. */
+bool Vcpu::interruptHarts(u64 mask, u64 base) {
+    const std::optional<u64> chosen = guest->select(mask, base);
+    if (!chosen) return false;
+    bool others = false;
+    for (size_t n = 0; n < guest->harts.size(); n++) {
+        if (!(*chosen >> n & 1) || guest->harts[n]->record.state == HartState::Stopped) continue;
+        Vcpu &hart = *guest->harts[n];
+        hart.raise((hart.get(Engine::layout().mip) & LINES) | SSIP);
+        others |= &hart != this;
+    }
+    if (others) guest->passTurn();
+    return true;
 }
 
 void Vcpu::trapped(u32 cause) {
     const Layout &l = Engine::layout();
-    const u64 pc = engine.get(l.pc) - 4; /* the engine has added 4, whatever trapped */
-    if (cause == USER_CALL && engine.get(l.priv) == SUPERVISOR) {
+    const u64 pc = get(l.pc) - 4; /* the engine has added 4, whatever trapped */
+    if (cause == USER_CALL && get(l.priv) == SUPERVISOR) {
         if (firmware()) return;
-        for (unsigned i = 0; i < 8; i++) record.a[i] = engine.x(10 + i);
+        for (unsigned i = 0; i < 8; i++) record.a[i] = x(10 + i);
         pending = Pending::Sbi;
-        return leave(Exit::Sbi);
+        return guest->leave(*this, Exit::Sbi);
     }
     if (cause == USER_CALL) return deliver(cause, pc, 0);
-    if (cause != ILLEGAL && cause != LOAD_ACCESS && cause != STORE_ACCESS) return deliver(cause, pc, engine.get(l.badaddr));
-    const u32 instruction = instructionAt(engine.get(l.satp), pc, [this](u64 at, u64 bytes) { return memoryAt(at, bytes); });
+    if (cause != ILLEGAL && cause != LOAD_ACCESS && cause != STORE_ACCESS) return deliver(cause, pc, get(l.badaddr));
+    const u32 instruction = instructionAt(get(l.satp), pc, [this](u64 at, u64 bytes) { return guest->memoryAt(at, bytes); });
     if (cause != ILLEGAL) {
-        if (!exitForDevice(instruction, pc)) deliver(isStoreLike(instruction) ? STORE_ACCESS : cause, pc, engine.get(l.badaddr));
+        if (!exitForDevice(instruction, pc)) deliver(isStoreLike(instruction) ? STORE_ACCESS : cause, pc, get(l.badaddr));
     } else if (!emulateTime(instruction, pc)) {
         deliver(cause, pc, instruction);
     }
@@ -214,92 +190,76 @@ void Vcpu::trapped(u32 cause) {
 
 /* ---- exits ---- */
 
-void Vcpu::leave(Exit reason) {
-    static constexpr Stop stops[] = {Stop::None, Stop::Mmio, Stop::Sbi, Stop::None, Stop::Preempted, Stop::Broken};
-    record.reason = static_cast<u64>(reason);
-    if (!engine.running) return;
-    machine.why = stops[record.reason];
-    engine.stop();
-}
-
 /* The access at pc, if it is one to a device: out to the VMM, with pc at it. */
 bool Vcpu::exitForDevice(u32 instruction, u64 pc) {
     const Layout &l = Engine::layout();
-    const Access a = decodeAccess(instruction, [this](unsigned i) { return engine.x(i); });
+    const Access a = decodeAccess(instruction, [this](unsigned i) { return x(i); });
     if (a.size == 0) return false;
-    const std::optional<u64> at = translate(engine.get(l.satp), a.address, [this](u64 p, u64 n) { return memoryAt(p, n); });
-    if (!at || std::none_of(deviceWindows.begin(), deviceWindows.end(), [&](auto &w) { return *at - w.base < w.bytes; })) return false;
+    const std::optional<u64> at = translate(get(l.satp), a.address, [this](u64 p, u64 n) { return guest->memoryAt(p, n); });
+    if (!at || !guest->hasDevice(*at)) return false;
     record.address = *at, record.size = a.size, record.isWrite = a.write, record.completed = 0;
-    record.data = a.write ? a.stored(engine.x(a.reg)) : 0;
-    engine.set(l.pc, pc);
+    record.data = a.write ? a.stored(x(a.reg)) : 0;
+    set(l.pc, pc);
     pending = Pending::Mmio, pendingAccess = a;
-    leave(Exit::Mmio);
+    guest->leave(*this, Exit::Mmio);
     return true;
 }
 
 /* What the VMM left in the record for the exit before. A read without an answer is not stepped over: it exits again. */
-void Vcpu::completePending() {
+void Vcpu::completeExit() {
     if (pending == Pending::Sbi) {
-        engine.setX(10, record.a[0]), engine.setX(11, record.a[1]);
+        setX(10, record.a[0]), setX(11, record.a[1]);
     } else if (pending == Pending::Mmio && (pendingAccess.write || record.completed)) {
-        if (!pendingAccess.write) engine.setX(pendingAccess.reg, pendingAccess.loaded(record.data));
-        engine.set(Engine::layout().pc, engine.get(Engine::layout().pc) + pendingAccess.length);
+        if (!pendingAccess.write) setX(pendingAccess.reg, pendingAccess.loaded(record.data));
+        set(Engine::layout().pc, get(Engine::layout().pc) + pendingAccess.length);
     }
-    record.completed = 0;
+    record.completed = record.reason = 0;
     pending = Pending::None;
 }
 
-Failure Vcpu::run() {
-    if (machine.guest) return "a VCPU runs already";
-    if (Failure f = applyWindows(); !f.empty()) return f;
-    const Layout &l = Engine::layout();
-    const Stop outer = machine.why;
-    completePending();
-    engine.set(l.reservation, ~0ull); /* others may have written meanwhile */
-    machine.guest = this;
-    record.exits++, record.reason = 0;
-    while (record.reason == 0) {
-        applyLines();
-        machine.budget();
-        machine.why = Stop::None;
-        const uc_err error = engine.resume();
-        engine.save();
-        if (machine.why == Stop::Preempted) {
-            leave(Exit::Preempted);
-        } else if (machine.why == Stop::None && error == UC_ERR_OK && engine.ranOut()) {
-            continue;
-        } else if (machine.why == Stop::None && error == UC_ERR_OK) { /* wfi, pc after it */
-            applyLines();
-            if (!(engine.get(l.mip) & engine.get(l.mie) & LINES)) leave(Exit::Wfi);
-        } else if (error == UC_ERR_INSN_INVALID || error == UC_ERR_EXCEPTION) {
-            deliver(BREAKPOINT, engine.get(l.pc), engine.get(l.pc));
-        } else if (error != UC_ERR_OK) {
-            record.address = engine.get(l.pc), record.data = error;
-            leave(Exit::Broken);
-        }
+void Vcpu::step() {
+    applyLines();
+    machine.budget();
+    machine.why = Stop::None;
+    const uc_err error = engine().resume();
+    engine().save();
+    if (machine.why == Stop::Preempted) {
+        guest->leave(*this, Exit::Preempted);
+    } else if (machine.why == Stop::None && error == UC_ERR_OK) {
+        if (!engine().ranOut()) record.state = HartState::Waiting; /* wfi, pc after it */
+    } else if (error == UC_ERR_INSN_INVALID || error == UC_ERR_EXCEPTION) {
+        deliver(BREAKPOINT, get(Engine::layout().pc), get(Engine::layout().pc));
+    } else if (error != UC_ERR_OK) {
+        record.address = get(Engine::layout().pc), record.data = error;
+        guest->leave(*this, Exit::Broken);
     }
-    machine.guest = nullptr, machine.why = outer;
-    machine.shared().stoppedAt = machine.clock();
-    machine.publish();
-    return {};
 }
 
 /* ---- registers ---- */
 
+Failure Vcpu::setState(u64 wanted) {
+    const auto state = static_cast<HartState>(wanted);
+    if (state != HartState::Started && state != HartState::Stopped && state != HartState::Suspended) return "state must be 0 (started), 1 (stopped) or 4 (suspended)";
+    record.state = state;
+    if (state == HartState::Stopped) record.timecmp = INFINITY, record.lines = 0, set(Engine::layout().mip, 0);
+    return {};
+}
+
 Failure Vcpu::readRegisters() {
+    guest->load(*this);
     const Layout &l = Engine::layout();
-    const u64 mstatus = engine.get(l.mstatus);
-    record.pc = engine.get(l.pc);
-    memcpy(record.x, engine.bytes() + l.gpr + 8, sizeof record.x);
+    const u64 mstatus = get(l.mstatus);
+    record.pc = get(l.pc);
+    memcpy(record.x, bytes() + l.gpr + 8, sizeof record.x);
     record.sstatus = mstatus & SSTATUS_WRITABLE;
-    record.sie = engine.get(l.mie) & LINES, record.sip = engine.get(l.mip) & LINES;
-    record.stvec = engine.get(l.stvec), record.sscratch = engine.get(l.sscratch), record.sepc = engine.get(l.sepc);
-    record.scause = engine.get(l.scause), record.stval = engine.get(l.stval), record.satp = engine.get(l.satp);
-    record.priv = engine.get(l.priv), record.scounteren = engine.get(l.scounteren) & 7;
-    memcpy(record.f, engine.bytes() + l.fpr, sizeof record.f);
-    engine.set(l.mstatus, mstatus | status::FS);
-    record.fcsr = engine.readCsr(UC_RISCV_REG_FCSR);
-    engine.set(l.mstatus, mstatus);
+    record.sie = get(l.mie) & LINES, record.sip = get(l.mip) & LINES;
+    record.stvec = get(l.stvec), record.sscratch = get(l.sscratch), record.sepc = get(l.sepc);
+    record.scause = get(l.scause), record.stval = get(l.stval), record.satp = get(l.satp);
+    record.priv = get(l.priv), record.scounteren = get(l.scounteren) & 7;
+    memcpy(record.f, bytes() + l.fpr, sizeof record.f);
+    set(l.mstatus, mstatus | status::FS);
+    record.fcsr = engine().readCsr(UC_RISCV_REG_FCSR);
+    set(l.mstatus, mstatus);
     return {};
 }
 
@@ -308,34 +268,35 @@ Failure Vcpu::writeRegisters() {
     if (const u64 mode = record.satp >> 60; mode != 0 && (mode < 8 || mode > 10)) return "satp must be bare, Sv39, Sv48 or Sv57";
     if (record.priv != USER && record.priv != SUPERVISOR) return "priv must be 0 (user) or 1 (supervisor)";
     if (record.pc & 1 || record.sepc & 1) return "pc and sepc must be even";
-    engine.set(l.mstatus, (engine.get(l.mstatus) & ~SSTATUS_WRITABLE) | status::FS);
-    engine.writeCsr(UC_RISCV_REG_FCSR, record.fcsr & 255);
-    const u64 kept = engine.get(l.mstatus) & ~(SSTATUS_WRITABLE | status::SD), mstatus = kept | (record.sstatus & SSTATUS_WRITABLE);
-    engine.set(l.mstatus, (mstatus & status::FS) == status::FS ? mstatus | status::SD : mstatus);
-    engine.set(l.pc, record.pc);
-    memcpy(engine.bytes() + l.gpr + 8, record.x, sizeof record.x);
-    memcpy(engine.bytes() + l.fpr, record.f, sizeof record.f);
-    engine.set(l.mie, (engine.get(l.mie) & ~LINES) | (record.sie & LINES));
-    engine.set(l.stvec, record.stvec), engine.set(l.sscratch, record.sscratch), engine.set(l.sepc, record.sepc);
-    engine.set(l.scause, record.scause), engine.set(l.stval, record.stval), engine.set(l.satp, record.satp);
-    engine.set(l.priv, record.priv), engine.set(l.reservation, ~0ull);
-    engine.writeCsr(UC_RISCV_REG_SCOUNTEREN, record.scounteren & 7);
-    raise((engine.get(l.mip) & LINES & ~SSIP) | (record.sip & SSIP));
-    engine.flushTlb();
+    guest->load(*this);
+    set(l.mstatus, (get(l.mstatus) & ~SSTATUS_WRITABLE) | status::FS);
+    engine().writeCsr(UC_RISCV_REG_FCSR, record.fcsr & 255);
+    const u64 kept = get(l.mstatus) & ~(SSTATUS_WRITABLE | status::SD), mstatus = kept | (record.sstatus & SSTATUS_WRITABLE);
+    set(l.mstatus, (mstatus & status::FS) == status::FS ? mstatus | status::SD : mstatus);
+    set(l.pc, record.pc);
+    memcpy(bytes() + l.gpr + 8, record.x, sizeof record.x);
+    memcpy(bytes() + l.fpr, record.f, sizeof record.f);
+    set(l.mie, (get(l.mie) & ~LINES) | (record.sie & LINES));
+    set(l.stvec, record.stvec), set(l.sscratch, record.sscratch), set(l.sepc, record.sepc);
+    set(l.scause, record.scause), set(l.stval, record.stval), set(l.satp, record.satp);
+    set(l.priv, record.priv), set(l.reservation, ~0ull);
+    engine().writeCsr(UC_RISCV_REG_SCOUNTEREN, record.scounteren & 7);
+    raise((get(l.mip) & LINES & ~SSIP) | (record.sip & SSIP));
+    engine().flushTlb();
     pending = Pending::None, record.reason = 0; /* nothing is left to complete */
     return {};
 }
 
 Failure Vcpu::restore() {
     const auto reason = static_cast<Exit>(record.reason);
-    if (Failure f = applyWindows(); !f.empty()) return f;
+    if (Failure f = guest->applyWindows(); !f.empty()) return f;
     if (Failure f = writeRegisters(); !f.empty()) return f;
-    raise((engine.get(Engine::layout().mip) & LINES) | (record.sip & LINES));
+    raise((get(Engine::layout().mip) & LINES) | (record.sip & LINES));
     record.reason = static_cast<u64>(reason);
     if (reason == Exit::Sbi) pending = Pending::Sbi;
     if (reason != Exit::Mmio) return {};
-    const u32 instruction = instructionAt(record.satp, record.pc, [this](u64 at, u64 bytes) { return memoryAt(at, bytes); });
-    pendingAccess = decodeAccess(instruction, [this](unsigned i) { return engine.x(i); });
+    const u32 instruction = instructionAt(record.satp, record.pc, [this](u64 at, u64 bytes) { return guest->memoryAt(at, bytes); });
+    pendingAccess = decodeAccess(instruction, [this](unsigned i) { return x(i); });
     if (pendingAccess.size == 0) return "the record tells of an access to a device, and at its pc there is none";
     pending = Pending::Mmio;
     return {};

@@ -1,6 +1,5 @@
-/* A virtual CPU: one hart in supervisor mode that runs a guest operating system, and what a hypervisor extension and the
- * firmware below a guest do in hardware: the guest's own traps, rdtime, the timer, interrupt lines, the SBI calls that
- * concern only the hart. Everything else leaves run() with a filled record.
+/* A virtual CPU: one hart in supervisor mode of a guest (guest.h), and what a hypervisor extension and the firmware below a guest do in hardware: the guest's
+ * own traps, rdtime, the timer, interrupt lines, the SBI calls that concern only harts. Everything else leaves Guest::run() with a filled record.
  *
  * Invariants
  *  - An MMIO access leaves run() once and takes effect once: pc stays at it until the VMM has answered (access.h).
@@ -9,79 +8,74 @@
  */
 #pragma once
 #include "access.h"
-#include "machine.h"
+#include "guest.h"
 
 namespace bailiwick {
 
-enum class Exit : u64 { Mmio = 1, Sbi = 2, Wfi = 3, Preempted = 4, Broken = 5 };
+/* Numbers of the SBI's hart states, and one of ours: in a wfi. Waiting and suspended harts start again by an interrupt. */
+enum class HartState : u64 { Started = 0, Stopped = 1, Suspended = 4, Waiting = 5 };
 
 /* Shared with JavaScript; the same table, by word, is VCPU_RECORD in ../unicorn.ts. */
 struct Record {
     u64 reason, address, size, isWrite, data, completed, lines;
     double timecmp, offset;
-    u64 flags, a[8], exits, sbiCalls;
+    HartState state;
+    u64 a[8], exits, sbiCalls;
     u64 pc, x[31], sstatus, sie, stvec, sscratch, sepc, scause, stval, sip, satp, priv, scounteren, fcsr, f[32];
+    u64 hart, turn, turnEnds; /* of a leader: whose exit it was, whose turn it is, and at which count of blocks that is over */
 };
 static_assert(offsetof(Record, timecmp) == 7 * 8 && offsetof(Record, a) == 10 * 8 && offsetof(Record, pc) == 20 * 8 && offsetof(Record, sstatus) == 52 * 8 && offsetof(Record, f) == 64 * 8);
+static_assert(offsetof(Record, hart) == 96 * 8);
 
-class Vcpu {
+class Vcpu : Context {
 public:
     static constexpr size_t RECORD_BYTES = 1024;
     static_assert(sizeof(Record) <= RECORD_BYTES);
 
+    std::shared_ptr<Guest> guest;
+    Record &record;
+
     Vcpu(Machine &, Record *);
-    ~Vcpu() { machine.guests--; }
+    ~Vcpu() { guest->drop(*this); }
     Failure open();
+    bool leads() const { return guest->harts[0] == this; }
+    /* Becomes hart `at` of another VCPU's guest, a number that is the next or beyond; it has no memory, and no further harts. Its registers are kept. */
+    Failure join(Vcpu &leader, u32 at);
 
-    /* Guest-physical windows: whole pages that overlap nothing. RAM windows show machine RAM from ramOffset. */
-    Failure mapRam(u64 base, u64 ramOffset, u64 bytes);
-    Failure unmapRam(u64 base, u64 bytes); /* any part of what is mapped */
-    Failure mapDevice(u64 base, u64 bytes);
-    Failure unmapDevice(u64 base, u64 bytes); /* exactly one window */
-    void invalidate(u64 ramOffset, u64 bytes);
-
-    Failure run(); /* the record says why it ended */
-    u64 reason() const { return record.reason; }
     Failure readRegisters();
     Failure writeRegisters();
     Failure restore(); /* a VCPU that has not run goes on from its record, also in the middle of an exit */
+    /* Started, Stopped or Suspended: from its next turn on. A hart that stops disarms its timer. */
+    Failure setState(u64 state);
 
-    /* Machine time at which STIP has to rise; infinity when it is up already or not armed. */
-    double timerDue() const;
-    bool wantsStop(double now) const { return now >= timerDue(); }
+    /* For the guest. */
+    bool started() const { return record.state == HartState::Started; }
+    bool waits() const { return record.state == HartState::Waiting || record.state == HartState::Suspended; }
+    bool wakeIfDue(); /* whether it waited, and something interrupts it */
+    double timerDue() const; /* machine time at which STIP has to rise; infinity when it is up already or not armed */
+    void completeExit();
+    void step(); /* on the engine, until that stops */
+    void trapped(u32 cause); /* its registers have been saved, and are restored afterwards */
+    void arrive(), depart(); /* as the hart that is loaded */
+    void forgetReservation() { set(Engine::layout().reservation, ~0ull); }
+    std::pair<u64, u64> addressing() const; /* two harts with the same may use one TLB */
 
 private:
-    struct RamWindow {
-        u64 base, ramOffset, bytes;
-        bool mapped;
-    };
-    struct DeviceWindow {
-        u64 base, bytes;
-    };
-
     Machine &machine;
-    Record &record;
-    Engine engine;
-    std::vector<RamWindow> ram;
-    std::vector<DeviceWindow> deviceWindows;
-    bool windowsChanged = true;
     enum class Pending { None, Mmio, Sbi } pending = Pending::None;
     Access pendingAccess;
+    u64 flags = 0; /* fflags while it is not loaded */
 
-    Failure applyWindows();
-    const unsigned char *memoryAt(u64 guestPhysical, u64 bytes) const;
+    Engine &engine() const { return guest->engine; }
     bool timerExpired() const;
-    void completePending();
+    u64 linesNow() const;
     void applyLines();
     void raise(u64 mip);
-    void leave(Exit);
-    void trapped(u32 cause);
     void deliver(u64 cause, u64 epc, u64 tval);
     bool emulateTime(u32 instruction, u64 pc);
     bool firmware();
+    bool interruptHarts(u64 mask, u64 base);
     bool exitForDevice(u32 instruction, u64 pc);
-    Failure overlap(u64 base, u64 bytes) const;
-    static void onTrap(uc_engine *, u32 cause, void *vcpu);
 };
 
 } // namespace bailiwick
