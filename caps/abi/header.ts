@@ -2,7 +2,7 @@
 // Pure: the text depends on nothing else. Names: BW_<GROUP>_<NAME>, words of a name parted at capitals, the house's own terms kept whole (VSPACE, CNODE).
 import { AddressMap } from "../image/system.ts";
 import { Info, IpcBuffer, MAX_CAPS, MAX_WORDS, REGISTER_WORDS } from "./message.ts";
-import { ALL_RIGHTS, ErrorCode, Exit, Fault, InitSlot, Invocation, Kind, MAP_EXECUTE, RetypeSize, Right, Syscall, VcpuRegister } from "./numbers.ts";
+import { ALL_RIGHTS, ErrorCode, Exit, Fault, InitSlot, Invocation, Kind, MAP_EXECUTE, RetypeSize, Right, Syscall, VcpuRegister, VcpuState } from "./numbers.ts";
 import { RING_FIRST, RING_MOST_BYTES, RING_MOST_MESSAGES, RING_UNIT, RingLayout, RingResult } from "./ring.ts";
 
 /** Terms of one word whose capitals do not part them. */
@@ -85,8 +85,9 @@ export function abiHeader(): string {
     ...enumeration("INV", "Invocations: labels of a Call on a kernel object.", Invocation),
     ...enumeration("ERR", "Error codes: the label when BW_INFO_ERROR is set.", ErrorCode),
     ...enumeration("FAULT", "Faults: labels of the kernel's messages to a keeper.", Fault),
-    ...enumeration("EXIT", "Labels of the reply to BW_INV_VCPU_RUN.", Exit),
+    ...enumeration("EXIT", "Labels of the reply to BW_INV_VCPU_RUN; of a further hart's exit, plus 256 times its number.", Exit),
     ...enumeration("VCPU", "Register numbers of a VCPU; 1..31 are x1..x31.", VcpuRegister),
+    ...enumeration("VCPU_STATE", "What a hart does: BW_INV_VCPU_GET_STATE, BW_INV_VCPU_SET_STATE.", VcpuState),
     ...enumeration("RIGHT", "Rights of a capability.", Right),
     ...enumeration("SLOT", "Slots that every program finds in its CSpace.", InitSlot),
     "/* A ring in shared memory: offsets in bytes; shapes; what an operation comes to. */",

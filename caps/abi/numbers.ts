@@ -151,7 +151,7 @@ export const Invocation = {
   VCPUMapFrame: 0xb01,
   /** w0 = guest-physical address; w1 = bytes (multiples of 4096). Accesses there become MMIO exits. */
   VCPUMapDevice: 0xb02,
-  /** w0 = completion (0 none, 1 MMIO read value in w1, 2 SBI result in w1 and w2); w3.lo = interrupt lines (bit 1 SSIP, bit 9 SEIP). Reply: an Exit label. */
+  /** w0 = completion (0 none, 1 MMIO read value in w1, 2 SBI result in w1 and w2); w3.lo = interrupt lines (bit 1 SSIP, bit 9 SEIP), w3.hi = SEIP of further harts (bit n: hart n). Reply: an Exit label. */
   VCPURun: 0xb03,
   /** w0.lo = first register, w0.hi = count (register numbers: VcpuRegister). Reply: the values. */
   VCPUReadRegisters: 0xb04,
@@ -159,6 +159,12 @@ export const Invocation = {
   VCPUWriteRegisters: 0xb05,
   /** Reply: w0 = guest time in ticks of 100 ns. */
   VCPUGetTime: 0xb06,
+  /** w0 = CPtr of a new VCPU: it becomes a further hart of this one's guest. Reply: w0 = its number, from 1. */
+  VCPUAddHart: 0xb07,
+  /** Reply: w0 = VcpuState. */
+  VCPUGetState: 0xb08,
+  /** w0 = VcpuState. */
+  VCPUSetState: 0xb09,
 
   /** w0.lo = interrupt number, w0.hi = 0 level, 1 edge triggered; w1 = CPtr of the destination CNode; w2 = slot word. */
   IRQControlGet: 0xc01,
@@ -250,7 +256,7 @@ export const Fault = {
 export type Fault = (typeof Fault)[keyof typeof Fault];
 export type FaultName = keyof typeof Fault;
 
-/** Exit reasons: the label of the reply to VCPURun. */
+/** Exit reasons: the label of the reply to VCPURun is the reason, plus 256 times the number of the hart. */
 export const Exit = {
   /** w0 = guest-physical address, w1 = value written, w2.lo = size in bytes, w2.hi = 1 for a write. */
   MMIO: 1,
@@ -296,6 +302,9 @@ export const VcpuRegister = {
   satp: 40,
   priv: 41,
 } as const;
+
+/** What a hart does, by the numbers of the SBI's hart states. One that is suspended starts again by an interrupt. */
+export const VcpuState = { started: 0, stopped: 1, suspended: 4 } as const;
 
 /** Slots every program finds in its CSpace, and the first one the manifest's `use` entries take. */
 export const InitSlot = {

@@ -2,12 +2,14 @@
 //
 // VCPU-2  A VCPU's memory is the frames that capabilities say are mapped into it: no byte more or less, nothing twice, none of it a device's window.
 //         One that was shattered has none. A VCPU and its engine's number are each other's alone.
+// VCPU-3  (objects/hart.ts)
 // IOMMU-2  What is signalled when a device is refused an access is a live notification or none; no driver has the IOMMU's own interrupt line.
 // IRQ-1  A line and its handler name each other; a handler signals a live notification or none.
 // SPACE-1  Address spaces: a VSpace has a number of its own and its object's memory for a root; numbers that were used and are nobody's are free, once.
 // SPACE-2  The machine's address space of that number is bound to that root, and no other is bound.
 import { Kind } from "../../caps/abi/numbers.ts";
 import { kassert } from "../../caps/model/panic.ts";
+import { MAX_HARTS } from "./objects/hart.ts";
 import { MAX_DEVICES, MAX_REGIONS } from "./objects/vcpu.ts";
 import { PAGE } from "./objects/vspace.ts";
 import type { Kernel, Vcpu } from "./state.ts";
@@ -104,9 +106,20 @@ function checkVcpus(k: Kernel): void {
     kassert(!engines.has(v.index) && v.index < k.machine.maxVcpus, "VCPU-2", `VCPU ${v.id} has engine ${v.index}, which is another's or none`);
     engines.add(v.index);
     if (v.tcb !== 0) kassert(k.tcbs[v.tcb]?.vcpu === v.id, "VCPU-1", `VCPU ${v.id} names thread ${v.tcb}, which is not inside`);
+    checkHarts(k, v);
     checkGuestMemory(v, pages.get(v.serial) ?? new Map());
   }
   kassert(alive === k.vcpusAlive, "VCPU-2", `${k.vcpusAlive} VCPUs are counted, ${alive} alive`);
+}
+
+function checkHarts(k: Kernel, v: Vcpu): void {
+  if (v.leader === v.id) {
+    kassert(v.harts[0] === v.id && v.harts.length <= MAX_HARTS && new Set(v.harts.filter((id) => id !== 0)).size === v.harts.filter((id) => id !== 0).length, "VCPU-3", `VCPU ${v.id} leads ${v.harts.join(", ")}`);
+    for (const id of v.harts) kassert(id === 0 || k.vcpus[id]?.leader === v.id, "VCPU-3", `VCPU ${v.id} leads VCPU ${id}, which does not say so`);
+    return;
+  }
+  kassert(v.leader === 0 || k.vcpus[v.leader]?.harts.includes(v.id) === true, "VCPU-3", `VCPU ${v.id} is a hart of VCPU ${v.leader}, which does not say so`);
+  kassert(v.harts.length === 0 && v.tcb === 0 && !v.started && v.regions.length === 0 && v.devices.length === 0, "VCPU-3", `VCPU ${v.id} is a hart of VCPU ${v.leader}, and has harts, memory, windows or a thread`);
 }
 
 /** By serial: physical address by guest-physical page, as capabilities say. */

@@ -3,7 +3,7 @@
 // TIME-4  k.releases is a heap by time, and k.nextTimer no later than any of what is waited for: time that comes back, guests' timers.
 // TIME-5  A SchedContext has no more time than its budget, and its budget is no longer than its period. A full one is owed nothing and never used up.
 import { kassert } from "../../caps/model/panic.ts";
-import { timerDue } from "./objects/vcpu.ts";
+import { timerDue } from "./objects/hart.ts";
 import { isRunnable } from "./scheduler.ts";
 import { PRIORITIES, ThreadState, type Kernel, type SchedContext, type Tcb } from "./state.ts";
 import { MOST_REFILLS } from "./time.ts";

@@ -35,6 +35,10 @@ export interface VcpuPort {
   /** The number of a new one: a free one, or `at`, which is. */
   create(at?: number): number;
   destroy(vcpu: number): void;
+  /** The second becomes hart `at` of the first one's guest: native addHart says what that means. */
+  addHart(leader: number, vcpu: number, at: number): void;
+  /** VcpuState. */
+  setState(vcpu: number, state: number): void;
   mapRam(vcpu: number, guestPhysical: number, physical: number, bytes: number): void;
   unmapRam(vcpu: number, guestPhysical: number, bytes: number): void;
   mapDevice(vcpu: number, guestPhysical: number, bytes: number): void;
@@ -56,9 +60,13 @@ export const VcpuRecord = {
   LINES: 6,
   TIMECMP: 7,
   TIME_OFFSET: 8,
+  /** VcpuState, or WAITING: in a wfi. */
+  STATE: 9,
   A0: 10,
   A1: 11,
   REGISTERS: 20,
+  /** In a leader's record: the hart of the last exit, by number. */
+  HART: 96,
 } as const;
 
 /** What a machine remembers, beside memory, guests and what the kernel told it: plain data. */

@@ -18,7 +18,7 @@ import { Kernel, type FrameObject, type IoSpace, type IrqHandler, type Release, 
 
 export { SavedStateError };
 
-const FORMAT = 1;
+const FORMAT = 2;
 const PAGE = 4096;
 const SLOT_COLUMNS = ["kind", "rights", "original", "object", "badgeLo", "badgeHi", "mapSpace", "mapPage", "next", "prev"] as const;
 const OBJECT_COLUMNS = ["kind", "base", "bits", "refs", "parent", "watermark", "clean", "children", "device"] as const;
@@ -222,6 +222,7 @@ function loadMachine(k: Kernel, saved: Data): void {
   for (const t of alive(k.tcbs)) t.breakpoints.forEach((at, n) => void (at >= 0 && m.setBreakpoint(t.frame, n, at, true)));
   const records = m.vcpu.words.slice();
   for (const v of alive(k.vcpus)) m.vcpu.create(v.index);
+  for (const v of alive(k.vcpus)) v.harts.forEach((id, number) => void (number > 0 && id !== 0 && m.vcpu.addHart(v.index, k.vcpus[id]!.index, number)));
   m.vcpu.words.set(records);
   for (const v of alive(k.vcpus)) {
     for (const d of v.devices) m.vcpu.mapDevice(v.index, d.guestPhysical, d.bytes);

@@ -38,6 +38,10 @@ export interface Vcpu {
   devices: { readonly guestPhysical: number; readonly bytes: number }[];
   /** It has run: from now on the engine holds its memory. */
   started: boolean;
+  /** The VCPU whose guest it is a hart of: usually itself; 0 when that one is gone. */
+  leader: number;
+  /** Of a leader: the guest's harts by number, itself first; 0 for one that is gone. Of others: none. */
+  harts: number[];
   /** So much was taken out of the middle of its memory that no engine could map the rest: it cannot run any more. */
   shattered: boolean;
 }

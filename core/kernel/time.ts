@@ -11,7 +11,7 @@ import { Fault } from "../../caps/abi/numbers.ts";
 import { PIECE } from "./capabilities.ts";
 import { canTell, fault } from "./fault.ts";
 import { leaveHolder } from "./loans.ts";
-import { timerDue } from "./objects/vcpu.ts";
+import { timerDue } from "./objects/hart.ts";
 import { addRelease, dueRelease } from "./releases.ts";
 import { chooseThread, giveWay, unready, wake } from "./scheduler.ts";
 import { TcbSlot, ThreadState, type Kernel, type SchedContext, type Tcb } from "./state.ts";

@@ -317,6 +317,8 @@ function vcpuPort(native: NativeMachine, shared: Uint8Array): VcpuPort {
     run: native.runVcpu,
     create: (at = -1) => native.createVcpu(at),
     destroy: native.destroyVcpu,
+    addHart: native.addHart,
+    setState: native.setVcpuState,
     mapRam(vcpu, guestPhysical, physical, bytes) {
       pages(physical, bytes, 1);
       native.mapVcpuRam(vcpu, guestPhysical, physical - RAM_BASE, bytes);

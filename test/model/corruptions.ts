@@ -381,6 +381,12 @@ const devices: Readonly<Record<string, Ways>> = {
     "a shattered one has memory": (w) => (w.k.vcpus[w.vmm.tcb.vcpu]!.shattered = true),
     "VCPUs are miscounted": ({ k }) => k.vcpusAlive++,
   },
+  "VCPU-3": {
+    "a guest has a hart that says otherwise": (w) => w.k.vcpus[w.vmm.tcb.vcpu]!.harts.push(9999),
+    "a guest has a hart twice": (w) => w.k.vcpus[w.vmm.tcb.vcpu]!.harts.push(w.vmm.tcb.vcpu),
+    "a hart of nobody's has memory": (w) => (w.k.vcpus[w.vmm.tcb.vcpu]!.leader = 0),
+    "a hart says it is of a guest that does not": (w) => Object.assign(w.k.vcpus[w.vmm.tcb.vcpu]!, { leader: 9999, harts: [] }),
+  },
 };
 
 export const corruptions: Readonly<Record<string, Ways>> = { ...capabilities, ...objects, ...threads, ...ipc, ...time, ...memory, ...devices };

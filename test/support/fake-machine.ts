@@ -17,7 +17,7 @@ export class FakeMachine implements Machine {
   readonly ramBase = RAM_BASE;
   readonly maxThreads: number;
   readonly maxSpaces: number = 12;
-  readonly maxVcpus: number = 3;
+  readonly maxVcpus: number;
   readonly frames: ArrayBuffer;
   readonly irq = new IrqChip();
   readonly iommu: Iommu;
@@ -41,9 +41,11 @@ export class FakeMachine implements Machine {
   /** By VCPU: what the guest does when it is run, a VcpuStop. Without one it spins. */
   readonly guests = new Map<number, (record: GuestRecord) => number>();
 
-  constructor(ramBytes = 32 << 20, maxThreads = 32) {
+  constructor(ramBytes = 32 << 20, maxThreads = 32, maxVcpus = 3) {
     this.ram = new ArrayBuffer(ramBytes);
     this.maxThreads = maxThreads;
+    this.maxVcpus = maxVcpus;
+    this.vcpu = this.#vcpuPort();
     this.frames = new ArrayBuffer(maxThreads * Frame.BYTES);
     const iommu = new Iommu(["dma0", "dma1"], { ram: this.ram, ramBase: RAM_BASE, written: () => {} }, (level) => this.irq.setLevel(IOMMU_LINE, level));
     this.irq.unmask(IOMMU_LINE);
@@ -130,7 +132,7 @@ export class FakeMachine implements Machine {
     lastError: (): string => "",
   };
 
-  readonly vcpu: VcpuPort = this.#vcpuPort();
+  readonly vcpu: VcpuPort;
 
   #vcpuPort(): VcpuPort {
     const buffer = new ArrayBuffer(this.maxVcpus * RECORD_BYTES);
@@ -158,6 +160,11 @@ export class FakeMachine implements Machine {
         note("destroy", vcpu);
         this.guests.delete(vcpu);
         free.add(vcpu);
+      },
+      addHart: (...a) => note("addHart", ...a),
+      setState: (vcpu, state) => {
+        words[record(vcpu) + 2 * VcpuRecord.STATE] = state;
+        note("setState", vcpu, state);
       },
       mapRam: (...a) => note("mapRam", ...a),
       unmapRam: (...a) => note("unmapRam", ...a),

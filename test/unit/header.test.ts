@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { abiHeader, cName } from "../../caps/abi/header.ts";
 import { Info, IpcBuffer } from "../../caps/abi/message.ts";
-import { ErrorCode, Exit, Fault, InitSlot, Invocation, Kind, RetypeSize, Right, Syscall, VcpuRegister } from "../../caps/abi/numbers.ts";
+import { ErrorCode, Exit, Fault, InitSlot, Invocation, Kind, RetypeSize, Right, Syscall, VcpuRegister, VcpuState } from "../../caps/abi/numbers.ts";
 import { RING_FIRST, RING_MOST_BYTES, RING_MOST_MESSAGES, RING_UNIT, RingLayout, RingResult } from "../../caps/abi/ring.ts";
 
 let folder: string;
@@ -29,7 +29,7 @@ const asserts = (prefix: string, table: Readonly<Record<string, number>>): strin
 test("every number of the ABI has the same value in C", () => {
   const checks = [
     ...asserts("SYS", Syscall), ...asserts("KIND", Kind), ...asserts("INV", Invocation), ...asserts("ERR", ErrorCode), ...asserts("FAULT", Fault),
-    ...asserts("EXIT", Exit), ...asserts("VCPU", VcpuRegister), ...asserts("RIGHT", Right), ...asserts("SLOT", InitSlot),
+    ...asserts("EXIT", Exit), ...asserts("VCPU", VcpuRegister), ...asserts("VCPU_STATE", VcpuState), ...asserts("RIGHT", Right), ...asserts("SLOT", InitSlot),
     ...asserts("BITS", Object.fromEntries(Object.entries(RetypeSize).map(([name, { bits }]) => [name, bits]))),
     ...Object.entries(IpcBuffer).map(([name, value]) => `_Static_assert(BW_IPC_${name} == ${value}, "${name}");`),
     ...asserts("RING", RingResult),
@@ -66,7 +66,7 @@ test.each([
 ])("%s is called %s in C", (name, expected) => expect(cName(name)).toBe(expected));
 
 test("no two names of one group become the same in C", () => {
-  for (const table of [Syscall, Kind, Invocation, ErrorCode, Fault, Exit, VcpuRegister, Right, InitSlot]) {
+  for (const table of [Syscall, Kind, Invocation, ErrorCode, Fault, Exit, VcpuRegister, VcpuState, Right, InitSlot]) {
     const names = Object.keys(table).map(cName);
     expect(new Set(names).size).toBe(names.length);
   }

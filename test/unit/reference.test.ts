@@ -17,6 +17,7 @@ import { PIECE } from "../../core/kernel/capabilities.ts";
 import { MAX_TEXT } from "../../core/kernel/objects/hosted.ts";
 import { IO_TOP, IOSPACE_MAPPINGS } from "../../core/kernel/objects/iospace.ts";
 import { CLEAR_PIECE, MAX_RETYPE } from "../../core/kernel/objects/untyped.ts";
+import { MAX_HARTS } from "../../core/kernel/objects/hart.ts";
 import { GUEST_TOP, MAX_DEVICES, MAX_REGIONS } from "../../core/kernel/objects/vcpu.ts";
 import { USER_TOP } from "../../core/kernel/objects/vspace.ts";
 import { PRIORITIES, ThreadState } from "../../core/kernel/state.ts";
@@ -139,7 +140,7 @@ describe("the data and the ABI", () => {
 
 describe("the data and the kernel", () => {
   test("limits are the kernel's", () => {
-    expect(Limit).toEqual({ PIECE, MAX_RETYPE, CLEAR_PIECE, USER_TOP, GUEST_TOP, IO_TOP, IOSPACE_MAPPINGS, IOSPACE_FAULTS: FAULTS_KEPT, MAX_REGIONS, MAX_DEVICES, MAX_TEXT, MOST_REFILLS, PRIORITIES });
+    expect(Limit).toEqual({ PIECE, MAX_RETYPE, CLEAR_PIECE, USER_TOP, GUEST_TOP, IO_TOP, IOSPACE_MAPPINGS, IOSPACE_FAULTS: FAULTS_KEPT, MAX_REGIONS, MAX_DEVICES, MAX_HARTS, MAX_TEXT, MOST_REFILLS, PRIORITIES });
   });
   test("the thread states are the kernel's, and a fault's two", () => {
     expect(Object.keys(THREAD_STATES).sort()).toEqual([...Object.keys(ThreadState), "FaultWaiting", "FaultReceived"].sort());

@@ -16,6 +16,8 @@ export const Limit = {
   /** Runs of consecutive frames, and windows of devices, of one VCPU (objects/vcpu.ts). */
   MAX_REGIONS: 8,
   MAX_DEVICES: 32,
+  /** Harts of one guest (objects/hart.ts). */
+  MAX_HARTS: 8,
   /** Bytes of a hosted program's text (objects/hosted.ts). */
   MAX_TEXT: 16 * 2 ** 20,
   /** Pieces in which used time comes back (time.ts). */

@@ -82,7 +82,7 @@ function objectPage(kind: ObjectName): string {
 
 function exits(): string[] {
   return [
-    "## Exits", "", "Labels of the answer to VCPURun.", "",
+    "## Exits", "", "Labels of the answer to VCPURun, plus 256 times the number of the hart.", "",
     ...table(["exit", "label", "when", "words", "shown by"], keys(EXITS).map((e) => [e, `${Exit[e]}`, EXITS[e].when, listed(EXITS[e].words), shown(EXITS[e].tests)])),
   ];
 }

@@ -2,6 +2,7 @@
 // call that is answered by the exit. While the guest runs, it runs as the VMM's thread: with its priority and time.
 //
 // VCPU-1  A VCPU and the thread inside VCPURun name each other.
+// Guests of several harts: hart.ts.
 // Source: the shape of seL4's VCPU and Linux's KVM_RUN; the guest sees RISC-V Privileged 1.12 below supervisor mode's SBI.
 import { infoLength, toInfo } from "../../../caps/abi/message.ts";
 import { Exit, Invocation, Kind, Right, VcpuRegister } from "../../../caps/abi/numbers.ts";
@@ -12,6 +13,7 @@ import { ErrorCode } from "../../../caps/abi/numbers.ts";
 import { setNumber, setResult, setWord, wordHi, wordLo, wordNumber } from "../registers.ts";
 import { unready, wake } from "../scheduler.ts";
 import { ThreadState, type Kernel, type Notification, type Tcb, type Vcpu } from "../state.ts";
+import { addHart, exitedHart, exitNumber, getState, isInside, leads, leaveGuest, setLines, setState, timerDue, vcpuFloat } from "./hart.ts";
 import { PAGE } from "./vspace.ts";
 
 /** Guest-physical addresses end here. */
@@ -20,18 +22,21 @@ export const GUEST_TOP = 2 ** 38;
 export const MAX_REGIONS = 8;
 export const MAX_DEVICES = 32;
 const REGISTERS = 42;
+/** In the label of VCPURun's answer: what stands for one hart. */
+const HART_UNIT = 256;
 
 export function createVcpu(k: Kernel, id: number): void {
   const serial = k.nextSerial++;
-  k.vcpus[id] = { id, serial, index: k.machine.vcpu.create(), tcb: 0, regions: [], devices: [], started: false, shattered: false };
+  k.vcpus[id] = { id, serial, index: k.machine.vcpu.create(), tcb: 0, regions: [], devices: [], started: false, shattered: false, leader: id, harts: [id] };
   k.spacesBySerial.set(serial, id);
   k.vcpusAlive++;
 }
 
 export function destroyVcpu(k: Kernel, id: number): void {
   const v = k.vcpus[id]!;
-  const t = v.tcb === 0 ? undefined : k.tcbs[v.tcb]!;
-  if (t !== undefined) finish(k, t, Exit.Broken, 0);
+  const leader = k.vcpus[v.leader], number = leaveGuest(k, v);
+  const t = leader === undefined || leader.tcb === 0 ? undefined : k.tcbs[leader.tcb]!;
+  if (t !== undefined) finish(k, t, Exit.Broken, 0, number);
   k.spacesBySerial.delete(v.serial);
   k.machine.vcpu.destroy(v.index);
   k.vcpus[id] = undefined;
@@ -53,16 +58,21 @@ export function invokeVcpu(k: Kernel, t: Tcb, slot: number, label: number, info:
     case Invocation.VCPUWriteRegisters:
       return words < 1 ? TRUNCATED : writeRegisters(k, t, v, words);
     case Invocation.VCPUGetTime:
-      setNumber(k, t, 0, Math.max(0, k.machine.clock() + float(k, v, VcpuRecord.TIME_OFFSET)));
+      setNumber(k, t, 0, Math.max(0, k.machine.clock() + vcpuFloat(k, v, VcpuRecord.TIME_OFFSET)));
       return 1;
+    case Invocation.VCPUAddHart:
+      return words < 1 ? TRUNCATED : addHart(k, t, v);
+    case Invocation.VCPUGetState:
+      return getState(k, t, v);
+    case Invocation.VCPUSetState:
+      return words < 1 ? TRUNCATED : setState(k, t, v);
     default:
       return ILLEGAL;
   }
 }
 
-const float = (k: Kernel, v: Vcpu, word: number): number => k.machine.vcpu.floats[(k.machine.vcpu.record(v.index) >> 1) + word]!;
-
 function mapFrame(k: Kernel, t: Tcb, v: Vcpu): Outcome {
+  if (!leads(v)) return ILLEGAL;
   const s = k.slots;
   const slot = capArgument(k, t, 0, Kind.Frame);
   if (typeof slot !== "number") return slot;
@@ -94,6 +104,7 @@ function overlaps(v: Vcpu, address: number, bytes: number): boolean {
 }
 
 function mapDevice(k: Kernel, t: Tcb, v: Vcpu): Outcome {
+  if (!leads(v)) return ILLEGAL;
   const address = wordNumber(k, t, 0), bytes = wordNumber(k, t, 1);
   if (address % PAGE !== 0) return misaligned(0);
   if (bytes % PAGE !== 0) return misaligned(1);
@@ -131,16 +142,18 @@ export function unmapFromVcpu(k: Kernel, slot: number, id: number): void {
 }
 
 function run(k: Kernel, t: Tcb, v: Vcpu): Outcome {
-  if (v.tcb !== 0) return ILLEGAL;
+  if (v.tcb !== 0 || !leads(v)) return ILLEGAL;
   const completion = wordLo(k, t, 0);
   if (completion < 0 || completion > 2 || wordHi(k, t, 0) !== 0) return invalidArgument(0);
   if (v.shattered) return refuse(ErrorCode.MachineLimit);
-  const words = k.machine.vcpu.words, at = k.machine.vcpu.record(v.index);
   if (!v.started) {
     for (const r of v.regions) k.machine.vcpu.mapRam(v.index, r.guestPhysical, r.physical, r.bytes);
     v.started = true;
   }
-  if (completion === 1) {
+  const words = k.machine.vcpu.words, hart = exitedHart(k, v), at = hart === undefined ? 0 : k.machine.vcpu.record(hart.index);
+  if (hart === undefined) {
+    // Whoever made that call or access is gone.
+  } else if (completion === 1) {
     words[at + 2 * VcpuRecord.DATA] = wordLo(k, t, 1);
     words[at + 2 * VcpuRecord.DATA + 1] = wordHi(k, t, 1);
     words[at + 2 * VcpuRecord.COMPLETION] = 1;
@@ -150,7 +163,7 @@ function run(k: Kernel, t: Tcb, v: Vcpu): Outcome {
     words[at + 2 * VcpuRecord.A1] = wordLo(k, t, 2);
     words[at + 2 * VcpuRecord.A1 + 1] = wordHi(k, t, 2);
   }
-  words[at + 2 * VcpuRecord.LINES] = wordLo(k, t, 3);
+  setLines(k, v, wordLo(k, t, 3), wordHi(k, t, 3));
   // Made again (TCBRestart), the call completes nothing twice.
   setWord(k, t, 0, 0, 0);
   v.tcb = t.id;
@@ -161,12 +174,12 @@ function run(k: Kernel, t: Tcb, v: Vcpu): Outcome {
   return BLOCKED;
 }
 
-/** Answers VCPURun: the thread is out of the guest. */
-function finish(k: Kernel, t: Tcb, exit: Exit, words: number): void {
+/** Answers VCPURun: the thread is out of the guest, which left for this hart. */
+function finish(k: Kernel, t: Tcb, exit: Exit, words: number, hart = 0): void {
   k.vcpus[t.vcpu]!.tcb = 0;
   t.vcpu = 0;
   t.state = ThreadState.Ready;
-  setResult(k, t, 0, 0, toInfo(exit, words));
+  setResult(k, t, 0, 0, toInfo(exit + HART_UNIT * hart, words));
   wake(k, t);
 }
 
@@ -180,33 +193,33 @@ export function notifyVcpu(k: Kernel, t: Tcb, n: Notification): void {
 
 /** The engine stopped: what the guest needs now is answered, waited for, or handed to the VMM. */
 export function vcpuStopped(k: Kernel, t: Tcb, stop: number): void {
-  const v = k.vcpus[t.vcpu]!;
-  const words = k.machine.vcpu.words, at = k.machine.vcpu.record(v.index);
+  const v = k.vcpus[t.vcpu]!, hart = exitNumber(k, v);
+  const words = k.machine.vcpu.words, at = k.machine.vcpu.record(exitedHart(k, v)!.index);
   const copy = (to: number, word: number): void => setWord(k, t, to, words[at + 2 * word]!, words[at + 2 * word + 1]!);
   switch (stop) {
     case VcpuStop.MMIO:
       copy(0, VcpuRecord.ADDRESS);
       copy(1, VcpuRecord.DATA);
       setWord(k, t, 2, words[at + 2 * VcpuRecord.SIZE]!, words[at + 2 * VcpuRecord.WRITE]!);
-      return finish(k, t, Exit.MMIO, 3);
+      return finish(k, t, Exit.MMIO, 3, hart);
     case VcpuStop.SBI:
       // a7, a6, a0, a1, then a2..a5.
       [7, 6, 0, 1, 2, 3, 4, 5].forEach((a, i) => copy(i, VcpuRecord.A0 + a));
-      return finish(k, t, Exit.SBI, t.buffer < 0 ? 4 : 8);
+      return finish(k, t, Exit.SBI, t.buffer < 0 ? 4 : 8, hart);
     case VcpuStop.WFI:
       return waitForInterrupt(k, t, v);
     case VcpuStop.Broken:
       copy(0, VcpuRecord.ADDRESS);
       copy(1, VcpuRecord.DATA);
       copy(2, VcpuRecord.REGISTERS);
-      return finish(k, t, Exit.Broken, 3);
+      return finish(k, t, Exit.Broken, 3, hart);
     default:
       return;
   }
 }
 
 function waitForInterrupt(k: Kernel, t: Tcb, v: Vcpu): void {
-  const due = float(k, v, VcpuRecord.TIMECMP) - float(k, v, VcpuRecord.TIME_OFFSET);
+  const due = timerDue(k, v);
   if (due <= k.machine.clock()) return;
   const timer = due < Infinity;
   if (!timer && t.boundNotification === 0) return finish(k, t, Exit.Stuck, 0);
@@ -222,11 +235,6 @@ function waitForInterrupt(k: Kernel, t: Tcb, v: Vcpu): void {
 export function unbindThread(k: Kernel, t: Tcb): void {
   t.boundNotification = 0;
   if (t.state === ThreadState.WaitingVcpu && timerDue(k, k.vcpus[t.vcpu]!) === Infinity) finish(k, t, Exit.Stuck, 0);
-}
-
-/** When a waiting guest's timer is due, in ticks of the machine. */
-export function timerDue(k: Kernel, v: Vcpu): number {
-  return float(k, v, VcpuRecord.TIMECMP) - float(k, v, VcpuRecord.TIME_OFFSET);
 }
 
 function readRegisters(k: Kernel, t: Tcb, v: Vcpu): Outcome {
@@ -257,7 +265,7 @@ function mayHold(register: number, lo: number, hi: number): boolean {
 function writeRegisters(k: Kernel, t: Tcb, v: Vcpu, words: number): Outcome {
   const first = wordLo(k, t, 0) >>> 0, count = words - 1;
   if (first >= REGISTERS || count < 1 || first + count > REGISTERS) return outOfRange(0, 0, REGISTERS - 1);
-  if (v.tcb !== 0) return ILLEGAL;
+  if (isInside(k, v)) return ILLEGAL;
   for (let i = 0; i < count; i++) if (!mayHold(first + i, wordLo(k, t, 1 + i), wordHi(k, t, 1 + i))) return invalidArgument(1 + i);
   k.machine.vcpu.readRegisters(v.index);
   const at = k.machine.vcpu.record(v.index) + 2 * VcpuRecord.REGISTERS;

@@ -88,6 +88,7 @@ export const pageTableMap = (sys: Sys, table: number, address: number, vspace: n
 export const frameMap = (sys: Sys, frame: number, address: number, vspace: number, rights: number): Answer => sys.call(frame, Invocation.FrameMap, [address, vspace, rights]);
 export const frameUnmap = (sys: Sys, frame: number): Answer => sys.call(frame, Invocation.FrameUnmap);
 export const vcpuMapFrame = (sys: Sys, vcpu: number, frame: number, guestPhysical: number): Answer => sys.call(vcpu, Invocation.VCPUMapFrame, [frame, guestPhysical]);
+export const vcpuAddHart = (sys: Sys, vcpu: number, hart: number): Answer => sys.call(vcpu, Invocation.VCPUAddHart, [hart]);
 export const vcpuMapDevice = (sys: Sys, vcpu: number, guestPhysical: number, bytes: number): Answer => sys.call(vcpu, Invocation.VCPUMapDevice, [guestPhysical, bytes]);
 
 export const irqControlGet = (sys: Sys, control: number, irq: number, to: Place, edge = false): Answer =>

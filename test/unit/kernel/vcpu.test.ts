@@ -66,7 +66,7 @@ describe("VCPU-MEMORY", () => {
     refuses(bed, vmm, [V, I.VCPUMapFrame, 41, 4096], ErrorCode.AlignmentError, 1);
     for (const address of [GUEST_TOP, 2n ** 64n - 4096n]) refuses(bed, vmm, [V, I.VCPUMapFrame, F, address], ErrorCode.RangeError, 1, 0, GUEST_TOP - 4096);
     refuses(bed, vmm, [V, I.VCPUMapFrame, F], ErrorCode.TruncatedMessage);
-    refuses(bed, vmm, [V, 0xb07, F, 0], ErrorCode.IllegalOperation);
+    refuses(bed, vmm, [V, 0xb0f, F, 0], ErrorCode.IllegalOperation);
     bed.k.objects.device[bed.slot(vmm, F + 1)!.object] = 1;
     refuses(bed, vmm, [V, I.VCPUMapFrame, F + 1, 0], ErrorCode.InvalidCapability, 0);
   });
