@@ -8,6 +8,8 @@ export interface TreeOptions {
   readonly name: string;
   readonly ramBytes: number;
   readonly cmdline: string;
+  /** Harts. Default 1. */
+  readonly cpus?: number;
   /** Guest-physical place of the initramfs. */
   readonly initrd?: { readonly address: number; readonly bytes: number };
   /** It has a real-time clock. */
@@ -18,8 +20,9 @@ export interface TreeOptions {
   readonly seeds?: { readonly rng: Uint8Array; readonly kaslr: Uint8Array };
 }
 
-const PHANDLE_INTC = 1;
 const PHANDLE_PLIC = 2;
+/** Of a hart's own interrupt controller. */
+const intc = (hart: number): number => (hart === 0 ? 1 : PHANDLE_PLIC + hart);
 /** Supervisor external interrupt, in a hart's own controller. */
 const SUPERVISOR_EXTERNAL = 9;
 const UART_CLOCK_HZ = 3_686_400;
@@ -30,6 +33,7 @@ const reg = (base: number, bytes: number): PropertyValue => [...cells64(base), .
 const UART_PATH = `/soc/serial@${hex(GuestMap.UART.base)}`;
 
 export function guestTree(options: TreeOptions): DeviceNode {
+  const harts = Array.from({ length: options.cpus ?? 1 }, (_, hart) => hart);
   return {
     name: "",
     properties: { "#address-cells": 2, "#size-cells": 2, compatible: ["bailiwick,guest", "riscv-virtio"], model: `bailiwick,guest ${options.name}` },
@@ -37,11 +41,11 @@ export function guestTree(options: TreeOptions): DeviceNode {
       { name: "aliases", properties: { serial0: UART_PATH } },
       { name: "chosen", properties: chosen(options) },
       { name: `memory@${hex(GuestMap.RAM.base)}`, properties: { device_type: "memory", reg: reg(GuestMap.RAM.base, options.ramBytes) } },
-      cpus(),
+      cpus(harts),
       {
         name: "soc",
         properties: { "#address-cells": 2, "#size-cells": 2, compatible: "simple-bus", "interrupt-parent": PHANDLE_PLIC, ranges: true },
-        children: [...(options.rtc === true ? [rtc()] : []), plic(), uart(), ...options.virtioSlots.map(virtio)],
+        children: [...(options.rtc === true ? [rtc()] : []), plic(harts), uart(), ...options.virtioSlots.map(virtio)],
       },
     ],
   };
@@ -56,12 +60,12 @@ function chosen({ cmdline, initrd, seeds }: TreeOptions): Record<string, Propert
   };
 }
 
-function cpus(): DeviceNode {
-  const cpu: DeviceNode = {
-    name: "cpu@0",
+function cpus(harts: readonly number[]): DeviceNode {
+  const cpu = (hart: number): DeviceNode => ({
+    name: `cpu@${hex(hart)}`,
     properties: {
       device_type: "cpu",
-      reg: 0,
+      reg: hart,
       status: "okay",
       compatible: "riscv",
       // The two ways of saying it: the old one, and the one that replaces it.
@@ -70,12 +74,12 @@ function cpus(): DeviceNode {
       "riscv,isa-extensions": EXTENSIONS,
       "mmu-type": "riscv,sv39",
     },
-    children: [{ name: "interrupt-controller", properties: { "#interrupt-cells": 1, "#address-cells": 0, "interrupt-controller": true, compatible: "riscv,cpu-intc", phandle: PHANDLE_INTC } }],
-  };
-  return { name: "cpus", properties: { "#address-cells": 1, "#size-cells": 0, "timebase-frequency": TIMEBASE }, children: [cpu] };
+    children: [{ name: "interrupt-controller", properties: { "#interrupt-cells": 1, "#address-cells": 0, "interrupt-controller": true, compatible: "riscv,cpu-intc", phandle: intc(hart) } }],
+  });
+  return { name: "cpus", properties: { "#address-cells": 1, "#size-cells": 0, "timebase-frequency": TIMEBASE }, children: harts.map(cpu) };
 }
 
-const plic = (): DeviceNode => ({
+const plic = (harts: readonly number[]): DeviceNode => ({
   name: `interrupt-controller@${hex(GuestMap.PLIC.base)}`,
   properties: {
     compatible: ["sifive,plic-1.0.0", "riscv,plic0"],
@@ -83,8 +87,8 @@ const plic = (): DeviceNode => ({
     "#interrupt-cells": 1,
     "#address-cells": 0,
     "interrupt-controller": true,
-    // One context: so context 0 is supervisor mode.
-    "interrupts-extended": [PHANDLE_INTC, SUPERVISOR_EXTERNAL],
+    // A context for each hart: context n is its supervisor mode.
+    "interrupts-extended": harts.flatMap((hart) => [intc(hart), SUPERVISOR_EXTERNAL]),
     "riscv,ndev": PLIC_SOURCES,
     phandle: PHANDLE_PLIC,
   },

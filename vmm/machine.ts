@@ -25,12 +25,15 @@ import { GuestMap, virtioIrq, VirtioSlot } from "./spec.ts";
 
 /** Bit of VCPURun's line word: supervisor external interrupt. */
 const SEIP = 1 << 9;
+const TWO32 = 2 ** 32;
 const NEWLINE = 0x0a;
 
 type Slot = readonly [slot: number, model: VirtioModel, name: string];
 
 export interface MachineOptions {
   readonly memory: DmaPort;
+  /** 1 to 8. By default 1. */
+  readonly harts?: number;
   readonly console: GuestConsole;
   /** The kernel's command line, which may name the console. */
   readonly cmdline: string;
@@ -51,7 +54,7 @@ export interface MachineOptions {
 
 export class GuestMachine {
   readonly bus: Bus;
-  readonly plic = new GuestPlic();
+  readonly plic: GuestPlic;
   readonly uart: Uart16550;
   readonly virtioConsole: VirtioConsole;
   readonly control = new ControlChannel();
@@ -76,8 +79,9 @@ export class GuestMachine {
   /** What is typed on the console comes here. */
   hearsInput = false;
 
-  constructor({ memory, console, cmdline, entropy, disks, ports, passed, balloon, clock, screen, complain }: MachineOptions) {
+  constructor({ memory, harts = 1, console, cmdline, entropy, disks, ports, passed, balloon, clock, screen, complain }: MachineOptions) {
     this.#console = console;
+    this.plic = new GuestPlic(harts);
     this.outside = [...disks, ...ports, ...passed, ...[clock, screen].filter((device) => device !== null)];
     this.#screen = screen;
     this.clock = clock;
@@ -166,9 +170,10 @@ export class GuestMachine {
     return { name: "real-time clock", ...GuestMap.RTC, device };
   }
 
-  /** The hart's interrupt lines, for VCPURun. */
+  /** The harts' interrupt lines, for VCPURun: those of hart 0, and above them a bit for each other. */
   get lines(): number {
-    return this.plic.pending ? SEIP : 0;
+    const { outputs } = this.plic;
+    return (outputs & 1 ? SEIP : 0) + (outputs & ~1) * TWO32;
   }
 
   /** Whether collected output must be sent now, after an exit for an access at `address` (or anything else, -1). */

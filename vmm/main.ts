@@ -5,7 +5,8 @@
 //   V1  Nothing a guest does makes the VMM fault: what makes no sense reads as 0, is refused, or ends this guest with a named reason.
 //   V2  Each load and each call of the guest is answered once, by the completion of the next VCPURun; a store needs no answer.
 //   V3  Console output reaches the server before the guest can wait for anything without coming back here (machine.ts, outputDue).
-import { Exit, InitSlot, Invocation } from "../caps/abi/numbers.ts";
+import { Exit, InitSlot, Invocation, VcpuState } from "../caps/abi/numbers.ts";
+import { vcpuSetState } from "../servers/lib/ts/objects.ts";
 import type { Env, Message, Op, Word } from "../servers/lib/ts/sdk.ts";
 import { BALLOON_PAGE } from "../core/devices/virtio/balloon.ts";
 import { GuestBalloon } from "./balloon.ts";
@@ -23,10 +24,10 @@ import { PassedDevice } from "./passed.ts";
 import { GuestPort } from "./port.ts";
 import { Reporter } from "./report.ts";
 import { GuestScreen } from "./screen.ts";
-import { handleSbi, Sbi, type SbiCall } from "./sbi.ts";
-import { EndingStatus, MOST_DISKS, MOST_PASSED, MOST_PORTS, type EndingKind, type GuestArgs } from "./spec.ts";
-import { resumeHart, systemSuspend } from "./suspend.ts";
-import { attachInput, createVcpu, INPUT_BIT, setStart, softwareInterrupt } from "./vcpu.ts";
+import { handleSbi, Sbi, type SbiCall, type SbiOutcome } from "./sbi.ts";
+import { EndingStatus, MOST_DISKS, MOST_HARTS, MOST_PASSED, MOST_PORTS, type EndingKind, type GuestArgs } from "./spec.ts";
+import { systemSuspend } from "./suspend.ts";
+import { attachInput, createHarts, INPUT_BIT, setStart, setStartAgain, softwareInterrupt, statesOf } from "./vcpu.ts";
 
 /** Completion codes of VCPURun. */
 const Completion = { NONE: 0, MMIO: 1, SBI: 2 } as const;
@@ -47,7 +48,7 @@ export default function* main(env: Env): Op<void> {
   const servers = yield* openServers(env, args, memory, reporter.complain);
   if (typeof servers === "string") return yield* end(reporter, null, { kind: "unbootable", detail: servers }, null);
   const balloon = args.balloon === undefined ? null : new GuestBalloon(args.ramBytes, args.balloon);
-  const machine = new GuestMachine({ memory, console, cmdline: args.cmdline, entropy, ...servers, balloon, complain: reporter.complain });
+  const machine = new GuestMachine({ memory, harts: args.cpus ?? 1, console, cmdline: args.cmdline, entropy, ...servers, balloon, complain: reporter.complain });
   const refusal = yield* boot(env, args, machine, entropy);
   if (refusal !== null) return yield* end(reporter, null, { kind: "unbootable", detail: refusal }, null);
   machine.hearsInput = yield* attachInput(env.sys, args.input === false ? null : console, machine.outside.length === 0);
@@ -97,11 +98,12 @@ function* openServers(env: Env, args: GuestArgs, memory: GuestMemory, complain: 
 
 /** What env.args says, or what is wrong with it. */
 function toArgs(raw: unknown): GuestArgs | string {
-  const { name, ramBytes, cmdline, seed, input, balloon, disks = [], ports = [], passed = [] } = (typeof raw === "object" && raw !== null ? raw : {}) as Record<string, unknown>;
+  const { name, ramBytes, cmdline, cpus, seed, input, balloon, disks = [], ports = [], passed = [] } = (typeof raw === "object" && raw !== null ? raw : {}) as Record<string, unknown>;
   if (typeof name !== "string" || typeof cmdline !== "string" || typeof ramBytes !== "number" || !(Number.isSafeInteger(ramBytes) && ramBytes > 0)) return "args need name, ramBytes and cmdline";
   if (!isNames(disks, MOST_DISKS) || !isNames(ports, MOST_PORTS) || !isNames(passed, MOST_PASSED)) return `args.disks, args.ports and args.passed are lists of names, at most ${MOST_DISKS}, ${MOST_PORTS} and ${MOST_PASSED}`;
   if (balloon !== undefined && !(typeof balloon === "number" && Number.isInteger(balloon / BALLOON_PAGE) && balloon >= 0 && balloon <= ramBytes)) return "args.balloon is not a number of bytes, a multiple of 4096, at most ramBytes";
-  const args = { name, ramBytes, cmdline, disks, ports, passed, ...(input === false ? { input } : {}), ...(balloon === undefined ? {} : { balloon }) };
+  if (cpus !== undefined && !(typeof cpus === "number" && Number.isInteger(cpus) && cpus >= 1 && cpus <= MOST_HARTS)) return `args.cpus is not 1 to ${MOST_HARTS}`;
+  const args = { name, ramBytes, cmdline, disks, ports, passed, ...(cpus === undefined ? {} : { cpus }), ...(input === false ? { input } : {}), ...(balloon === undefined ? {} : { balloon }) };
   if (seed === undefined || seed === null) return args;
   const isByte = (value: unknown): value is number => typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= 255;
   if (!Array.isArray(seed) || seed.length !== SEED_BYTES || !seed.every(isByte)) return `args.seed is not ${SEED_BYTES} bytes`;
@@ -112,8 +114,8 @@ const isNames = (value: unknown, most: number): value is string[] => Array.isArr
 
 /** Loads the guest and sets its hart to the kernel's entry. What prevents it, or null. */
 function* boot(env: Env, args: GuestArgs, machine: GuestMachine, entropy: SeededEntropy | null): Op<string | null> {
-  const { ram, kernel, vcpu } = env.use;
-  if (vcpu === undefined || ram === undefined || ram.bytes < args.ramBytes) return "no VCPU, or less RAM than args.ramBytes";
+  const { ram, kernel } = env.use, vcpus = vcpusOf(env, args);
+  if (vcpus.includes(0) || ram === undefined || ram.bytes < args.ramBytes) return "no VCPU, or less RAM than args.ramBytes";
   if (kernel === undefined || kernel.bytes === 0) return "there is no kernel image";
   const image = checkKernel(env.mem.read(kernel.address, Math.min(kernel.bytes, IMAGE_HEAD_BYTES)), kernel.bytes);
   if (!image.ok) return image.reason;
@@ -128,14 +130,17 @@ function* boot(env: Env, args: GuestArgs, machine: GuestMachine, entropy: Seeded
   if (!layout.ok) return layout.reason;
   place(env.mem, ram.address, layout, kernel satisfies LoadedFile, parts, treeFor(layout.initrd));
 
-  const problem = yield* createVcpu(env.sys, vcpu.cap, machine.clock !== null);
-  return problem ?? (yield* setStart(env.sys, vcpu.cap, layout.kernel, layout.tree));
+  const problem = yield* createHarts(env.sys, vcpus, machine.clock !== null);
+  return problem ?? (yield* setStart(env.sys, vcpus[0]!, 0, layout.kernel, layout.tree));
 }
+
+/** The harts' VCPUs by number: the uses `vcpu`, `vcpu1` and so on. 0 for one that is missing. */
+const vcpusOf = (env: Env, args: GuestArgs): number[] => Array.from({ length: args.cpus ?? 1 }, (_, hart) => env.use[hart === 0 ? "vcpu" : `vcpu${hart}`]?.cap ?? 0);
 
 /** Runs the guest until it ends. */
 function* run(env: Env, args: GuestArgs, machine: GuestMachine, console: GuestConsole, reporter: Reporter): Op<Ending> {
   const { sys } = env;
-  const vcpu = env.use["vcpu"]!.cap;
+  const vcpus = vcpusOf(env, args), vcpu = vcpus[0]!;
   const { bus, input, outside } = machine;
   const memory = new GuestMemory(env.mem, env.use["ram"]!.address, args.ramBytes);
   // One array for all runs: completion, its two values, interrupt lines.
@@ -148,7 +153,8 @@ function* run(env: Env, args: GuestArgs, machine: GuestMachine, console: GuestCo
     let rung = 0;
     words[0] = Completion.NONE;
     if (exit.error) return { kind: "broken", detail: `the kernel refuses to run it: error ${exit.label}` };
-    switch (exit.label) {
+    const hart = exit.label >>> 8;
+    switch (exit.label & 0xff) {
       case Exit.MMIO:
         address = exit.word(0);
         // What it shows must be known before the device is asked.
@@ -162,19 +168,24 @@ function* run(env: Env, args: GuestArgs, machine: GuestMachine, console: GuestCo
         break;
       case Exit.SBI: {
         const call: SbiCall = { extension: exit.word(0), fn: exit.word(1), a0: exit.word(2), a1: exit.word(3), a2: exit.word(4) };
-        const outcome = call.extension === Sbi.SUSP ? systemSuspend(call, memory, { wakes: machine.wakes, othersRun: false }) : handleSbi(call, memory, machine.firmware);
-        if (outcome.kind === "suspend") {
-          const word = exit.big(4);
-          yield* sleep(env, machine, console);
-          const problem = yield* resumeHart(sys, vcpu, 0, outcome.resume, word);
-          if (problem !== null) return { kind: "broken", detail: problem };
-          break;
-        }
+        const harts = call.extension === Sbi.HSM || call.extension === Sbi.SUSP ? { self: hart, states: yield* statesOf(sys, vcpus) } : undefined;
+        const outcome = call.extension === Sbi.SUSP ? systemSuspend(call, memory, { wakes: machine.wakes, othersRun: harts!.states.some((state, n) => n !== hart && state !== VcpuState.stopped) }) : handleSbi(call, memory, machine.firmware, harts);
         if (outcome.kind === "reset") return ended(outcome.type, console.tail.panic ?? (outcome.failure ? "it reported a failure" : null), machine.control.status);
         words[0] = Completion.SBI;
         words[1] = outcome.kind === "return" ? outcome.error : outcome.kind === "legacy" ? outcome.value : 0;
         words[2] = outcome.kind === "return" ? outcome.value : outcome.kind === "legacy" ? exit.big(3) : 0;
-        if (outcome.kind === "interrupt") yield* softwareInterrupt(sys, vcpu);
+        if (outcome.kind === "interrupt") yield* softwareInterrupt(sys, vcpus[hart]!);
+        else if (outcome.kind === "stop" || outcome.kind === "sleep" || (outcome.kind === "suspend" && outcome.anew)) words[0] = Completion.NONE;
+        if (outcome.kind === "sleep") {
+          // Words of the exit are in the IPC buffer, which the calls made meanwhile write.
+          const [address, word] = [outcome.resume, exit.big(4)];
+          yield* sleep(env, machine, console);
+          const problem = yield* setStartAgain(sys, vcpus[hart]!, hart, BigInt(address), word);
+          if (problem !== null) return { kind: "broken", detail: problem };
+          break;
+        }
+        const problem = yield* changeHarts(sys, vcpus, hart, outcome, exit);
+        if (problem !== null) return { kind: "broken", detail: problem };
         break;
       }
       case Exit.Notified:
@@ -184,7 +195,7 @@ function* run(env: Env, args: GuestArgs, machine: GuestMachine, console: GuestCo
       case Exit.Stuck:
         return { kind: "stuck", detail: "it waits for an interrupt that nothing can raise" };
       case Exit.Broken:
-        return { kind: "broken", detail: brokenDetail(exit) };
+        return { kind: "broken", detail: (args.cpus ?? 1) > 1 ? `hart ${hart} ${brokenDetail(exit)}` : brokenDetail(exit) };
       default:
         return { kind: "broken", detail: `unknown exit ${exit.label}` };
     }
@@ -218,6 +229,29 @@ function* sleep(env: Env, machine: GuestMachine, console: GuestConsole): Op<void
 
 /** Of a notification's word, which may have any of 53 bits. */
 const hasBit = (word: number, bit: number): boolean => Math.floor(word / bit) % 2 === 1;
+
+/** What an SBI call does to harts. What went wrong, or null. */
+function* changeHarts(sys: Env["sys"], vcpus: readonly number[], self: number, outcome: SbiOutcome, exit: Message): Op<string | null> {
+  const [address, opaque] = [exit.big(3), exit.big(4)];
+  switch (outcome.kind) {
+    case "start": {
+      const vcpu = vcpus[outcome.hart]!;
+      const problem = yield* setStartAgain(sys, vcpu, outcome.hart, address, opaque);
+      if (problem === null) yield* vcpuSetState(sys, vcpu, VcpuState.started);
+      return problem;
+    }
+    case "stop":
+      yield* vcpuSetState(sys, vcpus[self]!, VcpuState.stopped);
+      return null;
+    case "suspend": {
+      const problem = outcome.anew ? yield* setStartAgain(sys, vcpus[self]!, self, address, opaque) : null;
+      if (problem === null) yield* vcpuSetState(sys, vcpus[self]!, VcpuState.suspended);
+      return problem;
+    }
+    default:
+      return null;
+  }
+}
 
 /** The guest asked its firmware to end. What its init said counts, unless its kernel failed before init could say anything. */
 function ended(type: "shutdown" | "reboot", failure: string | null, status: number | null): Ending {

@@ -1,6 +1,7 @@
 // SBI calls that the engine does not handle itself. Source: RISC-V Supervisor Binary Interface Specification 2.0.
-// The engine arms timers, sends the hart interrupts to itself and fences it; of those only what it cannot make sense of arrives here.
+// The engine arms timers, sends interrupts from hart to hart and fences them; of those only what it cannot make sense of arrives here.
 // System suspend is suspend.ts. What is not here is answered as absent: PMU, CPPC, NACL, STA, and of the legacy calls those that find their harts by a pointer.
+import { VcpuState } from "../caps/abi/numbers.ts";
 import type { DmaPort } from "../core/devices/device.ts";
 
 /** Extension IDs. The legacy ones return one value, in a0, and change nothing else (chapter 5). */
@@ -29,7 +30,8 @@ const PRESENT: ReadonlySet<number> = new Set<number>([0, Sbi.LEGACY_PUTCHAR, Sbi
 /** All ones, as a number: rounded. As a mask base it means all harts. */
 const ALL = 2 ** 64;
 const HART = 0;
-const HART_STARTED = 0;
+/** Suspend types: the hart keeps what it has, or begins anew where it says. */
+const RETENTIVE = 0, NON_RETENTIVE = 0x8000_0000;
 /** Debug console bytes taken or given in one call; the specification lets us move fewer than were asked for. */
 const MOST_BYTES = 4096;
 
@@ -53,7 +55,13 @@ export type SbiOutcome =
   /** Return success, after making the hart's own software interrupt pending. */
   | { readonly kind: "interrupt" }
   /** The machine sleeps until something wakes it; then its hart goes on at `resume`, with a2 of the call in a1. */
-  | { readonly kind: "suspend"; readonly resume: number }
+  | { readonly kind: "sleep"; readonly resume: number }
+  /** Hart `hart` starts at the call's address (a1), with its number in a0 and the call's a2 in a1; then return success. */
+  | { readonly kind: "start"; readonly hart: number }
+  /** The calling hart stops. */
+  | { readonly kind: "stop" }
+  /** The calling hart waits for an interrupt, then returns success, or (`anew`) begins at the call's address as one that starts. */
+  | { readonly kind: "suspend"; readonly anew: boolean }
   /** The guest ends its machine. `failure`: it says that it failed. */
   | { readonly kind: "reset"; readonly type: "shutdown" | "reboot"; readonly failure: boolean };
 
@@ -64,11 +72,18 @@ export interface SbiConsole {
   read(most: number): Uint8Array;
 }
 
+/** The harts as a call finds them: whose it is, and the state of each (VcpuState), by number. */
+export interface HartView {
+  readonly self: number;
+  readonly states: readonly number[];
+}
+const ALONE: HartView = { self: HART, states: [VcpuState.started] };
+
 const done = (value = 0): SbiOutcome => ({ kind: "return", error: SbiError.SUCCESS, value });
 const refused = (error: number): SbiOutcome => ({ kind: "return", error, value: 0 });
 const NOT_SUPPORTED = refused(SbiError.NOT_SUPPORTED);
 
-export function handleSbi(call: SbiCall, memory: DmaPort, console: SbiConsole): SbiOutcome {
+export function handleSbi(call: SbiCall, memory: DmaPort, console: SbiConsole, harts = ALONE): SbiOutcome {
   switch (call.extension) {
     case Sbi.BASE:
       return base(call);
@@ -77,7 +92,7 @@ export function handleSbi(call: SbiCall, memory: DmaPort, console: SbiConsole): 
     case Sbi.SRST:
       return systemReset(call);
     case Sbi.HSM:
-      return hartState(call);
+      return hartState(call, memory, harts);
     case Sbi.IPI:
       return call.fn !== 0 ? NOT_SUPPORTED : selectsUs(call.a0, call.a1) ? { kind: "interrupt" } : refused(SbiError.INVALID_PARAM);
     case Sbi.RFENCE:
@@ -117,18 +132,27 @@ function base({ fn, a0 }: SbiCall): SbiOutcome {
 /** Whether a hart mask (bits counted from hart `from`, or all harts) selects hart 0 and no hart that does not exist. */
 const selectsUs = (mask: number, from: number): boolean => from === ALL || (from === HART && mask === 1);
 
-function hartState({ fn, a0 }: SbiCall): SbiOutcome {
+function hartState({ fn, a0, a1 }: SbiCall, memory: DmaPort, { self, states }: HartView): SbiOutcome {
+  const state = states[a0];
   switch (fn) {
     case 0:
-      return refused(a0 === HART ? SbiError.ALREADY_AVAILABLE : SbiError.INVALID_PARAM);
-    case 1: // stop: nothing could start the only hart again
-      return refused(SbiError.FAILED);
+      if (state === undefined) return refused(SbiError.INVALID_PARAM);
+      if (state !== VcpuState.stopped) return refused(SbiError.ALREADY_AVAILABLE);
+      return isCode(a1, memory) ? { kind: "start", hart: a0 } : refused(SbiError.INVALID_ADDRESS);
+    case 1: // nothing could start the last one again
+      return states.every((other, hart) => hart === self || other === VcpuState.stopped) ? refused(SbiError.FAILED) : { kind: "stop" };
     case 2:
-      return a0 === HART ? done(HART_STARTED) : refused(SbiError.INVALID_PARAM);
+      return state === undefined ? refused(SbiError.INVALID_PARAM) : done(state);
+    case 3: // a hart that is alone has wfi
+      if (states.length === 1) return NOT_SUPPORTED;
+      if (a0 !== RETENTIVE && a0 !== NON_RETENTIVE) return refused(SbiError.INVALID_PARAM);
+      return a0 === RETENTIVE || isCode(a1, memory) ? { kind: "suspend", anew: a0 === NON_RETENTIVE } : refused(SbiError.INVALID_ADDRESS);
     default:
       return NOT_SUPPORTED;
   }
 }
+
+const isCode = (address: number, memory: DmaPort): boolean => address % 2 === 0 && typeof memory.load16(address) === "number";
 
 function systemReset({ fn, a0: type, a1: reason }: SbiCall): SbiOutcome {
   if (fn !== 0) return NOT_SUPPORTED;

@@ -22,6 +22,9 @@ export const MOST_PASSED = 5;
 /** 1..8 for the first eight slots, as on the board; then those behind the serial port's and the clock's. */
 export const virtioIrq = (slot: number): number => (slot < 8 ? 1 + slot : 4 + slot);
 
+/** Harts that a guest can have: the kernel's limit. */
+export const MOST_HARTS = 8;
+
 /** Ticks of the guest's clock a second. */
 export const TIMEBASE = 10_000_000;
 
@@ -32,6 +35,8 @@ export interface GuestArgs {
   readonly ramBytes: number;
   /** The kernel's command line. */
   readonly cmdline: string;
+  /** Harts, 1 to 8. Default 1. */
+  readonly cpus?: number;
   /** 32 bytes, 0..255 each. All randomness that the guest gets comes from them; without them it has no rng device and no seed. */
   readonly seed?: readonly number[];
   /** Its disks, in order: what the guest reads as the serial number of each, at most 20 characters. VMM's uses disk0, disk1 ... (protocol Block). */

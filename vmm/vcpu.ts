@@ -1,6 +1,6 @@
 // Invocations of the VCPU that are made once or seldom: its device windows, its start, and the wiring of console input to the thread that runs it.
-import { InitSlot, Invocation, Right, VcpuRegister } from "../caps/abi/numbers.ts";
-import { cnodeMint, tcbBindNotification, vcpuMapDevice } from "../servers/lib/ts/objects.ts";
+import { InitSlot, Invocation, Right, VcpuRegister, VcpuState } from "../caps/abi/numbers.ts";
+import { cnodeMint, tcbBindNotification, vcpuAddHart, vcpuGetState, vcpuMapDevice, vcpuSetState } from "../servers/lib/ts/objects.ts";
 import type { Message, Op, Sys, Word } from "../servers/lib/ts/sdk.ts";
 import type { GuestConsole } from "./console.ts";
 import { GuestMap } from "./spec.ts";
@@ -12,13 +12,17 @@ const own = (index: number): { readonly cnode: number; readonly index: number; r
 const SIGNAL_SLOT = 128;
 /** The bit of the notification by which the console says that there is input. Below are interrupts of the machine's devices (passed.ts), above what servers ring (outside.ts). */
 export const INPUT_BIT = 2 ** 37;
+/** Privilege. */
+const SUPERVISOR = 1;
 /** sip.SSIP */
 const SUPERVISOR_SOFTWARE = 1 << 1;
 const A0 = 10;
-const HART = 0;
 
-/** What the guest finds as devices (`clock`: a real-time clock among them); accesses there come to us. Few windows: each costs the engine. What went wrong, or null. */
-export function* createVcpu(sys: Sys, vcpu: number, clock: boolean): Op<string | null> {
+/**
+ * What the guest finds as devices (`clock`: a real-time clock among them); accesses there come to us. Few windows: each costs the engine. All but the first of the harts are stopped.
+ * What went wrong, or null.
+ */
+export function* createHarts(sys: Sys, [vcpu = 0, ...others]: readonly number[], clock: boolean): Op<string | null> {
   const { PLIC, RTC, UART, VIRTIO } = GuestMap;
   const windows = [
     ...(clock ? [[RTC.base, RTC.bytes] as const] : []),
@@ -29,13 +33,33 @@ export function* createVcpu(sys: Sys, vcpu: number, clock: boolean): Op<string |
     const problem = problemOf(yield* vcpuMapDevice(sys, vcpu, base, bytes), "a device window is refused");
     if (problem !== null) return problem;
   }
+  for (const other of others) {
+    const problem = problemOf(yield* vcpuAddHart(sys, vcpu, other), "a further hart is refused") ?? problemOf(yield* vcpuSetState(sys, other, VcpuState.stopped), "a further hart does not stop");
+    if (problem !== null) return problem;
+  }
   return null;
 }
 
-/** The hart begins in supervisor mode without address translation, as a new VCPU does: at `entry`, a0 = hart, a1 = device tree. */
-export function* setStart(sys: Sys, vcpu: number, entry: number, tree: number): Op<string | null> {
-  const write = (first: number, ...values: Word[]): Op<Message> => sys.call(vcpu, Invocation.VCPUWriteRegisters, [first, ...values]);
-  return problemOf(yield* write(VcpuRegister.pc, entry), "the entry point is refused") ?? problemOf(yield* write(A0, HART, tree), "the start registers are refused");
+/** The hart begins in supervisor mode without address translation, as a new VCPU does: at `entry`, a0 = its number, a1 = the device tree, or what whoever starts it says. What went wrong, or null. */
+export function* setStart(sys: Sys, vcpu: number, hart: number, entry: Word, opaque: Word): Op<string | null> {
+  const write = writer(sys, vcpu);
+  return problemOf(yield* write(VcpuRegister.pc, entry), "the entry point is refused") ?? problemOf(yield* write(A0, hart, opaque), "the start registers are refused");
+}
+
+/** The same for one that has run: without interrupts, too. */
+export function* setStartAgain(sys: Sys, vcpu: number, hart: number, entry: Word, opaque: Word): Op<string | null> {
+  const write = writer(sys, vcpu);
+  const problem = problemOf(yield* write(VcpuRegister.sstatus, 0), "the start registers are refused") ?? problemOf(yield* write(VcpuRegister.satp, 0, SUPERVISOR), "the start registers are refused");
+  return problem ?? (yield* setStart(sys, vcpu, hart, entry, opaque));
+}
+
+const writer = (sys: Sys, vcpu: number) => (first: number, ...values: Word[]): Op<Message> => sys.call(vcpu, Invocation.VCPUWriteRegisters, [first, ...values]);
+
+/** The state of each hart, by number. */
+export function* statesOf(sys: Sys, vcpus: readonly number[]): Op<number[]> {
+  const states: number[] = [];
+  for (const vcpu of vcpus) states.push((yield* vcpuGetState(sys, vcpu)).word(0));
+  return states;
 }
 
 /** Makes the hart's software interrupt pending; the guest clears it. */

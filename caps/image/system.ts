@@ -147,7 +147,7 @@ export type UseKind =
   | { readonly kind: "iospace"; readonly device: string }
   /** A guest's RAM: frames of 2 MiB paid for apart from the component's memory, mapped read-write at `address` and into the component's VCPU from guest-physical `guestPhysical` on. The slot stays empty. */
   | { readonly kind: "ram"; readonly bytes: number; readonly address: number; readonly guestPhysical: number }
-  /** A VCPU, made from the component's memory. */
+  /** A VCPU, made from the component's memory: one for each such use. The component's guest's RAM is the first one's. */
   | { readonly kind: "vcpu" }
   /** A boot file, mapped read-only at `address`; `bytes` is its true length. The slot stays empty. */
   | { readonly kind: "file"; readonly file: string; readonly address: number; readonly bytes: number };

@@ -48,8 +48,9 @@ export interface GuestOrder {
 
 /** The RAM of a guest begins here in its physical address space. */
 const GUEST_RAM_BASE = 0x8000_0000;
-/** What a VMM spends: its text, its tables, its VCPU. The guest's RAM is apart. */
+/** What a VMM spends: its text, its tables, its VCPU; and for each further VCPU. The guest's RAM is apart. */
 const VMM_MEMORY = 4 * 1024 ** 2;
+const VCPU_MEMORY = 2 * 1024 ** 2;
 /** For each network card the window that its frames lie in, which stands on a boundary of its own size. */
 const PORT_MEMORY = 4 * 1024 ** 2;
 const VMM = { kind: "server", name: "vmm" } as const satisfies Image;
@@ -111,7 +112,7 @@ function draftComponent(name: string, component: ManifestComponent, resources: R
 
 function draftGuest(name: string, guest: ManifestGuest, only: boolean, resources: Resources, report: Report): Draft {
   const path = ["guests", name];
-  const { image, memory, cpu } = guest;
+  const { image, memory, cpu, cpus = 1 } = guest;
   const facts: GuestFacts | undefined = image.kind === "shipped" ? resources.guests.get(image.name) : { cmdline: "", initrd: image.initrd !== undefined };
   if (image.kind === "shipped" && facts === undefined) report.unknown([...path, "image"], "guest", image.name, resources.guests.keys());
   if (!resources.servers.has(VMM.name)) report.unknown(path, "server", VMM.name, resources.servers.keys());
@@ -122,6 +123,7 @@ function draftGuest(name: string, guest: ManifestGuest, only: boolean, resources
     name,
     ramBytes: memory,
     cmdline: guest.cmdline ?? facts?.cmdline ?? "",
+    ...(cpus === 1 ? {} : { cpus }),
     ...(disks.length === 0 ? {} : { disks: disks.map(([as]) => as) }),
     ...(ports.length === 0 ? {} : { ports: ports.map(([as]) => as) }),
     ...(passed.length === 0 ? {} : { passed: passed.map(([as]) => as) }),
@@ -134,12 +136,12 @@ function draftGuest(name: string, guest: ManifestGuest, only: boolean, resources
     path,
     image: VMM,
     program: { kind: "hosted", file: `server/${VMM.name}.js` },
-    memory: VMM_MEMORY + ports.length * PORT_MEMORY,
+    memory: VMM_MEMORY + (cpus - 1) * VCPU_MEMORY + ports.length * PORT_MEMORY,
     stack: 0,
     slots: MIN_SLOTS,
     cpu,
     fixed: [
-      { name: "vcpu", kind: "vcpu" },
+      ...Array.from({ length: cpus }, (_, hart): ResolvedUse => ({ name: hart === 0 ? "vcpu" : `vcpu${hart}`, kind: "vcpu" })),
       { name: "ram", kind: "ram", bytes: memory, address: 0, guestPhysical: GUEST_RAM_BASE },
       file("kernel", order.kernel),
       ...(order.initrd === undefined ? [] : [file("initrd", order.initrd)]),

@@ -211,6 +211,7 @@ const guest = z.strictObject({
       .multipleOf(2 * MIB, { error: "a multiple of 2MiB" })
       .min(LEAST_GUEST, { error: "at least 16MiB" }),
   ),
+  cpus: z.int().min(1).max(8).describe("Its virtual CPUs, 1 to 8: they take turns on the VMM's CPU time. By default 1.").optional(),
   cmdline: z
     .string()
     .max(1023, { error: "at most 1023 characters" })

@@ -65,9 +65,10 @@ function* makeComponent(builder: Builder, planned: PlannedComponent, carved: Car
   const { component, layout } = planned;
   const says = (what: string): string => `${what} of component ${component.name}`;
 
-  const made = new Map<RetypeName, number>();
+  const made = new Map<RetypeName, number>(), vcpus: number[] = [];
   for (const need of planned.needs) {
     made.set(need.kind, yield* space.make(carved.untyped, need.kind, need.sizeBits, need.count, says(`${need.count} objects (${need.kind}, 2^${objectBits(need)} bytes)`)));
+    if (need.kind === "VCPU") vcpus.push(made.get("VCPU")!);
   }
   const slotOf = (kind: RetypeName): number => {
     const slot = made.get(kind);
@@ -98,7 +99,7 @@ function* makeComponent(builder: Builder, planned: PlannedComponent, carved: Car
   yield* give(InitSlot.Parent, parent);
   const keeper = yield* space.mint(InitSlot.Service, Right.Write | Right.GrantReply, KEEPER_BADGE + component.number, says("keeper"));
 
-  const wiring: Wiring = { ...builder, component, at, vspace, notification, vcpu: made.get("VCPU") ?? 0, ram: carved.ram, devices: [], guestFrames: [], says };
+  const wiring: Wiring = { ...builder, component, at, vspace, notification, vcpus, ram: carved.ram, devices: [], guestFrames: [], says };
   for (const [i, use] of component.uses.entries()) yield* wire(wiring, use, InitSlot.First + i);
 
   yield* must(tcbSetLabel(sys, tcb, component.name), says("name the thread"));
@@ -154,8 +155,8 @@ interface Wiring extends Builder {
   readonly at: (slot: number) => Place;
   readonly vspace: number;
   readonly notification: number;
-  /** 0: the component has none. */
-  readonly vcpu: number;
+  /** One for each use of a VCPU, in their order. */
+  readonly vcpus: readonly number[];
   readonly ram: Carved["ram"];
   /** Frames of its guest's RAM that were mapped, in the root server's CSpace. */
   readonly guestFrames: { readonly frame: number; readonly guestPhysical: number }[];
@@ -205,7 +206,7 @@ function* wire(w: Wiring, use: ResolvedUse, slot: number): Op<void> {
       yield* must(cnodeCopy(sys, at(slot), space.place(InitSlot.SchedControl), ALL_RIGHTS), what);
       return;
     case "vcpu":
-      yield* must(cnodeCopy(sys, at(slot), space.place(w.vcpu), ALL_RIGHTS), what);
+      yield* must(cnodeCopy(sys, at(slot), space.place(w.vcpus[w.component.uses.filter(({ kind }) => kind === "vcpu").indexOf(use)]!), ALL_RIGHTS), what);
       return;
     case "ram": {
       let offset = 0;
@@ -215,7 +216,7 @@ function* wire(w: Wiring, use: ResolvedUse, slot: number): Op<void> {
         for (let i = 0; i < count; i++, offset += LARGE) {
           yield* must(frameMap(sys, frames + i, use.address + offset, w.vspace, MapRights.ReadWrite), what);
           const guest = yield* space.copy(frames + i, ALL_RIGHTS, "a frame of the guest's RAM");
-          yield* must(vcpuMapFrame(sys, w.vcpu, guest, use.guestPhysical + offset), what);
+          yield* must(vcpuMapFrame(sys, w.vcpus[0]!, guest, use.guestPhysical + offset), what);
           w.guestFrames.push({ frame: frames + i, guestPhysical: use.guestPhysical + offset });
         }
       }

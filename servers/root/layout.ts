@@ -137,6 +137,7 @@ function needsOf(component: ResolvedComponent, areas: readonly Area[], tables: n
     one("CNode", cspaceBits(component)), one("TCB"), one("VSpace"), one("SchedContext"), one("Reply"), one("Endpoint"), one("Notification"),
     { kind: "PageTable", sizeBits: 0, count: tables },
     { kind: "Frame", sizeBits: 12, count: areas.reduce((sum, area) => sum + area.pages, 0) },
-    { kind: "VCPU", sizeBits: 0, count: component.uses.some((use) => use.kind === "vcpu") ? 1 : 0 },
+    // The kernel makes one at a time.
+    ...component.uses.filter((use) => use.kind === "vcpu").map(() => one("VCPU")),
   ];
 }

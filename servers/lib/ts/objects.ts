@@ -89,6 +89,8 @@ export const frameMap = (sys: Sys, frame: number, address: number, vspace: numbe
 export const frameUnmap = (sys: Sys, frame: number): Answer => sys.call(frame, Invocation.FrameUnmap);
 export const vcpuMapFrame = (sys: Sys, vcpu: number, frame: number, guestPhysical: number): Answer => sys.call(vcpu, Invocation.VCPUMapFrame, [frame, guestPhysical]);
 export const vcpuAddHart = (sys: Sys, vcpu: number, hart: number): Answer => sys.call(vcpu, Invocation.VCPUAddHart, [hart]);
+export const vcpuGetState = (sys: Sys, vcpu: number): Answer => sys.call(vcpu, Invocation.VCPUGetState, []);
+export const vcpuSetState = (sys: Sys, vcpu: number, state: number): Answer => sys.call(vcpu, Invocation.VCPUSetState, [state]);
 export const vcpuMapDevice = (sys: Sys, vcpu: number, guestPhysical: number, bytes: number): Answer => sys.call(vcpu, Invocation.VCPUMapDevice, [guestPhysical, bytes]);
 
 export const irqControlGet = (sys: Sys, control: number, irq: number, to: Place, edge = false): Answer =>
