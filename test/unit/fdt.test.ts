@@ -113,6 +113,18 @@ describe("the guest's device tree", () => {
     }
   });
 
+  it("describes each of several harts, and a context of the interrupt controller for it", () => {
+    const many = readTree(writeDeviceTree(guestTree({ ...options, cpus: 8 })));
+    const handles = Array.from({ length: 8 }, (_, hart) => {
+      expect(cells(many.get(`/cpus/cpu@${hart}`)!.get("reg"))).toEqual([hart]);
+      return cells(many.get(`/cpus/cpu@${hart}/interrupt-controller`)!.get("phandle"))[0]!;
+    });
+    const plic = many.get("/soc/interrupt-controller@c000000")!;
+    expect(cells(plic.get("interrupts-extended"))).toEqual(handles.flatMap((handle) => [handle, 9]));
+    expect(new Set([...handles, ...cells(plic.get("phandle"))]).size).toBe(9);
+    expect(many.has("/cpus/cpu@8")).toBe(false);
+  });
+
   it("says command line, initramfs and seeds in /chosen, and leaves out what there is not", () => {
     const chosen = full.get("/chosen")!;
     expect(texts(chosen.get("bootargs"))).toEqual([options.cmdline]);

@@ -306,6 +306,14 @@ ${CONSOLE}guests:
     expect(component(resolution, "two").essential).toBe(false);
   });
 
+  it("of several CPUs have a VCPU for each, and a VMM with memory for them", () => {
+    const guest = (cpus: string) => component(resolveText(`${HEAD.replace("64MiB", "256MiB")}components:\n${CONSOLE}guests:\n  g: { image: bare, memory: 32MiB${cpus}, console: console.console }\n`), "g");
+    const names = (cpus: string) => guest(cpus).uses.filter(({ kind }) => kind === "vcpu").map(({ name }) => name);
+    expect([names(""), names(", cpus: 1"), names(", cpus: 3")]).toEqual([["vcpu"], ["vcpu"], ["vcpu", "vcpu1", "vcpu2"]]);
+    expect([guest("").memory, guest(", cpus: 3").memory]).toEqual([4 * MIB, 8 * MIB]);
+    expect([guest("").args, guest(", cpus: 3").args]).toEqual([expect.not.objectContaining({ cpus: expect.anything() }), expect.objectContaining({ cpus: 3 })]);
+  });
+
   it("of the user's own files have them named", () => {
     const resolution = resolveText(`${HEAD.replace("64MiB", "256MiB")}components:\n${CONSOLE}guests:\n  own: { image: { kernel: Image, initrd: root.cpio }, memory: 32MiB, console: console.console, cmdline: "a b" }\n`);
     expect(resolution.guests[0]).toMatchObject({ kernel: "guest/own.own.kernel", initrd: "guest/own.own.initrd" });
@@ -401,6 +409,7 @@ describe("a wrong manifest is refused, with the place and a fix", () => {
     ["with half a million slots", "BW0112", `${HEAD}components:\n  a: { image: { c: a.c }, slots: 524288 }\n`, "7:34", /at most 262144/],
     ["with a part of a slot", "BW0112", `${HEAD}components:\n  a: { image: { c: a.c }, slots: 256.5 }\n`, "7:34", /whole number/],
     ["with slots that have a unit", "BW0112", `${HEAD}components:\n  a: { image: { c: a.c }, slots: 4KiB }\n`, "7:34", /number/],
+    ["with a guest of nine CPUs", "BW0112", `${HEAD}components:\n${CONSOLE}guests:\n  g: { image: bare, memory: 16MiB, cpus: 9, console: console.console }\n`, "12:42", /8/],
     ["with a guest's RAM of 17 MiB", "BW0112", `${HEAD}components:\n${CONSOLE}guests:\n  g: { image: bare, memory: 17MiB, console: console.console }\n`, "12:29", /multiple of 2MiB/],
     ["with a balloon of a page and a half", "BW0112", `${HEAD}components:\n${CONSOLE}guests:\n  g: { image: bare, memory: 18MiB, balloon: 6KiB, console: console.console }\n`, "12:45", /multiple of 4KiB/],
     ["with a balloon that leaves a guest too little", "BW0112", `${HEAD}components:\n${CONSOLE}guests:\n  g: { image: bare, memory: 18MiB, balloon: 4MiB, console: console.console }\n`, "12:45", /at least 16MiB less than 'memory'/],

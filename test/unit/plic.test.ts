@@ -101,4 +101,37 @@ describe("PLIC", () => {
     expect(plic.save()).toEqual(state);
     expect([plic.pending, get(Plic.CLAIM), get(Plic.CLAIM)]).toEqual([true, 1, 0]);
   });
+
+  it("has a context for each hart, with what that enables and its own threshold", () => {
+    plic = new GuestPlic(3);
+    const of = (context: number) => ({ enable: Plic.ENABLE + context * Plic.ENABLE_STRIDE, threshold: Plic.THRESHOLD + context * Plic.CONTEXT_STRIDE, claim: Plic.CLAIM + context * Plic.CONTEXT_STRIDE });
+    for (const source of [1, 2]) put(4 * source, source);
+    put(of(0).enable, 2);
+    put(of(2).enable, 6);
+    put(of(2).threshold, 1);
+    plic.setLine(1, true);
+    expect([plic.outputs, plic.pending]).toEqual([1, true]);
+    plic.setLine(2, true);
+    expect(plic.outputs).toBe(5);
+    // What one hart has claimed is no other's, and only who enables it completes it.
+    expect([get(of(1).claim), get(of(2).claim), plic.outputs]).toEqual([0, 2, 1]);
+    put(of(0).claim, 2);
+    expect(plic.outputs).toBe(1);
+    put(of(2).claim, 2);
+    expect([plic.outputs, get(of(0).enable), get(of(1).enable), get(of(2).enable), get(of(2).threshold)]).toEqual([5, 2, 0, 6, 1]);
+    const state = JSON.parse(JSON.stringify(plic.save())) as ReturnType<GuestPlic["save"]>;
+    plic = new GuestPlic(3);
+    plic.restore(state);
+    expect([plic.save(), plic.outputs]).toEqual([state, 5]);
+  });
+
+  it("has no register of a context that there is not, nor between those of one", () => {
+    plic = new GuestPlic(2);
+    for (const offset of [Plic.ENABLE + 4, Plic.ENABLE + 2 * Plic.ENABLE_STRIDE, Plic.THRESHOLD + 8, Plic.THRESHOLD + 2 * Plic.CONTEXT_STRIDE, Plic.CLAIM + 7 * Plic.CONTEXT_STRIDE, 0x1f_fffc, 0x5f_fffc, 0x1004]) {
+      put(offset, 7);
+      expect([offset, get(offset)]).toEqual([offset, 0]);
+    }
+    plic.setLine(1, true);
+    expect(plic.outputs).toBe(0);
+  });
 });

@@ -127,6 +127,12 @@ describe("layout", () => {
     expect(countOf(layout.needs, "VCPU")).toBe(1);
   });
 
+  test("each use of a VCPU is one, made by itself", () => {
+    const c = component("v", 1, { uses: [0, 1, 2].map((n) => ({ name: `vcpu${n}`, kind: "vcpu" as const })) });
+    const layout = layOut(c, filesOf(file("v.js", 1)), () => new Uint8Array(0));
+    expect(layout.needs.filter(({ kind }) => kind === "VCPU").map(({ count }) => count)).toEqual([1, 1, 1]);
+  });
+
   test("a text that would reach its environment is refused", () => {
     expect(() => layOut(component("h", 1), filesOf(file("h.js", AddressMap.ENVIRONMENT)), () => new Uint8Array(0))).toThrow(/too long/);
   });

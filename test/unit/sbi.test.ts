@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { VcpuState } from "../../caps/abi/numbers.ts";
 import { handleSbi, Sbi, SbiError, type SbiOutcome } from "../../vmm/sbi.ts";
 import { TestMemory } from "../support/virtio-driver.ts";
 
@@ -56,6 +57,37 @@ describe("SBI harts, interrupts, fences", () => {
     expect(value(call(Sbi.RFENCE, 0, 1, 0))).toBe(`error ${SbiError.FAILED}`);
     expect(value(call(Sbi.RFENCE, 0, 2, 0))).toBe(`error ${SbiError.INVALID_PARAM}`);
     expect(value(call(Sbi.RFENCE, 7, 1, 0))).toBe(`error ${SbiError.NOT_SUPPORTED}`);
+  });
+});
+
+describe("SBI states of several harts", () => {
+  const { memory } = firmware();
+  const [STARTED, STOPPED, SUSPENDED] = [VcpuState.started, VcpuState.stopped, VcpuState.suspended];
+  const hsm = (states: readonly number[], fn: number, a0 = 0, a1 = 0, self = 0): SbiOutcome =>
+    handleSbi({ extension: Sbi.HSM, fn, a0, a1, a2: 0 }, memory, { write: () => undefined, read: () => new Uint8Array() }, { self, states });
+  it("start one that is stopped, at an address that is code's", () => {
+    expect(hsm([STARTED, STOPPED], 0, 1, memory.base)).toEqual({ kind: "start", hart: 1 });
+    for (const state of [STARTED, SUSPENDED]) expect(value(hsm([STARTED, state], 0, 1, memory.base))).toBe(`error ${SbiError.ALREADY_AVAILABLE}`);
+    for (const hart of [2, 2 ** 40, ALL]) expect(value(hsm([STARTED, STOPPED], 0, hart, memory.base))).toBe(`error ${SbiError.INVALID_PARAM}`);
+    for (const address of [0, memory.base + 1, memory.base + 0x1_0000, ALL]) expect(value(hsm([STARTED, STOPPED], 0, 1, address))).toBe(`error ${SbiError.INVALID_ADDRESS}`);
+  });
+  it("stop any but the last", () => {
+    expect(hsm([STARTED, STARTED], 1, 0, 0, 1).kind).toBe("stop");
+    expect(hsm([STARTED, SUSPENDED], 1).kind).toBe("stop");
+    expect(value(hsm([STARTED, STOPPED, STOPPED], 1))).toBe(`error ${SbiError.FAILED}`);
+  });
+  it("tell what each does", () => {
+    const states = [STARTED, STOPPED, SUSPENDED];
+    expect([0, 1, 2].map((hart) => value(hsm(states, 2, hart)))).toEqual([0, 1, 4]);
+    for (const hart of [3, ALL]) expect(value(hsm(states, 2, hart))).toBe(`error ${SbiError.INVALID_PARAM}`);
+  });
+  it("suspend with all that a hart has, or to begin anew", () => {
+    const states = [STARTED, STOPPED];
+    expect(hsm(states, 3, 0)).toEqual({ kind: "suspend", anew: false });
+    expect(hsm(states, 3, 0x8000_0000, memory.base)).toEqual({ kind: "suspend", anew: true });
+    expect(value(hsm(states, 3, 0x8000_0000, 1))).toBe(`error ${SbiError.INVALID_ADDRESS}`);
+    for (const type of [1, 0x1000_0000, 0x8000_0001, 2 ** 32, ALL]) expect(value(hsm(states, 3, type))).toBe(`error ${SbiError.INVALID_PARAM}`);
+    expect(value(hsm(states, 4))).toBe(`error ${SbiError.NOT_SUPPORTED}`);
   });
 });
 
