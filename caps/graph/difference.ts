@@ -1,6 +1,6 @@
 // What another version of a system changes, the most important first: who holds what, who could come to hold what, what is claimed; then everything else about its components.
 import { canonicalText } from "../image/canonical.ts";
-import type { ComponentReport, Held, SystemReport } from "./report.ts";
+import { extentOf, type ComponentReport, type Held, type SystemReport } from "./report.ts";
 
 export interface Change {
   readonly of: "capability" | "worst case" | "claim" | "component" | "setting";
@@ -45,8 +45,6 @@ function held(of: "capability" | "worst case", component: string, before: readon
     return [{ of, sign: "~", component, says: `${component} ${verb} ${thing} ${fresh}, before ${old}` }];
   });
 }
-
-const extentOf = ({ rights, quota }: Held): string => (quota === undefined ? rights : `${rights} at most ${quota}`);
 
 function listed(of: "claim", before: readonly string[], after: readonly string[]): Change[] {
   return [

@@ -40,6 +40,9 @@ export interface ComponentReport {
   readonly couldShareWith: readonly string[];
 }
 
+/** What one may do with it, and how much of it, in words. */
+export const extentOf = ({ rights, quota }: Held): string => (quota === undefined ? rights : `${rights}, at most ${quota}`);
+
 export interface SystemReport {
   readonly format: typeof REPORT_FORMAT;
   readonly name: string;

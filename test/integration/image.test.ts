@@ -185,6 +185,20 @@ describe("bailiwick run IMAGE", () => {
 });
 
 describe("bailiwick inspect and diff", () => {
+  it("say how much a client may have, and an image keeps it", async () => {
+    const quoted = (quota: string): string => manifestWith({
+      timer: "{ image: { server: timer }, use: { regs: platform.alarm0.regs, irq: platform.alarm0.irq }, offer: { timer: Timer } }",
+      log: "{ image: { server: log }, use: { timer: timer.timer }, offer: { log: Log } }",
+      greeter: `{ image: { c: greeter.c }, use: { console: console.console, log: { from: log.log, quota: ${quota} } }, essential: true }`,
+    });
+    bed.sources("few", quoted("100/s"));
+    bed.sources("many", quoted("200/s"));
+    await ok("build", "-q", "few", "-o", "few.oci");
+    expect(await ok("inspect", "few.oci")).toContain("    holds log.log [call, grant], at most 100/s\n");
+    expect(await bailiwick(["diff", "few.oci", "many"])).toMatchObject({ out: expect.stringContaining("greeter holds log.log [call, grant], at most 200/s, before [call, grant], at most 100/s") });
+    expect(await bailiwick(["run", "-q", "--allow-unsigned", "few.oci"])).toMatchObject({ status: 3, out: "hello from an image\n" });
+  }, 60_000);
+
   it("say who signed, what it may do and what is in it", async () => {
     await signed;
     const text = await ok("inspect", "old.oci", "--key", "alice.pub");

@@ -42,7 +42,7 @@ describe("a report", () => {
   it("says how much of it a client may have, and a change of that is one of what it holds", () => {
     const limited = (quota?: Quota) => system([component(1, "guard", [], serving(false)), component(2, "a", [{ ...endpoint("door", "guard", CALL), ...(quota === undefined ? {} : { quota }) } as ResolvedUse])]);
     expect(part(systemReport(limited({ perSecond: 100, bytesPerSecond: 2 ** 21 })), "a")?.holds).toEqual([{ thing: "guard.door", rights: "[call]", quota: "100/s, 2 MiB/s" }]);
-    expect(differences(systemReport(limited()), systemReport(limited({ bytes: 2 ** 26 })))).toEqual([{ of: "capability", sign: "~", component: "a", says: "a holds guard.door [call] at most 64 MiB, before [call]" }]);
+    expect(differences(systemReport(limited()), systemReport(limited({ bytes: 2 ** 26 })))).toEqual([{ of: "capability", sign: "~", component: "a", says: "a holds guard.door [call], at most 64 MiB, before [call]" }]);
   });
 
   it("lists claims in words", () => {

@@ -1,6 +1,6 @@
 // bailiwick inspect: what is in an image, and what it may do, without running it.
 import { keyIdText } from "../../../caps/image/minisign.ts";
-import type { ComponentReport } from "../../../caps/graph/report.ts";
+import { extentOf, type ComponentReport } from "../../../caps/graph/report.ts";
 import { formatSize } from "../../../caps/manifest/units.ts";
 import { showable } from "../events.ts";
 import { ExitStatus, usageError } from "../failure.ts";
@@ -54,7 +54,7 @@ function describeComponent({ name, kind, memory, guestMemory, priority, essentia
   const more = couldShareWith.length === 0 ? [] : [`    could come to share what it holds with ${couldShareWith.join(", ")}`];
   return [
     `  ${name}: ${kind}, ${formatSize(memory)}${guestMemory === 0 ? "" : ` and ${formatSize(guestMemory)} for its guest`}, priority ${priority}${essential ? ", essential" : ""}`,
-    ...holds.map(({ thing, rights }) => `    holds ${thing} ${rights}`),
+    ...holds.map((held) => `    holds ${held.thing} ${extentOf(held)}`),
     ...worstCase.map(({ thing, rights }) => `    could come to hold ${thing} ${rights}`),
     ...more,
   ];

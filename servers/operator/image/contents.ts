@@ -6,6 +6,7 @@ import { type JsonValue, MAX_SLOTS, MAX_USES, MIN_SLOTS, type ResolvedSystem, SY
 import type { Endpoint, Forward } from "../../../caps/manifest/addresses.ts";
 import type { DiskOrder, NetworkOrder } from "../../../caps/manifest/resolve.ts";
 import { IDENTIFIER_PATTERN, NAME_PATTERN, VERSION_PATTERN } from "../../../caps/manifest/schema.ts";
+import { QUOTA_KINDS } from "../../../caps/protocol/protocol.ts";
 
 export const IMAGE_FORMAT = "bailiwick-image/1";
 export const DESCRIPTION_FILE = "appliance.json";
@@ -49,8 +50,9 @@ export const asDescription = (value: z.infer<typeof descriptionShape>): Descript
 const json: z.ZodType<JsonValue> = z.json();
 const named = z.string().max(100);
 const names = z.array(named);
+const quota = z.partialRecord(z.enum(QUOTA_KINDS), z.int().min(1)).refine((kinds) => Object.keys(kinds).length > 0);
 const use = z.union([
-  z.strictObject({ name: identifier, kind: z.literal("endpoint"), from: name, offer: whole, badge: whole, rights: z.int().min(0).max(15) }),
+  z.strictObject({ name: identifier, kind: z.literal("endpoint"), from: name, offer: whole, badge: whole, rights: z.int().min(0).max(15), quota: quota.optional() }),
   z.strictObject({ name: identifier, kind: z.literal("device"), device, physical: whole, address: whole, bytes: whole }),
   z.strictObject({ name: identifier, kind: z.literal("irq"), device, irq: z.int().min(1).max(1023), badge: whole }),
   z.strictObject({ name: identifier, kind: z.literal("schedcontrol") }),
