@@ -1,5 +1,5 @@
-// What a guest's devices have in common that are worked by servers: a channel each, its window of 2 MiB, its bell, and a place in this program's slots and
-// addresses. A device model calls its backend in the middle of an exit, when no system call can be made; so what it asks for is put into the ring,
+// What a guest's devices have in common that are worked by servers: a bell and a place in this program's slots and addresses each; disks and ports also a channel and its window of 2 MiB.
+// (The display is the last, and takes what is behind its place, too.) A device model calls its backend in the middle of an exit, when no system call can be made; so what it asks for is put into the ring,
 // and told of in `turn`, which the loop of exits calls before the guest goes on (main.ts).
 //
 //   O1  A server that says what cannot be, or is gone, costs the guest that device and no more: its requests fail, and the operator is told once.

@@ -71,6 +71,7 @@ describe("starting a guest", () => {
     ["an initramfs too large", { initrd: new Uint8Array(RAM_BYTES) }, "an initramfs of 16 MiB, beside a kernel of 8 KiB, does not fit in 16 MiB of RAM: needs at least 20 MiB"],
     ["no arguments", { args: 5 }, "args need name, ramBytes and cmdline"],
     ["more RAM than there is", { args: { name: "g", cmdline: "", ramBytes: 2 * RAM_BYTES } }, "less RAM than args.ramBytes"],
+    ["a balloon larger than its RAM", { args: { name: "g", cmdline: "", ramBytes: RAM_BYTES, balloon: 2 * RAM_BYTES } }, "args.balloon is not a number of bytes"],
     ["a seed that is none", { args: { name: "g", cmdline: "", ramBytes: RAM_BYTES, seed: [1] } }, "args.seed is not 32 bytes"],
   ])("with %s: says so, exits 80, runs nothing", (_name, options, reason) => {
     const world = runScript(nothing, options);
