@@ -199,8 +199,6 @@ const MOST_DISKS = 8;
 const MOST_PORTS = 4;
 const MOST_PASSED = 5;
 
-const LEAST_GUEST = 16 * MIB;
-
 const guest = z.strictObject({
   image: z
     .union([name.describe("A guest shipped with the kit."), z.strictObject({ kernel: file, initrd: file.optional() })])
@@ -209,7 +207,7 @@ const guest = z.strictObject({
     z
       .number()
       .multipleOf(2 * MIB, { error: "a multiple of 2MiB" })
-      .min(LEAST_GUEST, { error: "at least 16MiB" }),
+      .min(16 * MIB, { error: "at least 16MiB" }),
   ),
   cpus: z.int().min(1).max(8).describe("Its virtual CPUs, 1 to 8: they take turns on the VMM's CPU time. By default 1.").optional(),
   cmdline: z
@@ -241,7 +239,7 @@ const guest = z.strictObject({
   cpu: cpu.prefault({}),
   essential: z.boolean().describe("When it ends, the appliance ends with its status. By default true for an only guest.").optional(),
 })
-  .refine(({ memory, balloon = 0 }) => memory - balloon >= LEAST_GUEST, { error: "at least 16MiB less than 'memory'", path: ["balloon"] });
+  .refine(({ memory, balloon = 0 }) => balloon < memory, { error: "less than 'memory'", path: ["balloon"] });
 
 /** A kit's own image, or files of the user's. */
 export type GuestImage =

@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { EndingStatus } from "../../vmm/spec.ts";
 import { applianceFolder, manifestWith, runAppliance, until, type Run } from "../support/appliance-run.ts";
 import { exactRounds, pairComponents, pairFiles } from "../support/bystanders.ts";
+import { withFont } from "../integration/display/desk.ts";
 import { assembleGuest, compileGuest } from "../support/hostile-guest.ts";
 
 const LIMIT_MS = 60_000;
@@ -17,12 +18,15 @@ interface Outcome extends Run {
 }
 
 /** Runs these guests together, with a neighbour of each kind, until `over` holds. */
-async function runTogether(guests: Readonly<Record<string, Uint8Array>>, over: (run: { readonly output: string; ended(guest: string): boolean; begun(guest: string): boolean }) => boolean): Promise<Outcome> {
+async function runTogether(
+  guests: Readonly<Record<string, Uint8Array>>, over: (run: { readonly output: string; ended(guest: string): boolean; begun(guest: string): boolean }) => boolean,
+  { components = {}, platform = "512MiB", given = "" }: { readonly components?: Readonly<Record<string, string>>; readonly platform?: string; readonly given?: string } = {},
+): Promise<Outcome> {
   const names = Object.keys(guests);
   // They read nothing. Every client of the console has a view, and who could be typed to is never known to be stuck.
-  const descriptions = names.map((name) => `  ${name}: { image: { kernel: ${name}.image }, memory: 16MiB, console: console.console, input: false }\n`);
+  const descriptions = names.map((name) => `  ${name}: { image: { kernel: ${name}.image }, memory: 16MiB, console: console.console, input: false${given} }\n`);
   const neighbour = '  neighbour: { image: bare, memory: 16MiB, console: console.console, cpu: { priority: 120 }, cmdline: "bailiwick.exec=sv39;trap;mem;rng;sleep;echo neighbour is well" }\n';
-  const manifest = `${manifestWith(pairComponents(), "512MiB")}guests:\n${neighbour}${descriptions.join("")}`;
+  const manifest = `${manifestWith({ ...pairComponents(), ...components }, platform)}guests:\n${neighbour}${descriptions.join("")}`;
   using folder = applianceFolder({ "appliance.yaml": manifest, ...pairFiles(), ...Object.fromEntries(names.map((name) => [`${name}.image`, guests[name]!])) });
   let rounds = 0;
   const states: Record<string, unknown>[] = [];
@@ -89,6 +93,31 @@ describe("guests that attack what stands around them, and go on", () => {
     expect(run.lines("code")).toEqual([
       "overwrote its device tree", "made code gave 0 wrong answers", "19200 random instructions", "machine mode refused 23 of 23", "3000 interrupts that nobody answered", expect.stringMatching(/^alive after \d{3,} exceptions$/),
     ]);
+  });
+});
+
+describe("guests that attack all that a guest can be given", () => {
+  const DRIVER = (device: string, server: string, as: string): string => `{ image: { server: ${server} }, cpu: { priority: 190 }, use: { regs: platform.${device}.regs, irq: platform.${device}.irq, iospace: platform.${device}.iospace }, offer: { ${as} } }`;
+  const components = {
+    wall: "{ image: { server: timer }, cpu: { priority: 199 }, use: { regs: platform.rtc0.regs, irq: platform.rtc0.irq }, offer: { timer: Timer } }",
+    gpu: DRIVER("gpu0", "gpu", "display: DisplayDriver"),
+    keyboard: DRIVER("kbd0", "input", "input: InputDriver"),
+    tablet: DRIVER("tab0", "input", "input: InputDriver"),
+    display: "{ image: { server: display }, cpu: { priority: 180 }, memory: 16MiB, use: { gpu: gpu.display, keyboard: keyboard.input, tablet: tablet.input }, offer: { display: Display } }",
+  };
+  const NAMES = ["mmio", "virtio"];
+
+  withFont("balloon, display, keyboard, tablet, clock: each stops, and works again after a reset; no server faults, and neighbours go on", { timeout: 3 * LIMIT_MS }, async () => {
+    const given = ", clock: wall.timer, display: display.display, balloon: 2MiB";
+    const run = await runTogether(Object.fromEntries(NAMES.map((name) => [name, compileGuest(name)])), ({ ended }) => NAMES.every(ended), { components, platform: "512MiB, display: { width: 320, height: 240 }", given });
+    for (const guest of [...NAMES, "neighbour"]) expect(run.ending(guest), guest).toMatchObject({ state: "poweroff", status: 0 });
+    expect(run.events.filter(({ event }) => event === "fault")).toEqual([]);
+    const attacks = run.lines("virtio").filter((line) => line.includes(" attacks, "));
+    const devices = ["console output", "control output", "rng", "balloon in", "balloon out", "display", "cursor", "keyboard lights", "tablet lights"];
+    expect(attacks.map((line) => line.replace(/\d+/g, "N"))).toEqual(devices.map((device) => `${device}: N attacks, N stopped the device, which works`));
+    for (const line of attacks) expect(Number(/(\d+) stopped/.exec(line)?.[1]), line).toBeGreaterThan(50);
+    expect(run.lines("mmio").at(-1)).toMatch(/^alive after [1-9]\d{3,} exceptions$/);
+    expect(run.rounds).toBeGreaterThan(2);
   });
 });
 

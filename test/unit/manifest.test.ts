@@ -412,7 +412,7 @@ describe("a wrong manifest is refused, with the place and a fix", () => {
     ["with a guest of nine CPUs", "BW0112", `${HEAD}components:\n${CONSOLE}guests:\n  g: { image: bare, memory: 16MiB, cpus: 9, console: console.console }\n`, "12:42", /8/],
     ["with a guest's RAM of 17 MiB", "BW0112", `${HEAD}components:\n${CONSOLE}guests:\n  g: { image: bare, memory: 17MiB, console: console.console }\n`, "12:29", /multiple of 2MiB/],
     ["with a balloon of a page and a half", "BW0112", `${HEAD}components:\n${CONSOLE}guests:\n  g: { image: bare, memory: 18MiB, balloon: 6KiB, console: console.console }\n`, "12:45", /multiple of 4KiB/],
-    ["with a balloon that leaves a guest too little", "BW0112", `${HEAD}components:\n${CONSOLE}guests:\n  g: { image: bare, memory: 18MiB, balloon: 4MiB, console: console.console }\n`, "12:45", /at least 16MiB less than 'memory'/],
+    ["with a balloon that leaves a guest nothing", "BW0112", `${HEAD}components:\n${CONSOLE}guests:\n  g: { image: bare, memory: 18MiB, balloon: 18MiB, console: console.console }\n`, "12:45", /less than 'memory'/],
     ["with a guest whose clock is a console", "BW0207", `${HEAD}components:\n${CONSOLE}guests:\n  g: { image: bare, memory: 16MiB, console: console.console, clock: console.console }\n`, "12:69", /must be Timer/],
     ["with a misspelt key for an image", "BW0110", `${HEAD}components:\n  a: { image: { sever: console } }\n`, "7:17", /did you mean 'server'/],
     ["with a program of TypeScript", "BW0110", `${HEAD}components:\n${CONSOLE}programs:\n  p: { image: { ts: p.ts } }\n`, "12:17", /one of: c, elf/],

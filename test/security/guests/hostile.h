@@ -10,6 +10,7 @@ enum { RAM = 0x80000000, RAM_BYTES = 16 << 20, RAM_END = RAM + RAM_BYTES };
 enum { PAGE = 4096 };
 
 /* The guest's machine, as its device tree says (vmm/spec.ts). */
+#define RTC 0x00101000UL
 #define PLIC 0x0c000000UL
 #define PLIC_BYTES 0x600000UL
 #define UART 0x10000000UL

@@ -30,7 +30,11 @@ void guest_main(uint64_t hart, uint64_t tree) {
         for (uint64_t slot = 0; slot < VIRTIO_SLOTS; slot++) {
             for (uint64_t offset = 0; offset < 0x200; offset += 1) touch(VIRTIO(slot) + offset, chance(), kind);
         }
+        for (uint64_t slot = 16; slot <= 18; slot++) {
+            for (uint64_t offset = 0; offset < 0x200; offset += 1) touch(VIRTIO(slot) + offset, chance(), kind);
+        }
         for (uint64_t offset = 0; offset < 0x100; offset++) touch(PLIC + offset, chance(), kind);
+        for (uint64_t offset = 0; offset < 0x20; offset++) touch(RTC + offset, chance(), kind);
     }
     say("every register\n");
     window(PLIC, PLIC_BYTES, 2000);

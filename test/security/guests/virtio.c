@@ -1,7 +1,7 @@
 /* Virtio drivers that no device should have to meet. After each attack the device is reset and used as it should be: the device still works. */
 #include "hostile.h"
 
-enum { FEATURES_SELECT = 0x24, FEATURES = 0x20, QUEUE_SELECT = 0x30, QUEUE_SIZE = 0x38, QUEUE_READY = 0x44, NOTIFY = 0x50, ACK = 0x64, STATUS = 0x70 };
+enum { DEVICE_ID = 0x08, FEATURES_SELECT = 0x24, FEATURES = 0x20, QUEUE_SELECT = 0x30, QUEUE_SIZE = 0x38, QUEUE_READY = 0x44, NOTIFY = 0x50, ACK = 0x64, STATUS = 0x70 };
 enum { DESCRIPTORS = 0x80, AVAILABLE = 0x90, USED = 0xa0 };
 enum { DRIVER = 3, FEATURES_OK = 8, DRIVER_OK = 4, NEEDS_RESET = 64 };
 enum { NEXT = 1, WRITE = 2, INDIRECT = 4 };
@@ -196,9 +196,14 @@ void guest_main(uint64_t hart, uint64_t tree) {
         const char *name;
         unsigned slot, queue;
         uint16_t direction;
-    } targets[] = {{"console output", 0, 1, 0}, {"control output", 1, 1, 0}, {"rng", 2, 0, WRITE}};
-    for (unsigned i = 0; i < 3; i++) {
+    } targets[] = {
+        {"console output", 0, 1, 0}, {"control output", 1, 1, 0}, {"rng", 2, 0, WRITE},
+        /* Only where there are such. */
+        {"balloon in", 3, 0, 0}, {"balloon out", 3, 1, 0}, {"display", 16, 0, 0}, {"cursor", 16, 1, 0}, {"keyboard lights", 17, 1, 0}, {"tablet lights", 18, 1, 0},
+    };
+    for (unsigned i = 0; i < sizeof targets / sizeof targets[0]; i++) {
         device = VIRTIO(targets[i].slot);
+        if (get(DEVICE_ID) == 0) continue;
         attacks = stopped = 0;
         outside(targets[i].queue, targets[i].direction);
         chains(targets[i].queue, targets[i].direction);
