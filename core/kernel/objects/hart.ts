@@ -3,8 +3,7 @@
 //
 // VCPU-3  A guest's harts and their leader name each other. All but the leader have neither memory nor windows nor a thread inside, and none of their own.
 // Source: RISC-V SBI 2.0, chapter 9 (states).
-import { Kind, VcpuState } from "../../../caps/abi/numbers.ts";
-import { ErrorCode } from "../../../caps/abi/numbers.ts";
+import { ErrorCode, Kind, VcpuState } from "../../../caps/abi/numbers.ts";
 import { capArgument } from "../arguments.ts";
 import { VcpuRecord } from "../machine.ts";
 import { ILLEGAL, invalidArgument, refuse, type Outcome } from "../outcome.ts";
