@@ -50,7 +50,7 @@ describe("archives", () => {
 
   test("a damaged tar is refused: cut off, without its end, with a changed header, with a path that leads out", () => {
     const whole = tarOf("echo hello >f");
-    expect(() => readTar(whole.subarray(0, 512 * 2 + 100))).toThrow(/reaches past|without its end/);
+    expect(() => readTar(whole.subarray(0, 512 * 2 + 2))).toThrow(/reaches past/);
     expect(() => readTar(whole.subarray(0, 1536))).toThrow(/without its end/);
     const changed = Buffer.from(whole);
     changed[514] = 0x7a;

@@ -22,7 +22,8 @@ async function archiveOf(option, file) {
 /** @param {{ control: Buffer, data: Buffer }} archives @returns {Buffer} the same package */
 export function writeDeb({ control, data }) {
   const members = /** @type {const} */ ([["debian-binary", Buffer.from("2.0\n")], ["control.tar", control], ["data.tar", data]]);
-  return Buffer.concat([Buffer.from("!<arch>\n"), ...members.flatMap(([name, bytes]) => [memberHeader(name, bytes.length), bytes, Buffer.alloc(bytes.length & 1, "\n")])]);
+  // Archives are whole blocks of 512 bytes: no member has an odd length, which ar would have padded.
+  return Buffer.concat([Buffer.from("!<arch>\n"), ...members.flatMap(([name, bytes]) => [memberHeader(name, bytes.length), bytes])]);
 }
 
 /** @param {string} name @param {number} size */
