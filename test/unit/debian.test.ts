@@ -196,6 +196,7 @@ describe("the file system", () => {
     expect(ask("stat /d")).toMatch(/Mode: +01777[^]*Group: 70000/);
     expect(ask("stat /short")).toContain(`Fast link dest: "${"x".repeat(59)}"`);
     expect(ask("cat /long")).toBe("y".repeat(60));
+    for (const line of [/104755 \(1\) .* z\n/, /41777 \(2\) .* d\n/, /120777 \(7\) .* long\n/]) expect(ask("ls -l /")).toMatch(line);
     expect(ask("stat /empty")).toMatch(/Size: 0\n/);
     expect(ask("ls -p /d").split("\n").filter((line) => line.includes("a file with a name"))).toHaveLength(700);
     expect(ask('cat "/d/a file with a name of some length, number 699"')).toBe("699");
