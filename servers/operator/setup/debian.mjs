@@ -6,7 +6,7 @@
 //
 // The result is a folder debian-rootfs-VERSION-HASH with debian.ext4, lock.json and SOURCE.json, which guests/debian reads.
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, statfsSync, statSync, writeFileSync } from "node:fs";
+import { createReadStream, existsSync, mkdirSync, statfsSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { installPackages } from "./debian/install.mjs";
 import { writeExt4 } from "./debian/ext4.mjs";
@@ -98,13 +98,20 @@ async function make(places, env, line, guest, cli) {
       version: lock.version,
       locked,
       packages: lock.packages.length,
-      image: { path: "debian.ext4", size: IMAGE_BYTES, sha256: createHash("sha256").update(readFileSync(image)).digest("hex") },
+      image: { path: "debian.ext4", size: IMAGE_BYTES, sha256: await hashOfFile(image) },
     };
     writeFileSync(join(result, "SOURCE.json"), `${JSON.stringify(source, undefined, 2)}\n`);
     const folder = join(places.cache, `debian-rootfs-${lock.version}-${hash.slice(0, 12)}`);
     moveIntoPlace(result, folder);
     return { ...source, folder };
   });
+}
+
+/** Piece by piece: it is larger than what Node reads at once. @param {string} file */
+async function hashOfFile(file) {
+  const hash = createHash("sha256");
+  for await (const piece of createReadStream(file)) hash.update(piece);
+  return hash.digest("hex");
 }
 
 /**
