@@ -70,7 +70,7 @@ describe.skipIf(!hasKernel || !made.ok)("a Debian guest", () => {
 });
 
 test.skipIf(!hasKernel)("without a disk the guest says what is missing, and ends with 1", async () => {
-  using folder = applianceFolder({ "appliance.yaml": `${manifestWith({}, "320MiB")}${guest("")}` });
+  using folder = applianceFolder({ "appliance.yaml": `${manifestWith({}, "512MiB")}${guest("")}` });
   const { output, status } = await runAppliance(folder.path, { limitMs: 60_000 });
   expect(output).toMatch(/bailiwick: there is no disk \/dev\/vda to boot from: give the guest one/);
   expect(status).toBe(1);

@@ -7,7 +7,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, describe, expect, test } from "vitest";
+import { composeRootInitramfs, mountsDisks } from "../../guests/debian/image.ts";
 import { findDebian } from "../../guests/debian/installed.ts";
+import { ROOT_INIT } from "../../guests/debian/scripts.ts";
+import type { InstalledLinux } from "../../guests/linux/installed.ts";
 import { findProgram } from "../../servers/operator/setup/command.mjs";
 import { readCpio, writeCpio } from "../../servers/operator/setup/cpio.mjs";
 import { readDeb, writeDeb } from "../../servers/operator/setup/debian/deb.mjs";
@@ -16,6 +19,7 @@ import { readResult } from "../../servers/operator/setup/debian/install.mjs";
 import { inCalls, relationsOf } from "../../servers/operator/setup/debian/order.mjs";
 import { parseLock, readWanted } from "../../servers/operator/setup/debian/packages.mjs";
 import { readTar } from "../../servers/operator/setup/debian/tar.mjs";
+import { parseArguments, STEPS } from "../../servers/operator/setup/steps.mjs";
 
 const folder = mkdtempSync(join(tmpdir(), "bailiwick-debian-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -234,5 +238,41 @@ describe("the record of the set-up", () => {
     writeFileSync(join(folder, "debian.ext4"), "1234");
     writeFileSync(record, JSON.stringify({ debian }));
     expect(findDebian(record)).toMatchObject({ ok: true, value: { file: join(folder, "debian.ext4"), version: "13" } });
+  });
+});
+
+test("the step runs when it is named, and not otherwise", () => {
+  expect(parseArguments(["--only", "debian"])).toMatchObject({ only: ["debian"] });
+  expect(STEPS.map(({ name }) => name)).not.toContain("debian");
+});
+
+describe("the initial RAM disk", () => {
+  const hold = (path: string) => {
+    writeFileSync(join(folder, path), path);
+    return { path, size: path.length, sha256: sha256(path) };
+  };
+  const module = (name: string) => ({ ...hold(`${name}.ko`), name });
+  const linux: InstalledLinux = {
+    way: "stable", source: "made up", suite: "trixie", release: "6.12", packages: [], notes: [], folder, kernel: hold("Image"), busybox: hold("busybox"), files: [], links: [],
+    modules: [module("virtio_mmio"), module("virtio_blk")], rootModules: [module("jbd2"), module("ext4")],
+  };
+  test("loads what leads to the disk, in order, and goes over to it", () => {
+    const made = composeRootInitramfs(linux);
+    const entries = readCpio(Buffer.from(made.ok ? made.value : []));
+    expect(entries.get("bailiwick/modules")?.body.toString()).toBe("virtio_mmio\nvirtio_blk\njbd2\next4\n");
+    expect(entries.get("lib/modules/ext4.ko")?.body.toString()).toBe("ext4.ko");
+    expect(entries.get("init")?.body.toString()).toBe(ROOT_INIT);
+  });
+  test.each([["without ext4", { ...linux, rootModules: [] }], ["of an older set-up", { ...linux, rootModules: undefined }], ["without virtio_blk", { ...linux, modules: linux.modules.slice(0, 1) }]])("a kernel %s cannot boot from a disk, and that is said", (_, other) => {
+    const { rootModules, ...rest } = other;
+    const without: InstalledLinux = rootModules === undefined ? rest : { ...rest, rootModules };
+    expect(mountsDisks(without)).toBe(false);
+    const made = composeRootInitramfs(without);
+    expect(made.ok ? "made" : made.error).toMatch(/comes without the modules virtio_blk and ext4/);
+  });
+  test("its script is one that a shell reads", () => {
+    expect(spawnSync("sh", ["-n"], { input: ROOT_INIT })).toMatchObject({ status: 0 });
+    const install = join(import.meta.dirname, "../../servers/operator/setup/debian/install.sh"), settle = join(import.meta.dirname, "../../guests/debian/settle.sh");
+    for (const file of [install, settle]) expect(spawnSync("sh", ["-n", file])).toMatchObject({ status: 0 });
   });
 });
