@@ -180,7 +180,7 @@ function* run(env: Env, args: GuestArgs, machine: GuestMachine, console: GuestCo
           // Words of the exit are in the IPC buffer, which the calls made meanwhile write.
           const [address, word] = [outcome.resume, exit.big(4)];
           yield* sleep(env, machine, console);
-          const problem = yield* setStartAgain(sys, vcpus[hart]!, hart, BigInt(address), word);
+          const problem = yield* setStartAgain(sys, vcpus[hart]!, hart, address, word);
           if (problem !== null) return { kind: "broken", detail: problem };
           break;
         }

@@ -144,7 +144,7 @@ describe("system suspend", () => {
       yield POWEROFF;
     }, { bells: [0, INPUT] });
     expect(world.status).toBe(0);
-    expect(written(world)).toEqual([[VcpuRegister.sstatus, 0], [VcpuRegister.satp, 0, 1], [10, 0, 0xffff_ffff_8000_1234n], [VcpuRegister.pc, RAM + 0x1000]]);
+    expect(written(world)).toEqual([[VcpuRegister.sstatus, 0], [VcpuRegister.satp, 0, 1], [VcpuRegister.pc, RAM + 0x1000], [10, 0, 0xffff_ffff_8000_1234n]]);
   });
 
   it("is woken by the clock's alarm when nothing is typed, and not by one that does not ring yet", () => {
