@@ -65,6 +65,14 @@ class Harts {
   shared(n: number): bigint {
     return this.rig.word(this.ram + (2 << 20) + 8 * n);
   }
+  /** This machine, whose harts have not run, becomes what another is now: as core/kernel/save.ts does it. */
+  load(from: Harts): void {
+    for (const vcpu of from.vcpus) from.rig.machine.readVcpu(vcpu);
+    new Uint8Array(this.rig.machine.ram).set(new Uint8Array(from.rig.machine.ram));
+    new Uint8Array(this.rig.machine.vcpus).set(new Uint8Array(from.rig.machine.vcpus));
+    for (const vcpu of this.vcpus) this.rig.machine.restoreVcpu(vcpu);
+    this.rig.machine.setClock(from.rig.machine.clock(), from.rig.control[CONTROL.blocks]!);
+  }
   /** Runs until so many harts have called the VMM by DONE, and stops each that has. */
   finish(count = this.vcpus.length): void {
     for (let done = 0; done < count; done++) {
@@ -120,6 +128,25 @@ describe("turns", () => {
     const first = once(1e6);
     expect(once(1e6)).toEqual(first);
     expect(once(7)).toEqual(first);
+  });
+
+  it("go on exactly on a machine that is loaded with what another was saved as, in the middle of an access too", () => {
+    const source = `li t0, 0x2000\n csrs sstatus, t0\n fcvt.d.l f1, a0\n li a5, ${DEVICE}\n li s2, 3000\n 1: amoadd.d s3, s2, (s0)\n xor s4, s4, s3\n fadd.d f2, f2, f1\n andi t1, s2, 255\n bnez t1, 2f\n lw t1, (a5)\n add s4, s4, t1\n 2: addi s2, s2, -1\n bnez s2, 1b\n fmv.x.d s5, f2\n ${DONE}`;
+    const answer = (h: Harts): void => (h.set(h.exited, R.data, h.exited + 5), h.set(h.exited, R.completed, 1));
+    /** To the end; `after` so many exits all is saved, and goes on elsewhere. */
+    const outcome = (h: Harts, after: number): unknown => {
+      for (let exits = 0; h.vcpus.some((_, n) => h.get(n, R.state) !== 1n); exits++) {
+        if (exits === after) return withHarts(3, source, (other) => (other.load(h), outcome(other, -1)));
+        h.rig.control[CONTROL.deadline] = h.rig.machine.clock() + 50;
+        const exit = h.run();
+        if (exit === EXIT.mmio) answer(h);
+        else expect([EXIT.sbi, EXIT.preempted]).toContain(exit);
+        if (exit === EXIT.sbi) h.state(h.exited, STATE.stopped);
+      }
+      return [[0, 1, 2].map((n) => [h.x(n, 20), h.x(n, 21)]), h.shared(0), h.rig.machine.clock()];
+    };
+    const whole = withHarts(3, source, (h) => outcome(h, -1));
+    for (const after of [1, 7, 8, 9, 20, 33]) expect(withHarts(3, source, (h) => outcome(h, after))).toEqual(whole);
   });
 
   it("of a hart that is alone go on without end", () => {

@@ -6,7 +6,7 @@ import type { Random } from "./random.ts";
 
 /** Where a hostile program finds what it was given. Slots from WORK on are empty at first. */
 export const Own = {
-  CNODE: 1, VSPACE: 3, UNTYPED: [4, 5, 6], TCB: [8, 9, 10, 11], SC: [12, 13, 14, 15], IRQ_CONTROL: 16, SCHED_CONTROL: 17, DISCRIM: 18, IO_SPACE: 19, BIG_UNTYPED: 20,
+  CNODE: 1, VSPACE: 3, UNTYPED: [4, 5, 6], TCB: [8, 9, 10, 11], SC: [12, 13, 14, 15], IRQ_CONTROL: 16, SCHED_CONTROL: 17, DISCRIM: 18, IO_SPACE: 19, BIG_UNTYPED: 20, VCPU: [21, 22],
   ENDPOINT: [24, 25], SHARED_ENDPOINT: 26, SERVER: 27, NOTIFICATION: [28, 29], VICTIM: 30, SHARED_NOTIFICATION: 31, REPLY: [32, 33, 34], TABLE: [36, 37], SHARED_TABLE: 38,
   FRAME: [40, 41, 42, 43], SHARED_FRAME: 44, VICTIM_FRAME: 45, PAGE_TABLE: [46, 47, 48, 49], TIME: [52, 53], THREAD: [56, 57], WORK: 64, END: 96,
 } as const;
@@ -67,7 +67,7 @@ const FITTING: readonly (readonly [weight: number, label: number, cap: Draw, ...
   [2, I.SchedControlConfigure, of(Own.SCHED_CONTROL), time, of(100, 1000, 20, 5), of(1000, 100, 10_000), of(7)],
   [3, I.PageTableMap, some(Own.PAGE_TABLE), address, space], [1, I.PageTableUnmap, some(Own.PAGE_TABLE)], [6, I.FrameMap, frame, address, space, of(2, 3, 34, 35, 32, 0)], [2, I.FrameUnmap, frame],
   [1, I.VCPUMapFrame, work, frame, of(0, 4096, 2 ** 31)], [1, I.VCPUMapDevice, work, of(2 ** 28, 2 ** 29), of(4096)], [1, I.VCPURun, work, of(0, 1, 2, 3), odd, odd, of(0, 2, 512)], [1, I.VCPUReadRegisters, work, of(pair(0, 4), pair(0, 43))],
-  [1, I.VCPUWriteRegisters, work, of(0, pair(32, 0)), of(4096, 1, 0)], [1, I.VCPUGetTime, work], [1, I.VCPUAddHart, work, work], [1, I.VCPUGetState, work], [1, I.VCPUSetState, work, of(0, 1, 4, 5)],
+  [1, I.VCPUWriteRegisters, work, of(0, pair(32, 0)), of(4096, 1, 0)], [1, I.VCPUGetTime, work], [2, I.VCPUAddHart, some(Own.VCPU), some(Own.VCPU)], [1, I.VCPUGetState, some(Own.VCPU)], [1, I.VCPUSetState, some(Own.VCPU), of(0, 1, 4, 5)], [1, I.VCPURun, some(Own.VCPU), of(0, 1, 2), odd, odd, of(0, pair(512, 2))],
   [2, I.IRQControlGet, of(Own.IRQ_CONTROL), of(5, 6, 7, 99, pair(5, 1)), of(Own.CNODE), into], [1, I.IRQHandlerSetNotification, work, some(Own.NOTIFICATION)], [1, I.IRQHandlerAck, work], [1, I.IRQHandlerClear, work],
   [2, I.IOSpaceMap, of(Own.IO_SPACE), frame, of(0, 4096, 8192, 2 ** 39), of(1, 2, 3, 4)], [1, I.IOSpaceUnmap, of(Own.IO_SPACE), frame],
   [1, I.IOSpaceSetNotification, of(Own.IO_SPACE), some(Own.NOTIFICATION)], [1, I.IOSpaceReadFault, of(Own.IO_SPACE), of(0, 1, 20)],

@@ -20,7 +20,7 @@ import { programs, Register, Signal, Victim } from "./program.ts";
 import { Random } from "./random.ts";
 
 const PAGE = 4096, TABLE_BITS = 21;
-/** What a hostile program and all of its threads are made of, 2^bits bytes: a table of calls, Untypeds to spend, one for a VCPU. */
+/** What a hostile program and all of its threads are made of, 2^bits bytes: a table of calls, Untypeds to spend, one for a VCPU, and two VCPUs. */
 const PROGRAM_BITS = 24;
 export const RAM_BYTES = 128 << 20;
 const HOSTILES = 4, THREADS = 3;
@@ -199,7 +199,10 @@ export class World {
     });
     // What it may spend, and things to play with.
     for (const slot of Own.UNTYPED) own(slot, Kind.Untyped, 16);
-    if (random.once(4)) own(Own.BIG_UNTYPED, Kind.Untyped, 21);
+    if (random.once(4)) {
+      own(Own.BIG_UNTYPED, Kind.Untyped, 21);
+      for (const slot of Own.VCPU) own(slot, Kind.VCPU, 21);
+    }
     for (const slot of Own.ENDPOINT) own(slot, Kind.Endpoint, 5);
     for (const slot of Own.NOTIFICATION) own(slot, Kind.Notification, 6);
     for (const slot of Own.REPLY) own(slot, Kind.Reply, 5);
