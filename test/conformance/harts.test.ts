@@ -382,9 +382,9 @@ describe("code that another hart writes", () => {
 
 describe("remote fences", () => {
   it.each([["SFENCE.VMA", 1], ["SFENCE.VMA with an ASID", 2]])("%s: another hart sees a changed page table", (_name, fn) => {
-    // Both harts use one table. Hart 1 reads through the gigabyte at 0xc0000000; hart 0 lets it show another two megabytes, and fences hart 1.
-    const source = `li t0, (8 << 60) | 0x80100\n csrw satp, t0\n sfence.vma\n li a5, 0xc0005000\n ${OTHERS} 1: ld t0, (s0)\n beqz t0, 1b\n li t1, 0x80102000\n li t2, ${((GUEST + (6 << 20)) / 4096) * 1024 + 0xcf}\n sd t2, (t1)\n li a0, 2\n li a1, 0\n li a4, 0\n ${RFENCE(fn)} li t0, 2\n sd t0, 8(s0)\n 2: ld s1, 16(s0)\n beqz s1, 2b\n ${DONE}
-      other: ld t1, (a5)\n li t0, 1\n sd t0, (s0)\n 3: ld t0, 8(s0)\n beqz t0, 3b\n ld t1, (a5)\n sd t1, 16(s0)\n 4: j 4b`;
+    // Both harts use one table, and have switched to it. Hart 1 reads through the gigabyte at 0xc0000000; hart 0 lets it show another two megabytes, and fences hart 1.
+    const source = `li t0, (8 << 60) | 0x80100\n csrw satp, t0\n sfence.vma\n li a5, 0xc0005000\n ${OTHERS} li t0, 1\n sd t0, 24(s0)\n 1: ld t0, (s0)\n beqz t0, 1b\n li t1, 0x80102000\n li t2, ${((GUEST + (6 << 20)) / 4096) * 1024 + 0xcf}\n sd t2, (t1)\n li a0, 2\n li a1, 0\n li a4, 0\n ${RFENCE(fn)} li t0, 2\n sd t0, 8(s0)\n 2: ld s1, 16(s0)\n beqz s1, 2b\n ${DONE}
+      other: ld t0, 24(s0)\n beqz t0, other\n ld t1, (a5)\n li t0, 1\n sd t0, (s0)\n 3: ld t0, 8(s0)\n beqz t0, 3b\n ld t1, (a5)\n sd t1, 16(s0)\n 4: j 4b`;
     withHarts(2, source, (h) => {
       const root = h.ram + (1 << 20);
       h.rig.setWord(root + 16, (BigInt(GUEST) / 4096n) << 10n | 0xcfn);
