@@ -13,3 +13,5 @@ ln -sf ../run/systemd/resolve/stub-resolv.conf /etc/resolv.conf
 rm -rf /var/log/journal
 # Where the machine has no clock, it is no earlier than this.
 touch -d "@$SOURCE_DATE_EPOCH" /usr/lib/clock-epoch
+# All that is derived from /usr is as new as that: nothing is made anew at the first boot.
+touch /etc/.updated /var/.updated
