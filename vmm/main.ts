@@ -8,24 +8,20 @@
 import { Exit, InitSlot, Invocation, VcpuState } from "../caps/abi/numbers.ts";
 import { vcpuSetState } from "../servers/lib/ts/objects.ts";
 import type { Env, Message, Op, Word } from "../servers/lib/ts/sdk.ts";
-import { BALLOON_PAGE } from "../core/devices/virtio/balloon.ts";
+import { toArgs } from "./args.ts";
 import { GuestBalloon } from "./balloon.ts";
-import { GuestClock } from "./clock.ts";
 import { GuestConsole } from "./console.ts";
 import { guestTree } from "./devicetree.ts";
-import { GuestDisk } from "./disk.ts";
 import { SEED_BYTES, SeededEntropy } from "./entropy.ts";
 import { writeDeviceTree } from "./fdt.ts";
 import { checkKernel, IMAGE_HEAD_BYTES } from "./image.ts";
 import { initrdLength, place, planLayout, type LoadedFile } from "./loader.ts";
 import { GuestMachine } from "./machine.ts";
 import { GuestMemory } from "./memory.ts";
-import { PassedDevice } from "./passed.ts";
-import { GuestPort } from "./port.ts";
 import { Reporter } from "./report.ts";
-import { GuestScreen } from "./screen.ts";
 import { handleSbi, Sbi, type SbiCall, type SbiOutcome } from "./sbi.ts";
-import { EndingStatus, MOST_DISKS, MOST_HARTS, MOST_PASSED, MOST_PORTS, type EndingKind, type GuestArgs } from "./spec.ts";
+import { openServers } from "./servers.ts";
+import { EndingStatus, type EndingKind, type GuestArgs } from "./spec.ts";
 import { systemSuspend } from "./suspend.ts";
 import { attachInput, createHarts, INPUT_BIT, setStart, setStartAgain, softwareInterrupt, statesOf } from "./vcpu.ts";
 
@@ -57,60 +53,6 @@ export default function* main(env: Env): Op<void> {
   yield* console.flush();
   yield* end(reporter, console, ending, machine.control.status);
 }
-
-interface Servers {
-  readonly disks: readonly GuestDisk[];
-  readonly ports: readonly GuestPort[];
-  readonly passed: readonly PassedDevice[];
-  readonly clock: GuestClock | null;
-  readonly screen: GuestScreen | null;
-}
-
-/** The devices that servers work; which of them cannot be had, and why. */
-function* openServers(env: Env, args: GuestArgs, memory: GuestMemory, complain: (line: string) => void): Op<Servers | string> {
-  const disks: GuestDisk[] = [];
-  const ports: GuestPort[] = [];
-  const { clock: clockUse, display } = env.use;
-  const behind = (args.disks ?? []).length + (args.ports ?? []).length;
-  const clock = clockUse === undefined ? null : yield* GuestClock.open(env, behind, clockUse.cap, complain);
-  if (typeof clock === "string") return `clock: ${clock}`;
-  const screen = display === undefined ? null : yield* GuestScreen.open(env, behind + 1, display.cap, memory, complain);
-  if (typeof screen === "string") return `display: ${screen}`;
-  for (const [i, name] of (args.disks ?? []).entries()) {
-    const disk = yield* GuestDisk.open(env, memory, disks.length, env.use[`disk${i}`]?.cap ?? 0, name, complain);
-    if (typeof disk === "string") return `disk ${name}: ${disk}`;
-    disks.push(disk);
-  }
-  // A port's window stands on a boundary of its own size, and may be the last that there is memory for: so ports come last.
-  for (const [i, name] of (args.ports ?? []).entries()) {
-    const port = yield* GuestPort.open(env, disks.length + i, env.use[`port${i}`]?.cap ?? 0, name, complain);
-    if (typeof port === "string") return `network card ${name}: ${port}`;
-    ports.push(port);
-  }
-  const passed: PassedDevice[] = [];
-  for (const [i, name] of (args.passed ?? []).entries()) {
-    const registers = env.use[`passed${i}regs`], irq = env.use[`passed${i}irq`];
-    if (registers === undefined || irq === undefined) return `device ${name}: it was not handed over`;
-    passed.push(new PassedDevice(env, name, registers, irq));
-  }
-  return { disks, ports, passed, clock, screen };
-}
-
-/** What env.args says, or what is wrong with it. */
-function toArgs(raw: unknown): GuestArgs | string {
-  const { name, ramBytes, cmdline, cpus, seed, input, balloon, disks = [], ports = [], passed = [] } = (typeof raw === "object" && raw !== null ? raw : {}) as Record<string, unknown>;
-  if (typeof name !== "string" || typeof cmdline !== "string" || typeof ramBytes !== "number" || !(Number.isSafeInteger(ramBytes) && ramBytes > 0)) return "args need name, ramBytes and cmdline";
-  if (!isNames(disks, MOST_DISKS) || !isNames(ports, MOST_PORTS) || !isNames(passed, MOST_PASSED)) return `args.disks, args.ports and args.passed are lists of names, at most ${MOST_DISKS}, ${MOST_PORTS} and ${MOST_PASSED}`;
-  if (balloon !== undefined && !(typeof balloon === "number" && Number.isInteger(balloon / BALLOON_PAGE) && balloon >= 0 && balloon <= ramBytes)) return "args.balloon is not a number of bytes, a multiple of 4096, at most ramBytes";
-  if (cpus !== undefined && !(typeof cpus === "number" && Number.isInteger(cpus) && cpus >= 1 && cpus <= MOST_HARTS)) return `args.cpus is not 1 to ${MOST_HARTS}`;
-  const args = { name, ramBytes, cmdline, disks, ports, passed, ...(cpus === undefined ? {} : { cpus }), ...(input === false ? { input } : {}), ...(balloon === undefined ? {} : { balloon }) };
-  if (seed === undefined || seed === null) return args;
-  const isByte = (value: unknown): value is number => typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= 255;
-  if (!Array.isArray(seed) || seed.length !== SEED_BYTES || !seed.every(isByte)) return `args.seed is not ${SEED_BYTES} bytes`;
-  return { ...args, seed };
-}
-
-const isNames = (value: unknown, most: number): value is string[] => Array.isArray(value) && value.length <= most && value.every((name) => typeof name === "string");
 
 /** Loads the guest and sets its hart to the kernel's entry. What prevents it, or null. */
 function* boot(env: Env, args: GuestArgs, machine: GuestMachine, entropy: SeededEntropy | null): Op<string | null> {

@@ -35,6 +35,7 @@ const MIB = 2 ** 20;
 const BLK = "{ image: { server: blk }, cpu: { priority: 190 }, use: { regs: platform.blk0.regs, irq: platform.blk0.irq, iospace: platform.blk0.iospace }, offer: { disk: BlockDriver } }";
 const BLOCK = "{ image: { server: block }, memory: 32MiB, cpu: { priority: 185 }, use: { disk: blk.disk }, offer: { hostile: Block, neighbour: Block }, args: { hostile: { first: 0, sectors: 8192 }, neighbour: { first: 8192, sectors: 8192 } } }";
 const TIMER = "{ image: { server: timer }, cpu: { priority: 199 }, use: { regs: platform.alarm0.regs, irq: platform.alarm0.irq }, offer: { timer: Timer } }";
+const CLOCK = "{ image: { server: timer }, cpu: { priority: 198 }, use: { regs: platform.rtc0.regs, irq: platform.rtc0.irq }, offer: { timer: Timer } }";
 const SWITCH = "{ image: { server: switch }, memory: 8MiB, slots: 512, cpu: { priority: 185 }, use: { timer: timer.timer, time: platform.cpu.time }, offer: { hostile: NicDriver, neighbour: NicDriver } }";
 const SINK = "{ image: { c: sink.c }, cpu: { priority: 120 }, use: { console: console.console }, offer: { console: Console } }";
 
@@ -51,11 +52,11 @@ done`;
 export async function attackFromGuest({ exits, seed, onProgress, limitMs }: GuestAttack): Promise<GuestAttackResult> {
   const linux = findLinux(findPackage().record);
   const hasLinux = linux.ok && linux.value !== undefined;
-  const hostile = "  hostile: { image: { kernel: hostile.image }, memory: 16MiB, console: sink.console, input: false, disks: { disk: block.hostile }, ports: { lan: switch.hostile } }\n";
+  const hostile = "  hostile: { image: { kernel: hostile.image }, memory: 16MiB, console: sink.console, input: false, disks: { disk: block.hostile }, ports: { lan: switch.hostile }, devices: { own: platform.blk1 }, clock: clock.timer }\n";
   const neighbour = hasLinux ? "  neighbour: { image: linux, memory: 96MiB, console: console.console, essential: true, disks: { disk: block.neighbour }, ports: { lan: switch.neighbour } }\n" : "";
-  const components = { ...pairComponents(), blk: BLK, block: BLOCK, timer: TIMER, switch: SWITCH, sink: SINK };
+  const components = { ...pairComponents(), blk: BLK, block: BLOCK, timer: TIMER, clock: CLOCK, switch: SWITCH, sink: SINK };
   using folder = applianceFolder({
-    "appliance.yaml": `${manifestWith(components, "320MiB, disks: { blk0: { mode: memory, size: 16MiB } }")}guests:\n${hostile}${neighbour}`,
+    "appliance.yaml": `${manifestWith(components, "320MiB, disks: { blk0: { mode: memory, size: 16MiB }, blk1: { mode: memory, size: 4MiB } }")}guests:\n${hostile}${neighbour}`,
     "hostile.image": compileGuest("fuzz", { FUZZ_SEED: seed, FUZZ_EXITS: exits }),
     "sink.c": readFileSync(join(findPackage().root, "test", "fuzz", "guest", "sink.c")),
     ...pairFiles(),
@@ -71,7 +72,7 @@ export async function attackFromGuest({ exits, seed, onProgress, limitMs }: Gues
   const run = await runAppliance(folder.path, {
     line,
     limitMs,
-    disks: { blk0: ramDisk(new Uint8Array(16 * MIB)) },
+    disks: { blk0: ramDisk(new Uint8Array(16 * MIB)), blk1: ramDisk(new Uint8Array(4 * MIB)) },
     ...(hasLinux ? { exec: NEIGHBOUR, execGuest: "neighbour" } : {}),
     onEvent(event) {
       if (event["event"] === "guest" && event["guest"] === "hostile" && event["state"] !== "running") ended = event;

@@ -72,7 +72,7 @@ static uint32_t length(void) {
 }
 
 static void raw(void) {
-    static const uint64_t bases[] = {PLIC, PLIC + 0x1000, PLIC + 0x2000, PLIC + 0x200000, UART, UART};
+    static const uint64_t bases[] = {PLIC, PLIC + 0x1000, PLIC + 0x2000, PLIC + 0x200000, UART, UART, RTC};
     uint64_t at = below(3) != 0 ? VIRTIO(below(VIRTIO_SLOTS)) + below(0x200) : ONE_OF(bases) + below(64);
     const uint64_t value = below(2) != 0 ? draw() : below(16);
     /* Where the rings are is said elsewhere: not at random, which might be this text. */
