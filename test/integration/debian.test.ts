@@ -26,8 +26,10 @@ const DISK = {
 };
 const NIC = "{ image: { server: nic }, cpu: { priority: 190 }, use: { regs: platform.net0.regs, irq: platform.net0.irq, iospace: platform.net0.iospace }, offer: { card: NicDriver } }";
 const guest = (more: string): string => `guests:\n  debian: { image: debian, memory: 256MiB, console: console.console${more} }\n`;
-/** Without what the kernel says before it is told to be quiet, and what systemd begins with: it resets the terminal. */
-const said = (output: string): string => output.replace(/^\[ .*\r?\n/gm, "").replace(/^.*\x1b\[\?7h/s, "");
+/** The end of what systemd begins with: it resets the terminal. */
+const RESET = "\x1b[?7h";
+/** Without that, and what the kernel says before it is told to be quiet. */
+const said = (output: string): string => output.replace(/^\[ .*\r?\n/gm, "").split(RESET).at(-1) ?? "";
 
 describe.skipIf(!hasKernel || !made.ok)("a Debian guest", () => {
   const disks = `disks: { blk0: { file: ${JSON.stringify(image)}, mode: overlay } }`;
