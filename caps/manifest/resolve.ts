@@ -11,7 +11,7 @@ import { startOrder } from "./order.ts";
 import type { ParsedManifest } from "./parse.ts";
 import { createReport, type Report } from "./report.ts";
 import type { Board, Resources } from "./resources.ts";
-import type { Image, Manifest, ManifestDisplay } from "./schema.ts";
+import type { DISK_IMAGES, Image, Manifest, ManifestDisplay } from "./schema.ts";
 import { formatSize } from "./units.ts";
 import { wireAll } from "./wiring.ts";
 
@@ -42,6 +42,8 @@ export interface DiskOrder {
   readonly device: string;
   /** As written: relative to the manifest. Empty in mode memory. */
   readonly file: string;
+  /** An image that the kit makes, instead of the file. */
+  readonly image?: (typeof DISK_IMAGES)[number];
   readonly mode: "rw" | "ro" | "overlay" | "memory";
   readonly bytes?: number;
 }
@@ -140,7 +142,7 @@ function diskOrders({ platform }: Manifest, board: Board, uses: ReadonlyMap<stri
       });
     }
   }
-  return Object.entries(platform.disks).map(([device, { file = "", mode, size }]) => ({ device, file, mode, ...(size === undefined ? {} : { bytes: size }) }));
+  return Object.entries(platform.disks).map(([device, { file = "", image, mode, size }]) => ({ device, file, mode, ...(image === undefined ? {} : { image }), ...(size === undefined ? {} : { bytes: size }) }));
 }
 
 /** A driver of the display, its keyboard or its tablet has one to drive. */

@@ -246,18 +246,25 @@ export type GuestImage =
   | { readonly kind: "shipped"; readonly name: string }
   | { readonly kind: "files"; readonly kernel: string; readonly initrd?: string };
 
+/** Disk images that the kit makes. */
+export const DISK_IMAGES = ["debian"] as const;
+
 const disk = z
   .strictObject({
-  file: file.describe("The image of the disk, relative to the manifest. It is not part of the appliance's image.").optional(),
-  mode: z
-    .enum(["rw", "ro", "overlay", "memory"])
-    .default("rw")
-    .describe("rw: the image is changed. ro: writes are refused. overlay: the image is only read, and what is written is gone at the end. memory: no image; all zero at first, gone at the end."),
-  size: size("How large the image is; in mode rw one that is missing is made so large.")
-    .pipe(z.number().multipleOf(512, { error: "a multiple of 512 bytes" }).min(512, { error: "at least one sector of 512 bytes" }))
-    .optional(),
-})
-  .refine(({ file, mode }) => (file === undefined) === (mode === "memory"), { error: "an image, unless the mode is memory", path: ["file"] })
+    file: file.describe("The image of the disk, relative to the manifest. It is not part of the appliance's image.").optional(),
+    image: z.enum(DISK_IMAGES, { error: `an image that the kit makes: ${DISK_IMAGES.join(", ")}` }).describe("Instead of a file: an image that the kit makes (bailiwick setup --only debian), in mode overlay or ro, since it is everybody's.").optional(),
+    mode: z
+      .enum(["rw", "ro", "overlay", "memory"])
+      .optional()
+      .describe("rw (the default for a file): the image is changed. ro: writes are refused. overlay (the default for the kit's): the image is only read, and what is written is gone at the end. memory: no image; all zero at first, gone at the end."),
+    size: size("How large the image is; in mode rw one that is missing is made so large.")
+      .pipe(z.number().multipleOf(512, { error: "a multiple of 512 bytes" }).min(512, { error: "at least one sector of 512 bytes" }))
+      .optional(),
+  })
+  .transform((disk) => ({ ...disk, mode: disk.mode ?? (disk.image === undefined ? "rw" : "overlay") }))
+  .refine(({ file, image }) => file === undefined || image === undefined, { error: "a file or an image of the kit's, not both", path: ["image"] })
+  .refine(({ image, mode }) => image === undefined || mode === "overlay" || mode === "ro", { error: "overlay or ro: the kit's image is everybody's. To keep what is written, copy it and name the copy as 'file'", path: ["mode"] })
+  .refine(({ file, image, mode }) => (file === undefined && image === undefined) === (mode === "memory"), { error: "an image, unless the mode is memory", path: ["file"] })
   .refine(({ size, mode }) => mode !== "memory" || (size !== undefined && size <= 2 ** 30), { error: "a size up to 1GiB: mode memory has no image that would say", path: ["size"] });
 
 const NO_ADDRESS: Endpoint = { address: "", port: 0 };

@@ -7,7 +7,7 @@ import type { BlockBackend } from "../../core/devices/virtio/block-backend.ts";
 import { ramDisk } from "../../core/host/disk.ts";
 import { prepareAppliance } from "../../servers/operator/appliance.ts";
 import { openDisks } from "../../servers/operator/disks.ts";
-import { applianceFolder, pause, runAppliance } from "../support/appliance-run.ts";
+import { applianceFolder, manifestWith, pause, runAppliance } from "../support/appliance-run.ts";
 
 const LIMIT = { timeout: 60_000 };
 const FOLDER = "test/integration/blk";
@@ -80,6 +80,10 @@ test("a driver without a disk behind its device is an error of the manifest, and
   await expect(prepareAppliance(wrong.path)).rejects.toThrow(/blk9/);
   using both = withDisk("{ file: disk.img, mode: memory, size: 1MiB }");
   await expect(prepareAppliance(both.path)).rejects.toThrow(/an image, unless the mode is memory/);
+  for (const [disk, refusal] of [["{ image: debian, mode: rw }", /overlay or ro: the kit's image is everybody's/], ["{ image: debian, file: disk.img }", /a file or an image of the kit's, not both/], ["{ image: fedora }", /platform\.disks\.blk0\.image[^]*debian/]] as const) {
+    using kits = applianceFolder({ "appliance.yaml": manifestWith({}, `64MiB, disks: { blk0: ${disk} }`) });
+    await expect(prepareAppliance(kits.path)).rejects.toThrow(refusal);
+  }
   using endless = withDisk("{ mode: memory }");
   await expect(prepareAppliance(endless.path)).rejects.toThrow(/a size up to 1GiB/);
 });

@@ -11,6 +11,7 @@ import { findLinux } from "../../guests/linux/installed.ts";
 import { findPackage } from "../../servers/operator/package.ts";
 import { findProgram } from "../../servers/operator/setup/command.mjs";
 import { applianceFolder, manifestWith, runAppliance, until } from "../support/appliance-run.ts";
+import { bailiwick } from "../support/command-line.ts";
 
 const LIMIT_MS = 180_000;
 vi.setConfig({ testTimeout: LIMIT_MS + 20_000 });
@@ -32,7 +33,7 @@ const RESET = "\x1b[?7h";
 const said = (output: string): string => output.replace(/^\[ .*\r?\n/gm, "").split(RESET).at(-1) ?? "";
 
 describe.skipIf(!hasKernel || !made.ok)("a Debian guest", () => {
-  const disks = `disks: { blk0: { file: ${JSON.stringify(image)}, mode: overlay } }`;
+  const disks = "disks: { blk0: { image: debian } }";
 
   test("runs a command, byte for byte, with its status: all packages are installed, the root is its disk, the network has given it an address", async () => {
     const manifest = `${manifestWith({ ...DISK, nic: NIC }, `512MiB, ${disks}, networks: { net0: { user: { hosts: loopback } } }`)}${guest(", disks: { root: block.root }, ports: { lan: nic.card }")}`;
@@ -69,6 +70,19 @@ describe.skipIf(!hasKernel || !made.ok)("a Debian guest", () => {
     expect(events.filter(({ event }) => event === "guest").map(({ state }) => state)).toEqual(["running", "ready", "poweroff"]);
     expect(status).toBe(0);
   });
+});
+
+test.skipIf(!hasKernel || !made.ok)("examples/debian: the claims hold, the time is right, a switch and a disk are all that it has", async () => {
+  expect(await bailiwick(["check", "examples/debian"])).toMatchObject({ status: 0, out: expect.stringMatching(/(?: {2}holds: no path [^\n]*\n){4}$/) });
+  const script = "date -u +%s; lsblk -n -o NAME; /usr/lib/systemd/systemd-networkd-wait-online --any --timeout=60 && ping -c 1 -q 10.0.2.2 | grep -o '1 received'; exit 5";
+  const { status, out, err } = await bailiwick(["run", "examples/debian", "--exec", script]);
+  const [seconds, ...lines] = out.trimEnd().split("\n");
+  expect(Math.abs(Number(seconds) - Date.now() / 1000)).toBeLessThan(180);
+  expect([lines, err, status]).toEqual([["vda", "1 received"], "", 5]);
+});
+
+test.skipIf(made.ok)("examples/debian: without the image it says what makes it", async () => {
+  expect(await bailiwick(["run", "examples/debian", "--exec", "true"])).toMatchObject({ status: 1, err: expect.stringMatching(/there is no disk for blk0[^]*setup --only debian/) });
 });
 
 test.skipIf(!hasKernel)("without a disk the guest says what is missing, and ends with 1", async () => {

@@ -39,6 +39,10 @@ describe.skipIf(!hasLinux)("bailiwick run examples/linux --exec", () => {
     expect(status).toBe(7);
   });
 
+  test("a status that is also a timeout's is the command's own: nothing is added", async () => {
+    expect(await run("echo five; exit 5")).toMatchObject({ status: 5, out: "five\n", err: "" });
+  });
+
   test("a command that does not exist is 127, said by the guest's shell", async () => {
     expect(await run("no-such-command")).toMatchObject({ status: 127, out: expect.stringMatching(/^[^\n]*no-such-command: not found\n$/), err: "" });
   });

@@ -35,8 +35,11 @@ const component = record({ image }, {
   args: fc.jsonValue({ maxDepth: 2 }), essential: fc.boolean(),
   restart: record({}, { on: fc.constantFrom("fault", "exit", "always"), max: fc.integer({ min: 0, max: 101 }), window: fc.constantFrom("1s", "60s", "90000s"), backoff: fc.constantFrom("1ms", "10ms", "2s") }), confined: fc.boolean(),
 });
-const guest = record({ image: fc.oneof(name, record({ kernel: file }, { initrd: file })), memory: size, console: use }, { cmdline: fc.string({ maxLength: 20 }), input: fc.boolean(), cpu, essential: fc.boolean() });
-const disk = record({}, { file, mode: fc.constantFrom("rw", "ro", "overlay", "memory"), size });
+const guest = record({ image: fc.oneof(name, record({ kernel: file }, { initrd: file })), memory: size, console: use }, {
+  cmdline: fc.string({ maxLength: 20 }), input: fc.boolean(), cpu, essential: fc.boolean(), cpus: fc.integer({ min: 0, max: 9 }), clock: use, display: use, balloon: size,
+  disks: fc.dictionary(identifier, use, { maxKeys: 3 }), ports: fc.dictionary(identifier, use, { maxKeys: 2 }), devices: fc.dictionary(identifier, fc.constantFrom("platform.blk1", "platform.net0", "blk.disk"), { maxKeys: 2 }),
+});
+const disk = record({}, { file, image: fc.constantFrom("debian", "other"), mode: fc.constantFrom("rw", "ro", "overlay", "memory"), size });
 const network = fc.oneof(
   record({ cable: record({ listen: fc.constantFrom("127.0.0.1:9001", "9001", "0"), peer: fc.constantFrom("127.0.0.1:9002", "[::1]:9002") }) }),
   record({ user: record({}, { hosts: fc.constantFrom("none", "loopback", "any"), forward: fc.array(fc.constantFrom("tcp:127.0.0.1:8080:80", "udp:53:53", "tcp:99999:1"), { maxLength: 2 }) }) }),
@@ -105,7 +108,7 @@ describe("the JSON Schema and the parser", () => {
   test("of what the parser refuses, an editor shows all but what no pattern can say", () => {
     let shown = 0, refusedOnly = 0;
     // Each is a relation between two values, or arithmetic on one: refusals that need more than a pattern.
-    const beyond = /multiple of|no longer than|of at least 10ms|of at most 24 hours|of at least 10us|at least 64KiB|at least 16MiB|at least one sector|at most 64MiB|a power of two|an image, unless|a size up to|another address|of the same kind|of loopback for udp|hosts: none|this computer/;
+    const beyond = /multiple of|no longer than|of at least 10ms|of at most 24 hours|of at least 10us|at least 64KiB|at least 16MiB|at least one sector|at most 64MiB|a power of two|an image, unless|not both|overlay or ro|less than .memory.|a size up to|another address|of the same kind|of loopback for udp|hosts: none|this computer/;
     fc.assert(
       fc.property(fc.oneof(manifest, spoilt), (data) => {
         if (shows(data)) return ++shown > 0;

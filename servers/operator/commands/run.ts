@@ -10,6 +10,7 @@ import type { ConsoleBackend } from "../../../core/host/backend.ts";
 import { openTerminal, watchOutput, type Terminal } from "../../../core/host/terminal.ts";
 import { prepareAppliance, type Appliance, type PrepareOptions } from "../appliance.ts";
 import { openCaptures } from "../capture.ts";
+import { withFile } from "../disks.ts";
 import { openDisplay } from "../display.ts";
 import { describeEvent, showable, type SystemEvent } from "../events.ts";
 import { checkFaculty } from "../faculties.ts";
@@ -178,8 +179,8 @@ older version, or a claim that does not hold, 70 a component faulted, 80 the gue
       restore();
       display.finish();
       if (why !== undefined) tell({ event: "error", message: why }, why);
-      // What the guest said last is why one asks for a timeout.
-      if (status === ExitStatus.timeout && !json) for (const last of tail.lines()) process.stderr.write(`  | ${showable(last)}\n`);
+      // What the guest said last is why one asks for a timeout. Its own status may be the same number, and then nothing is to be explained.
+      if (status === ExitStatus.timeout && why !== undefined && !json) for (const last of tail.lines()) process.stderr.write(`  | ${showable(last)}\n`);
       return status;
     } finally {
       progress.done();
@@ -222,7 +223,7 @@ async function findAppliance(target: string, wanted: Wanted, options: PrepareOpt
     if (option !== undefined) throw usageError(`--${option} is for images, and '${target}' is none`, "'bailiwick build' makes one");
     const appliance = await prepareAppliance(target, options);
     known(appliance.disks);
-    return { ...appliance, disks: appliance.disks.map((disk) => ({ ...disk, file: given.has(disk.device) ? resolve(given.get(disk.device) ?? "") : disk.file })) };
+    return { ...appliance, disks: appliance.disks.map((disk) => (given.has(disk.device) ? withFile(disk, resolve(given.get(disk.device) ?? "")) : disk)) };
   }
   const { keys, required } = signersOf(wanted);
   if (keys.length === 0 && wanted["allow-unsigned"] !== true) {

@@ -5,7 +5,7 @@ import { MAX_FILE_NAME } from "../../../caps/image/files.ts";
 import { type JsonValue, MAX_SLOTS, MAX_USES, MIN_SLOTS, type ResolvedSystem, SYSTEM_FORMAT } from "../../../caps/image/system.ts";
 import type { Endpoint, Forward } from "../../../caps/manifest/addresses.ts";
 import type { DiskOrder, NetworkOrder } from "../../../caps/manifest/resolve.ts";
-import { IDENTIFIER_PATTERN, NAME_PATTERN, VERSION_PATTERN } from "../../../caps/manifest/schema.ts";
+import { DISK_IMAGES, IDENTIFIER_PATTERN, NAME_PATTERN, VERSION_PATTERN } from "../../../caps/manifest/schema.ts";
 import { QUOTA_KINDS } from "../../../caps/protocol/protocol.ts";
 
 export const IMAGE_FORMAT = "bailiwick-image/1";
@@ -23,7 +23,7 @@ const port = z.int().min(1).max(65_535);
 const endpoint = z.strictObject({ address: z.string().regex(/^[0-9A-Fa-f:.]{2,45}$/), port }) satisfies z.ZodType<Endpoint>;
 const forward = z.strictObject({ protocol: z.enum(["tcp", "udp"]), host: endpoint, port }) satisfies z.ZodType<Forward>;
 
-const disk = z.strictObject({ device, file: z.string().max(4096), mode: z.enum(["rw", "ro", "overlay", "memory"]), bytes: whole.optional() });
+const disk = z.strictObject({ device, file: z.string().max(4096), mode: z.enum(["rw", "ro", "overlay", "memory"]), image: z.enum(DISK_IMAGES).optional(), bytes: whole.optional() });
 const network = z.union([
   z.strictObject({ device, kind: z.literal("cable"), listen: endpoint, peer: endpoint }),
   z.strictObject({ device, kind: z.literal("user"), hosts: z.enum(["none", "loopback", "any"]), forward: z.array(forward).max(64) }),

@@ -18,6 +18,7 @@ import { brokenInvariants } from "../../../caps/manifest/invariants.ts";
 import type { DiskOrder } from "../../../caps/manifest/resolve.ts";
 import type { TerminalDevice } from "../../../core/machine/board.ts";
 import { finishAppliance, lastingFiles, type Appliance, type PrepareOptions } from "../appliance.ts";
+import { withFile } from "../disks.ts";
 import { ExitStatus, FailureCode, failure } from "../failure.ts";
 import { findPackage } from "../package.ts";
 import { kitResources } from "../resources.ts";
@@ -156,7 +157,8 @@ export async function applianceOf({ system, files, description }: OpenedImage, g
 function placedDisk(disk: DiskOrder, given: ReadonlyMap<string, string>, folder: string): DiskOrder {
   if (disk.mode === "memory") return disk;
   const named = given.get(disk.device);
-  if (named !== undefined) return { ...disk, file: resolve(folder, named) };
+  if (named !== undefined) return withFile(disk, resolve(folder, named));
+  if (disk.image !== undefined) return disk;
   const inside = relative(folder, resolve(folder, disk.file));
   if (!inside.startsWith("..") && !isAbsolute(inside)) return disk;
   const fix = `if it is to have it: --disk ${disk.device}=${disk.file}`;
