@@ -10,18 +10,20 @@ import { check, checkRoles } from "./check.ts";
 import { confinement, confinementRoles } from "./confinement.ts";
 import { display, displayRoles } from "./display.ts";
 import { drivers, driversRoles } from "./drivers.ts";
+import { exits, exitsRoles } from "./exits.ts";
 import { summarize, table, type Figure } from "./figure.ts";
 import { guest } from "./guest.ts";
 import { guestIo, guestIoRoles } from "./guest-io.ts";
 import { GuestRuns, guestRoles } from "./guest-runs.ts";
 import { hosting } from "./hosting.ts";
+import { idle, idleRoles } from "./idle.ts";
 import { ipc, ipcRoles } from "./ipc.ts";
 import { network, networkRoles } from "./network.ts";
 import { revoke, revokeRoles } from "./revoke.ts";
 import { scale, scaleRoles } from "./scale.ts";
 import { WORKER } from "./workers.ts";
 
-const BENCHMARKS: readonly Benchmark[] = [ipc, scale, boot, guest, guestIo, hosting, revoke, drivers, network, display, confinement, check];
+const BENCHMARKS: readonly Benchmark[] = [ipc, scale, boot, guest, guestIo, hosting, exits, idle, revoke, drivers, network, display, confinement, check];
 
 const HELP = `Usage: npm run bench [-- [NAME...] [--json] [--quick]]
 
@@ -83,6 +85,6 @@ function fail(error: unknown): number {
 }
 
 const [first, second] = process.argv.slice(2);
-const role = first === WORKER ? [ipcRoles, scaleRoles, guestRoles, guestIoRoles, revokeRoles, driversRoles, networkRoles, displayRoles, confinementRoles, checkRoles].map((roles) => roles.get(second ?? "")).find((found) => found !== undefined) : undefined;
+const role = first === WORKER ? [ipcRoles, scaleRoles, guestRoles, guestIoRoles, exitsRoles, idleRoles, revokeRoles, driversRoles, networkRoles, displayRoles, confinementRoles, checkRoles].map((roles) => roles.get(second ?? "")).find((found) => found !== undefined) : undefined;
 if (role !== undefined) role();
 else process.exitCode = await main(process.argv.slice(2)).catch(fail);

@@ -14,13 +14,13 @@ const FLAGS = ["-std=c11", "-march=rv64gc", "-mabi=lp64d", "-mcmodel=medany", "-
 /** Where the kernel's image begins in the guest's memory: 2 MiB above the start of RAM. */
 const ENTRY = 0x8020_0000;
 
-/** The guest `NAME.c`, which says its lines as NAME. @param defines by name: whole numbers */
-export function compileGuest(name: string, defines: Readonly<Record<string, number>> = {}): Uint8Array {
+/** The guest `NAME.c`, which says its lines as NAME. @param defines by name: whole numbers @param from its folder, where it is not a hostile one */
+export function compileGuest(name: string, defines: Readonly<Record<string, number>> = {}, from = SOURCES): Uint8Array {
   const folder = mkdtempSync(join(tmpdir(), "bailiwick-hostile-"));
   try {
     const [elf, image] = [join(folder, "guest.elf"), join(folder, "guest.image")];
-    const sources = ["start.S", "hostile.c", `${name}.c`].map((file) => join(SOURCES, file));
-    execFileSync(`${TOOL}gcc`, [...FLAGS, `-DGUEST_NAME="${name}"`, ...Object.entries(defines).map(([key, value]) => `-D${key}=${value}UL`), "-nostdlib", "-static", "-Wl,--build-id=none", "-T", join(ROOT, "guests", "bare", "guest.ld"), "-o", elf, ...sources], { stdio: "pipe" });
+    const sources = [join(SOURCES, "start.S"), join(SOURCES, "hostile.c"), join(from, `${name}.c`)];
+    execFileSync(`${TOOL}gcc`, [...FLAGS, "-I", SOURCES, `-DGUEST_NAME="${name}"`, ...Object.entries(defines).map(([key, value]) => `-D${key}=${value}UL`), "-nostdlib", "-static", "-Wl,--build-id=none", "-T", join(ROOT, "guests", "bare", "guest.ld"), "-o", elf, ...sources], { stdio: "pipe" });
     execFileSync(`${TOOL}objcopy`, ["-O", "binary", elf, image]);
     return readFileSync(image);
   } finally {
