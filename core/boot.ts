@@ -12,11 +12,10 @@ import { Kernel } from "./kernel/state.ts";
 import { Trace, type TraceRecord } from "./kernel/trace.ts";
 import { BOARD_DEVICES, DEVICE_BYTES } from "./machine/board.ts";
 import { openMachine, type BoardMachine, type MachineOptions } from "./machine/machine.ts";
+import { Waits } from "./waits.ts";
 
 /** The host's turn comes this often, in ticks of 100 ns: input waits no longer. */
 const SLICE = 50_000;
-/** A timer nearer than this is waited for by turning, not by the host's timer: that has a grain of 1 ms. */
-const NEAR_MS = 1.2;
 /** What the wall clock shows when a deterministic run begins: 2026-01-01. */
 const DETERMINISTIC_EPOCH = 1_767_225_600_000_000_000n;
 /** Records of the kernel's trace that wait for the host's turn: more than are made in a slice. */
@@ -114,8 +113,9 @@ function systemOf(k: Kernel, machine: BoardMachine, { clock, onTrace, onTurn }: 
     machine.setDeadline(k.deadline);
   };
 
-  /** Waits for an interrupt, or until the clock has come to `due`. */
-  const idle = (due: number): Promise<void> =>
+  const waits = new Waits(k);
+  /** Waits for an interrupt, or until something is due. */
+  const idle = (): Promise<void> =>
     new Promise((resolve) => {
       const done = (): void => {
         clearTimeout(timer);
@@ -124,14 +124,14 @@ function systemOf(k: Kernel, machine: BoardMachine, { clock, onTrace, onTurn }: 
       let timer: NodeJS.Timeout | undefined;
       // After everything else that the host has to tell by then: disks that are done together interrupt once.
       wakeUp = () => void setImmediate(done);
-      if (due === Infinity) {
+      const ms = waits.sleep(machine.clock(), machine.alarms.next);
+      if (ms === Infinity) {
         // Nothing holds the process open while a machine waits for input only.
         timer = setTimeout(done, 1000);
         return;
       }
-      const ms = (due - machine.clock()) / 10_000;
-      if (ms <= NEAR_MS) setImmediate(done);
-      else timer = setTimeout(done, Math.min(ms - 1, 2 ** 30));
+      if (ms === 0) setImmediate(done);
+      else timer = setTimeout(done, ms);
     });
   const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
   let traced = 0;
@@ -159,7 +159,7 @@ function systemOf(k: Kernel, machine: BoardMachine, { clock, onTrace, onTurn }: 
         machine.alarms.ring();
         await turn();
       } else {
-        if (!machine.irq.pending) await idle(due);
+        if (!machine.irq.pending) await idle();
         machine.alarms.ring();
         wakeUp = () => {};
       }

@@ -15,13 +15,13 @@ import { startWorker, work } from "./workers.ts";
 
 const ROLE = "idle.kit";
 const MANY = 50, QUICK_MANY = 6, FEW = 2;
-const GUEST_MIB = 64;
+const GUEST_MIB = 96;
 /** For each guest its VMM; for all of them the kernel, root server, console and boot files. */
 const VMM_MIB = 4, SHARED_MIB = 96;
 /** What a guest's kernel does once, some seconds after its boot, is over by then. */
 const SETTLE_MS = 15_000;
 /** All guests boot at once, on one CPU. */
-const BOOT_MS_A_GUEST = 20_000;
+const BOOT_MS_A_GUEST = 12_000;
 const LIMIT_CPU = 5, LIMIT_KIB = 8 * 1024;
 
 interface Question {
