@@ -165,6 +165,8 @@ export const Invocation = {
   VCPUGetState: 0xb08,
   /** w0 = VcpuState. */
   VCPUSetState: 0xb09,
+  /** The hart has a machine mode from now on, and is in it. */
+  VCPUAddMachineMode: 0xb0a,
 
   /** w0.lo = interrupt number, w0.hi = 0 level, 1 edge triggered; w1 = CPtr of the destination CNode; w2 = slot word. */
   IRQControlGet: 0xc01,

@@ -39,6 +39,8 @@ export interface VcpuPort {
   addHart(leader: number, vcpu: number, at: number): void;
   /** VcpuState. */
   setState(vcpu: number, state: number): void;
+  /** For one that has none: native addMachineMode says what that means. */
+  addMachineMode(vcpu: number): void;
   mapRam(vcpu: number, guestPhysical: number, physical: number, bytes: number): void;
   unmapRam(vcpu: number, guestPhysical: number, bytes: number): void;
   mapDevice(vcpu: number, guestPhysical: number, bytes: number): void;
@@ -67,6 +69,8 @@ export const VcpuRecord = {
   REGISTERS: 20,
   /** In a leader's record: the hart of the last exit, by number. */
   HART: 96,
+  /** 1: the hart has a machine mode. */
+  MACHINE: 99,
 } as const;
 
 /** What a machine remembers, beside memory, guests and what the kernel told it: plain data. */

@@ -18,12 +18,12 @@ import { Kernel, type FrameObject, type IoSpace, type IrqHandler, type Release, 
 
 export { SavedStateError };
 
-const FORMAT = 1;
+const FORMAT = 3;
 const PAGE = 4096;
 const SLOT_COLUMNS = ["kind", "rights", "original", "object", "badgeLo", "badgeHi", "mapSpace", "mapPage", "next", "prev"] as const;
 const OBJECT_COLUMNS = ["kind", "base", "bits", "refs", "parent", "watermark", "clean", "children", "device"] as const;
 const FRAME_BYTES = Frame.WORDS * 8;
-const RECORD_BYTES = 1024;
+const RECORD_BYTES = 1280;
 
 const THREAD_FIELDS = [
   "maxPriority", "queued", "buffer", "bufferAddress", "sendBadgeLo", "sendBadgeHi", "sendRights", "sendCall", "ticket", "faultLength", "interrupted", "vcpu", "label",

@@ -319,6 +319,7 @@ function vcpuPort(native: NativeMachine, shared: Uint8Array): VcpuPort {
     destroy: native.destroyVcpu,
     addHart: native.addHart,
     setState: native.setVcpuState,
+    addMachineMode: native.addMachineMode,
     mapRam(vcpu, guestPhysical, physical, bytes) {
       pages(physical, bytes, 1);
       native.mapVcpuRam(vcpu, guestPhysical, physical - RAM_BASE, bytes);

@@ -78,7 +78,7 @@ export const CONTROL_KICK = 64;
 export const RAM_BASE = 0x8000_0000;
 
 /** Bytes of a VCPU's record. */
-export const VCPU_RECORD_BYTES = 1024;
+export const VCPU_RECORD_BYTES = 1280;
 
 /** Word (u64) numbers in a VCPU's record. `timecmp` and `offset` are float64, in ticks of 100 ns; all others are u64. */
 export const VCPU_RECORD = {
@@ -125,6 +125,8 @@ export const VCPU_RECORD = {
   hart: 96,
   turn: 97,
   turnEnds: 98,
+  /** 1 when the hart has a machine mode (addMachineMode). Behind it are that mode's registers, MachineState in native/vcpu.h. */
+  machine: 99,
 } as const;
 
 /** Why runVcpu returned. */
@@ -208,6 +210,11 @@ export interface NativeMachine {
   addHart(leader: number, vcpu: number, at: number): void;
   /** 0 started, 1 stopped, 4 suspended until an interrupt: from the next run on. A hart that is stopped has no timer and no interrupt pending. */
   setVcpuState(vcpu: number, state: number): void;
+  /**
+   * Gives a VCPU that has none a machine mode, for good, and puts it there: firmware runs in it as on hardware, with a CLINT at 0x0200_0000; `priv` may be 3, and bit 11 of `lines` is the
+   * level of MEIP. Calls from supervisor mode are traps to it and no longer leave runVcpu.
+   */
+  addMachineMode(vcpu: number): void;
   /**
    * Shows machine RAM (by its offset in `ram`) at a guest-physical address. Whole pages that overlap nothing. Frames mapped
    * one after the other become one window; more than 8 separate runs make runVcpu throw.
@@ -297,6 +304,7 @@ interface Addon {
   destroyVcpu(machine: number, vcpu: number): void;
   addHart(machine: number, leader: number, vcpu: number, at: number): void;
   setVcpuState(machine: number, vcpu: number, state: number): void;
+  addMachineMode(machine: number, vcpu: number): void;
   mapVcpuRam(machine: number, vcpu: number, guestPhys: number, ramOffset: number, bytes: number): void;
   unmapVcpuRam(machine: number, vcpu: number, guestPhys: number, bytes: number): void;
   mapVcpuDevice(machine: number, vcpu: number, guestPhys: number, bytes: number): void;
@@ -420,6 +428,7 @@ export function createMachine(options: MachineOptions): NativeMachine {
     destroyVcpu: (vcpu) => native.destroyVcpu(m, vcpu),
     addHart: (leader, vcpu, at) => native.addHart(m, leader, vcpu, at),
     setVcpuState: (vcpu, state) => native.setVcpuState(m, vcpu, state),
+    addMachineMode: (vcpu) => native.addMachineMode(m, vcpu),
     mapVcpuRam: (vcpu, guestPhys, ramOffset, bytes) => native.mapVcpuRam(m, vcpu, guestPhys, ramOffset, bytes),
     unmapVcpuRam: (vcpu, guestPhys, bytes) => native.unmapVcpuRam(m, vcpu, guestPhys, bytes),
     mapVcpuDevice: (vcpu, guestPhys, bytes) => native.mapVcpuDevice(m, vcpu, guestPhys, bytes),

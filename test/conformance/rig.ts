@@ -106,7 +106,7 @@ export class Rig {
   /** Views of a VCPU's record. */
   record(vcpu: number): { words: BigUint64Array; floats: Float64Array } {
     const at = vcpu * VCPU_RECORD_BYTES;
-    return { words: new BigUint64Array(this.machine.vcpus, at, 128), floats: new Float64Array(this.machine.vcpus, at, 128) };
+    return { words: new BigUint64Array(this.machine.vcpus, at, VCPU_RECORD_BYTES / 8), floats: new Float64Array(this.machine.vcpus, at, VCPU_RECORD_BYTES / 8) };
   }
 }
 

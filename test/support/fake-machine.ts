@@ -166,6 +166,10 @@ export class FakeMachine implements Machine {
         words[record(vcpu) + 2 * VcpuRecord.STATE] = state;
         note("setState", vcpu, state);
       },
+      addMachineMode: (vcpu) => {
+        words[record(vcpu) + 2 * VcpuRecord.MACHINE] = 1;
+        note("addMachineMode", vcpu);
+      },
       mapRam: (...a) => note("mapRam", ...a),
       unmapRam: (...a) => note("unmapRam", ...a),
       mapDevice: (...a) => note("mapDevice", ...a),

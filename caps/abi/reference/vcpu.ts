@@ -63,7 +63,7 @@ leader, and take turns with it inside its VCPURun, whose answer tells which hart
 again by Restart completes nothing twice.`,
       words: [
         word("w0", "completion", "0 nothing, 1 the value that an MMIO read gets, 2 the result of an SBI call"), word("w1", "value", "1: the value read; 2: the guest's a0"), word("w2", "second", "2: the guest's a1"),
-        word("w3.lo", "lines", "interrupt lines that are high: bit 1 SSIP, bit 9 SEIP"), word("w3.hi", "others", "of further harts: bit n is SEIP of hart n"),
+        word("w3.lo", "lines", "interrupt lines that are high: bit 1 SSIP, bit 9 SEIP; with a machine mode also bit 11, MEIP"), word("w3.hi", "others", "of further harts: bit n is SEIP of hart n"),
       ],
       rights: "none",
       answer: [word("w0..", "exit", "as the table of exits says")],
@@ -101,7 +101,7 @@ again by Restart completes nothing twice.`,
       refusals: [
         truncated(1, "VCPU-REGISTERS-002"),
         refusal("RangeError", 0, "no value, or a register that there is not", "VCPU-REGISTERS-002"),
-        refusal("InvalidArgument", 1, "an odd pc or sepc, a mode of satp that there is not, a privilege above 1 (in a later word: its number)", "VCPU-REGISTERS-003"),
+        refusal("InvalidArgument", 1, "an odd pc or sepc, a mode of satp that there is not, a privilege above 1 but 3 with a machine mode (in a later word: its number)", "VCPU-REGISTERS-003"),
         refusal("IllegalOperation", null, "a thread is inside the guest", "VCPU-RUN-004", "VCPU-HARTS-002"),
       ],
       bound: "Grows with the words of the message.",
@@ -157,6 +157,18 @@ interrupt, is suspended or stopped is passed over. SBI calls for interrupts and 
       ],
       bound: "Constant.",
       source: "RISC-V SBI 2.0, chapter 9; Linux's KVM_SET_MP_STATE",
+    },
+    VCPUAddMachineMode: {
+      does: `Gives a hart a machine mode, for good, and puts it there as a reset would; its other registers stay as they are. Firmware runs in it as on hardware (RISC-V Privileged 1.12, chapter 3; the registers of
+version 1.11): with a CLINT at 0x0200_0000 for all harts that have one, MEIP as line 11 of VCPURun, and 16 PMP entries, which are kept and not enforced. Privilege 3 can then be written as a register. Calls
+from supervisor mode become traps to machine mode: there is no SBI exit any more. satp, sie and sip are read and written as the guest has them, whatever mode it is in.`,
+      words: [],
+      rights: "none",
+      answer: [],
+      tests: ["VCPU-MACHINE-001"],
+      refusals: [refusal("IllegalOperation", null, "it has one, or a thread is inside the guest", "VCPU-MACHINE-002")],
+      bound: "Constant.",
+      source: "ours",
     },
   },
 };

@@ -72,6 +72,14 @@ export function setState(k: Kernel, t: Tcb, v: Vcpu): Outcome {
   return 0;
 }
 
+export const hasMachineMode = (k: Kernel, v: Vcpu): boolean => k.machine.vcpu.words[k.machine.vcpu.record(v.index) + 2 * VcpuRecord.MACHINE] !== 0;
+
+export function addMachineMode(k: Kernel, v: Vcpu): Outcome {
+  if (isInside(k, v) || hasMachineMode(k, v)) return ILLEGAL;
+  k.machine.vcpu.addMachineMode(v.index);
+  return 0;
+}
+
 /** VCPURun's interrupt lines: those of hart 0, and SEIP of the others by a bit each. */
 export function setLines(k: Kernel, leader: Vcpu, lines: number, others: number): void {
   const { words } = k.machine.vcpu;

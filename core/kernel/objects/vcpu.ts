@@ -3,7 +3,7 @@
 //
 // VCPU-1  A VCPU and the thread inside VCPURun name each other.
 // Guests of several harts: hart.ts.
-// Source: the shape of seL4's VCPU and Linux's KVM_RUN; the guest sees RISC-V Privileged 1.12 below supervisor mode's SBI.
+// Source: the shape of seL4's VCPU and Linux's KVM_RUN; the guest sees RISC-V Privileged 1.12: supervisor mode above an SBI, or machine mode.
 import { infoLength, toInfo } from "../../../caps/abi/message.ts";
 import { Exit, Invocation, Kind, Right, VcpuRegister } from "../../../caps/abi/numbers.ts";
 import { capArgument } from "../arguments.ts";
@@ -13,7 +13,7 @@ import { ErrorCode } from "../../../caps/abi/numbers.ts";
 import { setNumber, setResult, setWord, wordHi, wordLo, wordNumber } from "../registers.ts";
 import { unready, wake } from "../scheduler.ts";
 import { ThreadState, type Kernel, type Notification, type Tcb, type Vcpu } from "../state.ts";
-import { addHart, exitedHart, exitNumber, getState, isInside, leads, leaveGuest, setLines, setState, timerDue, vcpuFloat } from "./hart.ts";
+import { addHart, addMachineMode, exitedHart, exitNumber, getState, hasMachineMode, isInside, leads, leaveGuest, setLines, setState, timerDue, vcpuFloat } from "./hart.ts";
 import { PAGE } from "./vspace.ts";
 
 /** Guest-physical addresses end here. */
@@ -66,6 +66,8 @@ export function invokeVcpu(k: Kernel, t: Tcb, slot: number, label: number, info:
       return getState(k, t, v);
     case Invocation.VCPUSetState:
       return words < 1 ? TRUNCATED : setState(k, t, v);
+    case Invocation.VCPUAddMachineMode:
+      return addMachineMode(k, v);
     default:
       return ILLEGAL;
   }
@@ -247,8 +249,8 @@ function readRegisters(k: Kernel, t: Tcb, v: Vcpu): Outcome {
   return count;
 }
 
-/** pc and sepc are even; satp is bare or has tables of three, four or five levels; the guest is in user or supervisor mode. */
-function mayHold(register: number, lo: number, hi: number): boolean {
+/** pc and sepc are even; satp is bare or has tables of three, four or five levels; the guest is in user or supervisor mode, or in machine mode if it has one. */
+function mayHold(register: number, lo: number, hi: number, machineMode: boolean): boolean {
   switch (register) {
     case VcpuRegister.pc:
     case VcpuRegister.sepc:
@@ -256,7 +258,7 @@ function mayHold(register: number, lo: number, hi: number): boolean {
     case VcpuRegister.satp:
       return hi >>> 28 === 0 || (hi >>> 28 >= 8 && hi >>> 28 <= 10);
     case VcpuRegister.priv:
-      return hi === 0 && (lo === 0 || lo === 1);
+      return hi === 0 && (lo === 0 || lo === 1 || (lo === 3 && machineMode));
     default:
       return true;
   }
@@ -266,7 +268,8 @@ function writeRegisters(k: Kernel, t: Tcb, v: Vcpu, words: number): Outcome {
   const first = wordLo(k, t, 0) >>> 0, count = words - 1;
   if (first >= REGISTERS || count < 1 || first + count > REGISTERS) return outOfRange(0, 0, REGISTERS - 1);
   if (isInside(k, v)) return ILLEGAL;
-  for (let i = 0; i < count; i++) if (!mayHold(first + i, wordLo(k, t, 1 + i), wordHi(k, t, 1 + i))) return invalidArgument(1 + i);
+  const machineMode = hasMachineMode(k, v);
+  for (let i = 0; i < count; i++) if (!mayHold(first + i, wordLo(k, t, 1 + i), wordHi(k, t, 1 + i), machineMode)) return invalidArgument(1 + i);
   k.machine.vcpu.readRegisters(v.index);
   const at = k.machine.vcpu.record(v.index) + 2 * VcpuRecord.REGISTERS;
   for (let i = 0; i < count; i++) {

@@ -222,6 +222,7 @@ const Function FUNCTIONS[] = {
          const u64 at = a.integer("at", 1, Guest::MAX_HARTS - 1.0);
          if (a.ok) a.check(hart->join(*leader, static_cast<u32>(at)));
      }},
+    {"addMachineMode", registers<&Vcpu::addMachineMode>},
     {"setVcpuState", [](Bound &b, Arguments &a) {
          Vcpu *v = takeVcpu(a, b.machine);
          const u64 state = a.integer("state", 0, 4);

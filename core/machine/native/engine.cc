@@ -9,7 +9,8 @@ thread_local bool Engine::ownCode = false;
 
 namespace {
 
-constexpr int PMP_ENTRIES = 16;
+constexpr size_t PMP_ENTRIES = 2 * Engine::MOST_RUNS;
+constexpr u64 PMP_READ = 1, PMP_WRITE = 2, PMP_ALL = 7;
 constexpr u64 BYTES_A_BLOCK = 256, BYTES_AN_INSTRUCTION = 192; /* of a translation, at most; 330 a block of seven instructions are usual */
 constexpr u32 wfi = 0x10500073;
 constexpr u32 csrw(u32 csr, u32 source) { return csr << 20 | source << 15 | 1 << 12 | 0x73; }
@@ -117,17 +118,20 @@ Failure Engine::checkRange(u64 base, u64 bytes) const {
     return {};
 }
 
-Failure Engine::mapMemory(u64 base, u64 bytes, void *host) {
+Failure Engine::mapAs(u64 base, u64 bytes, void *host, u64 permissions) {
     if (Failure failure = checkRange(base, bytes); !failure.empty()) return failure;
     if (uc_err e = uc_mem_map_ptr(uc, base, bytes, UC_PROT_ALL, host)) return explain("mapping memory", e);
-    windows.push_back({base, bytes, true});
+    windows.push_back({base, bytes, permissions});
     return {};
 }
+
+Failure Engine::mapMemory(u64 base, u64 bytes, void *host) { return mapAs(base, bytes, host, PMP_ALL); }
+Failure Engine::mapTable(u64 base, u64 bytes, void *host) { return mapAs(base, bytes, host, PMP_READ); }
 
 Failure Engine::mapDevice(u64 base, u64 bytes, uc_cb_mmio_read_t read, uc_cb_mmio_write_t write, void *user) {
     if (Failure failure = checkRange(base, bytes); !failure.empty()) return failure;
     if (uc_err e = uc_mmio_map(uc, base, bytes, read, user, write, user)) return explain("mapping a device window", e);
-    windows.push_back({base, bytes, false});
+    windows.push_back({base, bytes, PMP_READ | PMP_WRITE});
     return {};
 }
 
@@ -144,17 +148,17 @@ Failure Engine::protect() {
     std::sort(runs.begin(), runs.end(), [](const Window &a, const Window &b) { return a.base < b.base; });
     size_t n = 0;
     for (const Window &w : runs) {
-        if (n && runs[n - 1].end() == w.base && runs[n - 1].executable == w.executable) runs[n - 1].bytes += w.bytes;
+        if (n && runs[n - 1].end() == w.base && runs[n - 1].permissions == w.permissions) runs[n - 1].bytes += w.bytes;
         else runs[n++] = w;
     }
     runs.resize(n);
-    if (n > PMP_ENTRIES / 2) return "more than 8 separate runs of windows: place device windows side by side";
+    if (n > MOST_RUNS) return "more than 8 separate runs of windows: place device windows side by side";
     /* the first entry that matches decides: the largest run first makes most checks one comparison */
     std::stable_sort(runs.begin(), runs.end(), [](const Window &a, const Window &b) { return a.bytes > b.bytes; });
     const std::vector<char> before(bytes(), bytes() + uc_context_size(uc));
     u64 config[2] = {};
     for (size_t i = 0; i < PMP_ENTRIES / 2; i++) { /* a pair of entries: where the run begins, and top of range */
-        u64 permissions = i >= n ? 0 : 0x08 | (runs[i].executable ? 7 : 3);
+        u64 permissions = i >= n ? 0 : 0x08 | runs[i].permissions;
         set(layout().gpr + 8 * (1 + 2 * i), i < n ? runs[i].base >> 2 : 0);
         set(layout().gpr + 8 * (2 + 2 * i), i < n ? runs[i].end() >> 2 : 0);
         config[i / 4] |= permissions << (8 * (2 * i % 8 + 1));

@@ -32,6 +32,7 @@ enum Privilege : u64 { USER = 0, SUPERVISOR = 1, MACHINE = 3 };
 
 namespace status { /* mstatus and sstatus */
 constexpr u64 SIE = 1 << 1, SPIE = 1 << 5, SPP = 1 << 8, FS = 3 << 13, FS_CLEAN = 2 << 13, SUM = 1 << 18, MXR = 1 << 19, SD = 1ull << 63;
+constexpr u64 MIE = 1 << 3, MPIE = 1 << 7, MPP = 3 << 11, MPRV = 1 << 17, TVM = 1 << 20, TW = 1 << 21, TSR = 1 << 22; /* mstatus alone */
 }
 
 /* Byte offsets into a saved context. Fields are 8 bytes and may lie on 4-byte boundaries. */
@@ -44,7 +45,7 @@ Failure calibrate(Layout &layout);
 
 struct Window {
     u64 base, bytes;
-    bool executable;
+    u64 permissions; /* as in pmpcfg */
     u64 end() const { return base + bytes; }
 };
 
@@ -79,6 +80,7 @@ public:
 
     /* Ranges are page multiples below PHYSICAL_END that overlap nothing mapped. `host` stays the caller's. */
     Failure mapMemory(u64 base, u64 bytes, void *host);
+    Failure mapTable(u64 base, u64 bytes, void *host); /* for reading alone, also by the hart's walks of page tables */
     Failure mapDevice(u64 base, u64 bytes, uc_cb_mmio_read_t read, uc_cb_mmio_write_t write, void *user);
     Failure unmap(u64 base, u64 bytes); /* exactly one window, as it was mapped */
     /* Makes the windows mapped so far, and only them, reachable from S and U mode. Not while running. */
@@ -123,6 +125,8 @@ public:
     /* The engine runs code of its own (protect()): a block hook must let it pass. */
     static bool configuring() { return ownCode; }
 
+    static constexpr size_t MOST_RUNS = 8; /* of windows that do not touch each other */
+
     static const Layout &layout() { return found; }
     static Failure prepare(); /* version check and calibration, once a process */
 
@@ -138,6 +142,7 @@ private:
 
     static void onTranslated(uc_engine *uc, uc_tb *block, uc_tb *before, void *user);
     Failure checkRange(u64 base, u64 bytes) const;
+    Failure mapAs(u64 base, u64 bytes, void *host, u64 permissions);
     u64 enterMachineMode(); /* returns the privilege to give back to leaveMachineMode */
     void leaveMachineMode(u64 privilege);
     friend Failure calibrate(Layout &);

@@ -2,7 +2,7 @@
 #include "guest.h"
 #include <math.h>
 #include <algorithm>
-#include "vcpu.h"
+#include "machine_mode.h"
 
 namespace bailiwick {
 
@@ -96,16 +96,16 @@ Failure Guest::applyWindows() {
         if (Failure f = engine.mapMemory(w.base, w.bytes, machine.ram->bytes + w.ramOffset); !f.empty()) return f;
         w.mapped = true;
     }
-    Failure f;
+    Failure f = applyGuard();
     uc_context *const present = engine.context;
     for (uc_context *each : engine.allContexts()) /* what S and U mode may reach is among the registers */
-        if (engine.use(each), f.empty()) f = engine.protect();
+        if (f.empty()) engine.use(each), f = engine.protect();
     engine.use(present);
     windowsChanged = !f.empty();
     return f;
 }
 
-const unsigned char *Guest::memoryAt(u64 guestPhysical, u64 bytes) const {
+unsigned char *Guest::memoryAt(u64 guestPhysical, u64 bytes) const {
     for (const RamWindow &w : ram)
         if (guestPhysical - w.base < w.bytes && bytes <= w.bytes - (guestPhysical - w.base)) return machine.ram->bytes + w.ramOffset + (guestPhysical - w.base);
     return nullptr;
@@ -120,6 +120,20 @@ void Guest::invalidate(u64 ramOffset, u64 bytes) {
         u64 from = std::max(ramOffset, w.ramOffset), to = std::min(ramOffset + bytes, w.ramOffset + w.bytes);
         if (w.mapped && from < to) engine.invalidate(w.base + (from - w.ramOffset), to - from);
     }
+}
+
+void Guest::writtenAt(u64 guestPhysical, u64 bytes) { engine.invalidate(guestPhysical, bytes); }
+
+void Guest::wantGuard() {
+    if (!guardWanted) guardWanted = windowsChanged = true;
+}
+
+/* It takes one of the runs that the engine can tell apart. */
+Failure Guest::applyGuard() {
+    const bool fits = guardWanted && ram.size() < Engine::MOST_RUNS;
+    if (fits == guarded) return {};
+    guarded = fits;
+    return fits ? engine.mapTable(Guard::AT, sizeof(Guard), &Guard::get()) : engine.unmap(Guard::AT, sizeof(Guard));
 }
 
 /* ---- harts ---- */
@@ -147,6 +161,14 @@ std::optional<u64> Guest::select(u64 mask, u64 base) const {
     if (mask == 0) return 0;
     if (base >= harts.size() || mask << base >> base != mask || (mask << base & ~present)) return {};
     return mask << base;
+}
+
+u64 Guest::time() const { return static_cast<u64>(std::max(0.0, machine.clock() + harts[0]->record.offset)); }
+
+void Guest::setTime(u64 ticks) {
+    const double offset = static_cast<double>(ticks & ((1ull << 53) - 1)) - machine.clock();
+    for (Vcpu *hart : harts)
+        if (hart) hart->record.offset = offset;
 }
 
 double Guest::timerDue() const {

@@ -40,8 +40,12 @@ struct Guest {
     Failure unmapDevice(u64 base, u64 bytes); /* exactly one window */
     bool hasMemory() const { return !ram.empty() || !deviceWindows.empty(); }
     bool hasDevice(u64 guestPhysical) const;
-    const unsigned char *memoryAt(u64 guestPhysical, u64 bytes) const;
+    unsigned char *memoryAt(u64 guestPhysical, u64 bytes) const;
     void invalidate(u64 ramOffset, u64 bytes);
+    void writtenAt(u64 guestPhysical, u64 bytes); /* by us in place of a hart, within memory: also from a trap, before its context is changed */
+    /* For harts with a machine mode (machine_mode.h): from the next applyWindows() on, the table that guards their accesses, if there is room for one. */
+    void wantGuard();
+    bool hasGuard() const { return guarded; }
     Failure applyWindows(); /* what was mapped since: before registers that refer to it are used */
 
     /* Until an exit, whose reason it is then and which the records tell of. */
@@ -58,6 +62,10 @@ struct Guest {
     std::optional<u64> select(u64 mask, u64 base) const;
     /* The turn is over after this instruction. Only from a trap. */
     void passTurn();
+
+    /* Of the CLINT, in ticks. */
+    u64 time() const;
+    void setTime(u64);
 
     /* Machine time at which a timer has to interrupt; infinity for never. */
     double timerDue() const;
@@ -77,11 +85,13 @@ private:
     std::vector<RamWindow> ram;
     std::vector<DeviceWindow> deviceWindows;
     bool windowsChanged = true;
+    bool guardWanted = false, guarded = false;
     Vcpu *loaded = nullptr;
     bool contended = false; /* a hart waits for its turn */
     Exit left{};
 
     Failure overlap(u64 base, u64 bytes) const;
+    Failure applyGuard();
     Vcpu *next();
     static void onTrap(uc_engine *, u32 cause, void *guest);
 };

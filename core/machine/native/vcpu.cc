@@ -1,6 +1,7 @@
 /* Virtual CPUs: vcpu.h says what holds. */
-#include "vcpu.h"
+#include "machine_mode.h"
 #include <math.h>
+#include <algorithm>
 #include "walk.h"
 
 namespace bailiwick {
@@ -19,6 +20,10 @@ Vcpu::Vcpu(Machine &owner, Record *shared) : guest(std::make_shared<Guest>(owner
     memset(static_cast<void *>(shared), 0, RECORD_BYTES);
     record.timecmp = INFINITY;
 }
+
+Vcpu::~Vcpu() { guest->drop(*this); }
+
+u64 Vcpu::number() const { return static_cast<u64>(std::find(guest->harts.begin(), guest->harts.end(), this) - guest->harts.begin()); }
 
 Failure Vcpu::open() {
     if (Failure f = guest->open(*this); !f.empty()) return f;
@@ -74,6 +79,7 @@ void Vcpu::arrive() {
 bool Vcpu::timerExpired() const { return machine.clock() + record.offset >= record.timecmp; }
 
 double Vcpu::timerDue() const {
+    if (machineMode) return machineMode->timerDue();
     if (get(Engine::layout().mip) & STIP) return INFINITY;
     return record.timecmp - record.offset;
 }
@@ -91,6 +97,7 @@ u64 Vcpu::linesNow() const {
 }
 
 void Vcpu::applyLines() {
+    if (machineMode) return machineMode->applyLines();
     const u64 now = get(Engine::layout().mip) & LINES, wanted = linesNow();
     record.lines &= ~SSIP; /* an edge: the guest itself clears the bit */
     if (wanted & ~now) raise(wanted);
@@ -99,7 +106,8 @@ void Vcpu::applyLines() {
 
 /* A timer also when the hart has not enabled its interrupt: waiting may end at any time, and who waited for the timer with all else has seen it come. */
 bool Vcpu::wakeIfDue() {
-    if (!waits() || !(linesNow() & get(Engine::layout().mie) || timerExpired())) return false;
+    if (!waits()) return false;
+    if (machineMode ? !machineMode->wakes() : !(linesNow() & get(Engine::layout().mie) || timerExpired())) return false;
     record.state = HartState::Started;
     return true;
 }
@@ -107,6 +115,7 @@ bool Vcpu::wakeIfDue() {
 /* ---- the guest's own traps ---- */
 
 void Vcpu::deliver(u64 cause, u64 epc, u64 tval) {
+    if (machineMode && machineMode->takes(cause, epc, tval)) return;
     const Layout &l = Engine::layout();
     const u64 priv = get(l.priv), vector = get(l.stvec) & ~3ull;
     if (priv == SUPERVISOR && epc == vector && (cause == 1 || cause == 12)) { /* the handler itself cannot be fetched */
@@ -170,6 +179,7 @@ bool Vcpu::interruptHarts(u64 mask, u64 base) {
 }
 
 void Vcpu::trapped(u32 cause) {
+    if (machineMode) return machineMode->trapped(cause);
     const Layout &l = Engine::layout();
     const u64 pc = get(l.pc) - 4; /* the engine has added 4, whatever trapped */
     if (cause == USER_CALL && get(l.priv) == SUPERVISOR) {
@@ -182,7 +192,7 @@ void Vcpu::trapped(u32 cause) {
     if (cause != ILLEGAL && cause != LOAD_ACCESS && cause != STORE_ACCESS) return deliver(cause, pc, get(l.badaddr));
     const u32 instruction = instructionAt(get(l.satp), pc, [this](u64 at, u64 bytes) { return guest->memoryAt(at, bytes); });
     if (cause != ILLEGAL) {
-        if (!exitForDevice(instruction, pc)) deliver(isStoreLike(instruction) ? STORE_ACCESS : cause, pc, get(l.badaddr));
+        if (!accessDevice(instruction, pc)) deliver(isStoreLike(instruction) ? STORE_ACCESS : cause, pc, get(l.badaddr));
     } else if (!emulateTime(instruction, pc)) {
         deliver(cause, pc, instruction);
     }
@@ -191,15 +201,18 @@ void Vcpu::trapped(u32 cause) {
 /* ---- exits ---- */
 
 /* The access at pc, if it is one to a device: out to the VMM, with pc at it. */
-bool Vcpu::exitForDevice(u32 instruction, u64 pc) {
-    const Layout &l = Engine::layout();
+bool Vcpu::accessDevice(u32 instruction, u64 pc) {
     const Access a = decodeAccess(instruction, [this](unsigned i) { return x(i); });
     if (a.size == 0) return false;
-    const std::optional<u64> at = translate(get(l.satp), a.address, [this](u64 p, u64 n) { return guest->memoryAt(p, n); });
-    if (!at || !guest->hasDevice(*at)) return false;
-    record.address = *at, record.size = a.size, record.isWrite = a.write, record.completed = 0;
+    const std::optional<u64> at = translate(get(Engine::layout().satp), a.address, [this](u64 p, u64 n) { return guest->memoryAt(p, n); });
+    return at && exitForDevice(a, *at, pc);
+}
+
+bool Vcpu::exitForDevice(const Access &a, u64 at, u64 pc) {
+    if (!guest->hasDevice(at)) return false;
+    record.address = at, record.size = a.size, record.isWrite = a.write, record.completed = 0;
     record.data = a.write ? a.stored(x(a.reg)) : 0;
-    set(l.pc, pc);
+    set(Engine::layout().pc, pc);
     pending = Pending::Mmio, pendingAccess = a;
     guest->leave(*this, Exit::Mmio);
     return true;
@@ -260,13 +273,14 @@ Failure Vcpu::readRegisters() {
     set(l.mstatus, mstatus | status::FS);
     record.fcsr = engine().readCsr(UC_RISCV_REG_FCSR);
     set(l.mstatus, mstatus);
+    if (machineMode) machineMode->store();
     return {};
 }
 
 Failure Vcpu::writeRegisters() {
     const Layout &l = Engine::layout();
     if (const u64 mode = record.satp >> 60; mode != 0 && (mode < 8 || mode > 10)) return "satp must be bare, Sv39, Sv48 or Sv57";
-    if (record.priv != USER && record.priv != SUPERVISOR) return "priv must be 0 (user) or 1 (supervisor)";
+    if (record.priv != USER && record.priv != SUPERVISOR && !(record.priv == MACHINE && record.machine.present)) return "priv must be 0 (user), 1 (supervisor) or, of a hart that has it, 3 (machine)";
     if (record.pc & 1 || record.sepc & 1) return "pc and sepc must be even";
     guest->load(*this);
     set(l.mstatus, (get(l.mstatus) & ~SSTATUS_WRITABLE) | status::FS);
@@ -281,21 +295,33 @@ Failure Vcpu::writeRegisters() {
     set(l.scause, record.scause), set(l.stval, record.stval), set(l.satp, record.satp);
     set(l.priv, record.priv), set(l.reservation, ~0ull);
     engine().writeCsr(UC_RISCV_REG_SCOUNTEREN, record.scounteren & 7);
-    raise((get(l.mip) & LINES & ~SSIP) | (record.sip & SSIP));
+    if (record.machine.present && !machineMode) machineMode = std::make_unique<MachineMode>(*this), guest->wantGuard();
+    if (machineMode) machineMode->load();
+    else raise((get(l.mip) & LINES & ~SSIP) | (record.sip & SSIP));
     engine().flushTlb();
     pending = Pending::None, record.reason = 0; /* nothing is left to complete */
     return {};
+}
+
+Failure Vcpu::addMachineMode() {
+    if (machine.guest) return "a VCPU runs";
+    if (machineMode) return "the VCPU has a machine mode";
+    if (Failure f = readRegisters(); !f.empty()) return f;
+    MachineState &m = record.machine;
+    m = {}, m.present = 1, m.timecmp = ~0ull, m.mstatus = status::MPP;
+    record.priv = MACHINE, record.timecmp = INFINITY;
+    return writeRegisters();
 }
 
 Failure Vcpu::restore() {
     const auto reason = static_cast<Exit>(record.reason);
     if (Failure f = guest->applyWindows(); !f.empty()) return f;
     if (Failure f = writeRegisters(); !f.empty()) return f;
-    raise((get(Engine::layout().mip) & LINES) | (record.sip & LINES));
+    if (!machineMode) raise((get(Engine::layout().mip) & LINES) | (record.sip & LINES));
     record.reason = static_cast<u64>(reason);
     if (reason == Exit::Sbi) pending = Pending::Sbi;
     if (reason != Exit::Mmio) return {};
-    const u32 instruction = instructionAt(record.satp, record.pc, [this](u64 at, u64 bytes) { return guest->memoryAt(at, bytes); });
+    const u32 instruction = instructionAt(machineMode ? machineMode->fetchTable() : record.satp, record.pc, [this](u64 at, u64 bytes) { return guest->memoryAt(at, bytes); });
     pendingAccess = decodeAccess(instruction, [this](unsigned i) { return x(i); });
     if (pendingAccess.size == 0) return "the record tells of an access to a device, and at its pc there is none";
     pending = Pending::Mmio;

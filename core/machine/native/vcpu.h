@@ -15,6 +15,13 @@ namespace bailiwick {
 /* Numbers of the SBI's hart states, and one of ours: in a wfi. Waiting and suspended harts start again by an interrupt. */
 enum class HartState : u64 { Started = 0, Stopped = 1, Suspended = 4, Waiting = 5 };
 
+/* What a hart with a machine mode has beside the registers below (machine_mode.h). `active`: it is in that mode; the registers of satp, mie and mip are for then. */
+struct MachineState {
+    u64 present, active, mstatus, medeleg, mideleg, mie, mip, mtvec, mscratch, mepc, mcause, mtval, mcounteren, mcountinhibit, satp, timecmp, msip;
+    u64 cycles, instructions; /* what the counters are ahead of the clock; while inhibited: what they are */
+    u64 pmpcfg[2], pmpaddr[16];
+};
+
 /* Shared with JavaScript; the same table, by word, is VCPU_RECORD in ../unicorn.ts. */
 struct Record {
     u64 reason, address, size, isWrite, data, completed, lines;
@@ -23,24 +30,32 @@ struct Record {
     u64 a[8], exits, sbiCalls;
     u64 pc, x[31], sstatus, sie, stvec, sscratch, sepc, scause, stval, sip, satp, priv, scounteren, fcsr, f[32];
     u64 hart, turn, turnEnds; /* of a leader: whose exit it was, whose turn it is, and at which count of blocks that is over */
+    MachineState machine;
 };
 static_assert(offsetof(Record, timecmp) == 7 * 8 && offsetof(Record, a) == 10 * 8 && offsetof(Record, pc) == 20 * 8 && offsetof(Record, sstatus) == 52 * 8 && offsetof(Record, f) == 64 * 8);
-static_assert(offsetof(Record, hart) == 96 * 8);
+static_assert(offsetof(Record, hart) == 96 * 8 && offsetof(Record, machine) == 99 * 8);
+
+class MachineMode;
 
 class Vcpu : Context {
 public:
-    static constexpr size_t RECORD_BYTES = 1024;
+    static constexpr size_t RECORD_BYTES = 1280;
     static_assert(sizeof(Record) <= RECORD_BYTES);
 
     std::shared_ptr<Guest> guest;
     Record &record;
+    std::unique_ptr<MachineMode> machineMode; /* null: it has none, and calls from supervisor mode are to the SBI's firmware, which is we and the VMM */
 
     Vcpu(Machine &, Record *);
-    ~Vcpu() { guest->drop(*this); }
+    ~Vcpu();
     Failure open();
+    u64 number() const; /* of the hart in its guest */
     bool leads() const { return guest->harts[0] == this; }
     /* Becomes hart `at` of another VCPU's guest, a number that is the next or beyond; it has no memory, and no further harts. Its registers are kept. */
     Failure join(Vcpu &leader, u32 at);
+
+    /* For good; it is in it, as if reset, from now on. */
+    Failure addMachineMode();
 
     Failure readRegisters();
     Failure writeRegisters();
@@ -75,7 +90,9 @@ private:
     bool emulateTime(u32 instruction, u64 pc);
     bool firmware();
     bool interruptHarts(u64 mask, u64 base);
-    bool exitForDevice(u32 instruction, u64 pc);
+    bool accessDevice(u32 instruction, u64 pc);
+    bool exitForDevice(const Access &, u64 guestPhysical, u64 pc);
+    friend class MachineMode;
 };
 
 } // namespace bailiwick

@@ -28,6 +28,39 @@ template <typename Memory> std::optional<u64> translate(u64 satp, u64 virt, Memo
     return {};
 }
 
+/* On whose behalf memory is reached: satp, mstatus, and the mode. */
+struct Walker {
+    u64 satp, status, privilege;
+};
+
+/* Physical address of a virtual one that is to be loaded from or stored to, as the hart itself would find it; nothing: a page fault. Accessed and dirty bits are set. */
+template <typename Memory> std::optional<u64> walk(const Walker &as, u64 virt, bool write, Memory memory) {
+    constexpr u64 VALID = 1, READ = 2, WRITE = 4, EXECUTE = 8, FOR_USER = 16, ACCESSED = 64, DIRTY = 128;
+    const u64 mode = as.satp >> 60;
+    if (mode == 0) return virt;
+    if (mode < 8 || mode > 10) return {};
+    const int levels = static_cast<int>(mode) - 5, unused = 64 - 12 - 9 * levels;
+    if (static_cast<u64>(static_cast<int64_t>(virt << unused) >> unused) != virt) return {};
+    u64 table = (as.satp & 0xfffffffffff) << 12;
+    for (int level = levels - 1; level >= 0; level--) {
+        unsigned char *const at = memory(table + (virt >> (12 + 9 * level) & 511) * 8, 8);
+        if (!at) return {};
+        u64 entry;
+        memcpy(&entry, at, 8);
+        if (!(entry & VALID) || (entry & (READ | WRITE)) == WRITE) return {};
+        table = (entry >> 10 & 0xfffffffffff) << 12;
+        if (!(entry & (READ | WRITE | EXECUTE))) continue;
+        const u64 span = PAGE << 9 * level;
+        if (table & (span - 1)) return {};
+        if (entry & FOR_USER ? as.privilege == SUPERVISOR && !(as.status & status::SUM) : as.privilege == USER) return {};
+        if (write ? !(entry & WRITE) : !(entry & READ) && !(as.status & status::MXR && entry & EXECUTE)) return {};
+        entry |= ACCESSED | (write ? DIRTY : 0);
+        memcpy(at, &entry, 8);
+        return table | (virt & (span - 1));
+    }
+    return {};
+}
+
 /* The instruction at a virtual address: 16 or 32 bits, 0 when it cannot be read. */
 template <typename Memory> u32 instructionAt(u64 satp, u64 pc, Memory memory) {
     uint16_t half[2] = {};

@@ -1,6 +1,6 @@
 // VCPU-HARTS-*: several harts in a guest. Turns, fences and interrupts between them are the machine's: test/conformance/harts.test.ts.
 import { beforeEach, describe, expect, test } from "vitest";
-import { ErrorCode, Exit, Invocation, Kind, VcpuState } from "../../../caps/abi/numbers.ts";
+import { ErrorCode, Exit, Invocation, Kind, VcpuRegister, VcpuState } from "../../../caps/abi/numbers.ts";
 import { checkInvariants } from "../../../core/kernel/invariants.ts";
 import { run } from "../../../core/kernel/kernel.ts";
 import { VcpuRecord, VcpuStop } from "../../../core/kernel/machine.ts";
@@ -169,5 +169,23 @@ describe("VCPU-HARTS", () => {
     bed.machine.now = 50_000;
     run(bed.k, bed.machine.now);
     expect(bed.answer(vmm).label).toBe(Exit.Broken + 256);
+  });
+});
+
+describe("VCPU-MACHINE", () => {
+  test("001 a machine mode is given once, for good, and makes privilege 3 a register's value", () => {
+    expect(bed.call(vmm, V, I.VCPUAddMachineMode)).toEqual(DONE);
+    expect(bed.machine.log.at(-1)).toBe(`vcpu.addMachineMode(${vcpu(0).index})`);
+    expect(bed.call(vmm, V, I.VCPUWriteRegisters, VcpuRegister.priv, 3)).toEqual(DONE);
+    for (const privilege of [2, 4]) refuses(bed, vmm, [V, I.VCPUWriteRegisters, VcpuRegister.priv, privilege], ErrorCode.InvalidArgument, 1);
+    expect(bed.call(vmm, V, I.VCPUWriteRegisters, VcpuRegister.priv, 1)).toEqual(DONE);
+    refuses(bed, vmm, [V + 1, I.VCPUWriteRegisters, VcpuRegister.priv, 3], ErrorCode.InvalidArgument, 1);
+  });
+  test("002 not twice, and not while a thread is inside", () => {
+    bed.call(vmm, V, I.VCPUAddMachineMode);
+    refuses(bed, vmm, [V, I.VCPUAddMachineMode], ErrorCode.IllegalOperation);
+    add(1);
+    expect(bed.call(vmm, V, I.VCPURun, 0, 0, 0, 0)).toBe("blocked");
+    refuses(bed, other, [V + 1, I.VCPUAddMachineMode], ErrorCode.IllegalOperation);
   });
 });
