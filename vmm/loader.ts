@@ -44,7 +44,7 @@ export function planLayout(ramBytes: number, kernel: KernelImage, initrdBytes: n
 /** Copies everything to its place. @param ram where the guest's RAM begins in the VMM's address space. */
 export function place(mem: Memory, ram: number, layout: Layout, kernel: LoadedFile, initrd: readonly LoadedFile[], tree: Uint8Array): void {
   const host = (guestPhysical: number): number => ram + (guestPhysical - GuestMap.RAM.base);
-  mem.copy(host(layout.kernel), kernel.address, kernel.bytes);
+  if (kernel.bytes > 0) mem.copy(host(layout.kernel), kernel.address, kernel.bytes);
   let at = layout.initrd;
   for (const part of initrd) {
     at = roundUp(at, ARCHIVE_ALIGN);

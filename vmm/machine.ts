@@ -19,12 +19,13 @@ import type { Outside } from "./outside.ts";
 import type { PassedDevice } from "./passed.ts";
 import { GuestPlic } from "./plic.ts";
 import type { GuestPort } from "./port.ts";
+import { GuestPower } from "./power.ts";
 import type { GuestScreen } from "./screen.ts";
 import type { SbiConsole } from "./sbi.ts";
 import { GuestMap, virtioIrq, VirtioSlot } from "./spec.ts";
 
-/** Bit of VCPURun's line word: supervisor external interrupt. */
-const SEIP = 1 << 9;
+/** Bits of VCPURun's line word: external interrupts of supervisor and machine mode; and from where on bits stand for the latter of further harts. */
+const SEIP = 1 << 9, MEIP = 1 << 11, FURTHER_MEIP = 8;
 const TWO32 = 2 ** 32;
 const NEWLINE = 0x0a;
 
@@ -34,6 +35,8 @@ export interface MachineOptions {
   readonly memory: DmaPort;
   /** 1 to 8. By default 1. */
   readonly harts?: number;
+  /** Harts have a machine mode, for firmware of the guest's own. */
+  readonly machineMode?: boolean;
   readonly console: GuestConsole;
   /** The kernel's command line, which may name the console. */
   readonly cmdline: string;
@@ -67,6 +70,9 @@ export class GuestMachine {
   readonly virtioSlots: readonly number[];
   /** What the firmware's console calls work on. */
   readonly firmware: SbiConsole;
+  /** What firmware of the guest's own ends the machine by. */
+  readonly power = new GuestPower();
+  readonly #machineMode: boolean;
   readonly #console: GuestConsole;
   readonly #uartRegion: Region;
   readonly #screen: GuestScreen | null;
@@ -79,9 +85,10 @@ export class GuestMachine {
   /** What is typed on the console comes here. */
   hearsInput = false;
 
-  constructor({ memory, harts = 1, console, cmdline, entropy, disks, ports, passed, balloon, clock, screen, complain }: MachineOptions) {
+  constructor({ memory, harts = 1, machineMode = false, console, cmdline, entropy, disks, ports, passed, balloon, clock, screen, complain }: MachineOptions) {
     this.#console = console;
-    this.plic = new GuestPlic(harts);
+    this.#machineMode = machineMode;
+    this.plic = new GuestPlic(machineMode ? 2 * harts : harts);
     this.outside = [...disks, ...ports, ...passed, ...[clock, screen].filter((device) => device !== null)];
     this.#screen = screen;
     this.clock = clock;
@@ -130,6 +137,7 @@ export class GuestMachine {
     this.bus = new Bus([
       { name: "interrupt controller", ...GuestMap.PLIC, device: this.plic },
       this.#uartRegion,
+      ...(machineMode ? [{ name: "power word", ...GuestMap.POWER, device: this.power }] : []),
       ...(clock === null ? [] : [this.#rtcFor(clock)]),
       ...passed.map((device, i): Region => {
         const slot = VirtioSlot.passed + i;
@@ -173,6 +181,7 @@ export class GuestMachine {
   /** The harts' interrupt lines, for VCPURun: those of hart 0, and above them a bit for each other. */
   get lines(): number {
     const { outputs } = this.plic;
+    if (this.#machineMode) return machineLines(outputs);
     return (outputs & 1 ? SEIP : 0) + (outputs & ~1) * TWO32;
   }
 
@@ -203,6 +212,13 @@ export class GuestMachine {
     }
     return this.uart.listening ? this.uart : null;
   }
+}
+
+/** Context 2n is machine mode of hart n, 2n + 1 its supervisor mode. */
+function machineLines(outputs: number): number {
+  let others = 0;
+  for (let n = 1; outputs >>> (2 * n) !== 0; n++) others |= (((outputs >>> (2 * n + 1)) & 1) << n) | (((outputs >>> (2 * n)) & 1) << (FURTHER_MEIP + n));
+  return (outputs & 1 ? MEIP : 0) + (outputs & 2 ? SEIP : 0) + others * TWO32;
 }
 
 function cardFor(port: GuestPort, complain: (line: string) => void): VirtioNet {

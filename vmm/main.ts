@@ -14,6 +14,7 @@ import { GuestConsole } from "./console.ts";
 import { guestTree } from "./devicetree.ts";
 import { SEED_BYTES, SeededEntropy } from "./entropy.ts";
 import { writeDeviceTree } from "./fdt.ts";
+import { checkNextStage, placeFirmware, treeRoom } from "./firmware.ts";
 import { checkKernel, IMAGE_HEAD_BYTES } from "./image.ts";
 import { initrdLength, place, planLayout, type LoadedFile } from "./loader.ts";
 import { GuestMachine } from "./machine.ts";
@@ -21,13 +22,14 @@ import { GuestMemory } from "./memory.ts";
 import { Reporter } from "./report.ts";
 import { handleSbi, Sbi, type SbiCall, type SbiOutcome } from "./sbi.ts";
 import { openServers } from "./servers.ts";
-import { EndingStatus, type EndingKind, type GuestArgs } from "./spec.ts";
+import { EndingStatus, GuestMap, type EndingKind, type GuestArgs } from "./spec.ts";
 import { systemSuspend } from "./suspend.ts";
 import { attachInput, createHarts, INPUT_BIT, setStart, setStartAgain, softwareInterrupt, statesOf } from "./vcpu.ts";
 
 /** Completion codes of VCPURun. */
 const Completion = { NONE: 0, MMIO: 1, SBI: 2 } as const;
 const REPORT_LINES = 20;
+const NO_FILE: LoadedFile = { address: 0, bytes: 0 };
 
 interface Ending {
   readonly kind: EndingKind;
@@ -44,7 +46,7 @@ export default function* main(env: Env): Op<void> {
   const servers = yield* openServers(env, args, memory, reporter.complain);
   if (typeof servers === "string") return yield* end(reporter, null, { kind: "unbootable", detail: servers }, null);
   const balloon = args.balloon === undefined ? null : new GuestBalloon(args.ramBytes, args.balloon);
-  const machine = new GuestMachine({ memory, harts: args.cpus ?? 1, console, cmdline: args.cmdline, entropy, ...servers, balloon, complain: reporter.complain });
+  const machine = new GuestMachine({ memory, harts: args.cpus ?? 1, machineMode: firmwareOf(env) !== undefined, console, cmdline: args.cmdline, entropy, ...servers, balloon, complain: reporter.complain });
   const refusal = yield* boot(env, args, machine, entropy);
   if (refusal !== null) return yield* end(reporter, null, { kind: "unbootable", detail: refusal }, null);
   machine.hearsInput = yield* attachInput(env.sys, args.input === false ? null : console, machine.outside.length === 0);
@@ -56,24 +58,38 @@ export default function* main(env: Env): Op<void> {
 
 /** Loads the guest and sets its hart to the kernel's entry. What prevents it, or null. */
 function* boot(env: Env, args: GuestArgs, machine: GuestMachine, entropy: SeededEntropy | null): Op<string | null> {
-  const { ram, kernel } = env.use, vcpus = vcpusOf(env, args);
+  const { ram, kernel } = env.use, vcpus = vcpusOf(env, args), firmware = firmwareOf(env), machineMode = firmware !== undefined;
   if (vcpus.includes(0) || ram === undefined || ram.bytes < args.ramBytes) return "no VCPU, or less RAM than args.ramBytes";
-  if (kernel === undefined || kernel.bytes === 0) return "there is no kernel image";
-  const image = checkKernel(env.mem.read(kernel.address, Math.min(kernel.bytes, IMAGE_HEAD_BYTES)), kernel.bytes);
+  if (!machineMode && (kernel === undefined || kernel.bytes === 0)) return "there is no kernel image";
+  const image = machineMode ? checkNextStage(env.mem, firmware, kernel) : checkKernel(env.mem.read(kernel!.address, Math.min(kernel!.bytes, IMAGE_HEAD_BYTES)), kernel!.bytes);
   if (!image.ok) return image.reason;
   const parts = [env.use["initrd"], env.use["initrdExtra"]].filter((part): part is NonNullable<typeof part> => part !== undefined && part.bytes > 0);
   const initrdBytes = initrdLength(parts);
 
   const seeds = entropy === null ? {} : { seeds: { rng: entropy.take(SEED_BYTES), kaslr: entropy.take(8) } };
   const treeFor = (initrd: number): Uint8Array =>
-    writeDeviceTree(guestTree({ ...args, virtioSlots: machine.virtioSlots, rtc: machine.clock !== null, ...(initrdBytes > 0 ? { initrd: { address: initrd, bytes: initrdBytes } } : {}), ...seeds }));
+    writeDeviceTree(guestTree({ ...args, machineMode, virtioSlots: machine.virtioSlots, rtc: machine.clock !== null, ...(initrdBytes > 0 ? { initrd: { address: initrd, bytes: initrdBytes } } : {}), ...seeds }));
   // An address takes the same room whatever it is, so the tree's length is known before its contents.
-  const layout = planLayout(args.ramBytes, image, initrdBytes, treeFor(0).length);
+  const treeBytes = treeFor(0).length;
+  const layout = planLayout(args.ramBytes, image, initrdBytes, machineMode ? treeRoom(treeBytes) : treeBytes);
   if (!layout.ok) return layout.reason;
-  place(env.mem, ram.address, layout, kernel satisfies LoadedFile, parts, treeFor(layout.initrd));
+  place(env.mem, ram.address, layout, kernel ?? NO_FILE, parts, treeFor(layout.initrd));
 
-  const problem = yield* createHarts(env.sys, vcpus, machine.clock !== null);
-  return problem ?? (yield* setStart(env.sys, vcpus[0]!, 0, layout.kernel, layout.tree));
+  const problem = yield* createHarts(env.sys, vcpus, { clock: machine.clock !== null, machineMode });
+  if (problem !== null) return problem;
+  if (!machineMode) return yield* setStart(env.sys, vcpus[0]!, 0, layout.kernel, layout.tree);
+  const info = placeFirmware(env.mem, ram.address, layout, firmware, treeBytes);
+  for (const [hart, vcpu] of vcpus.entries()) {
+    const refused = yield* setStart(env.sys, vcpu, hart, GuestMap.RAM.base, layout.tree, info);
+    if (refused !== null) return refused;
+  }
+  return null;
+}
+
+/** A guest that has it starts in it, in machine mode. */
+function firmwareOf(env: Env): LoadedFile | undefined {
+  const { firmware } = env.use;
+  return firmware !== undefined && firmware.bytes > 0 ? firmware : undefined;
 }
 
 /** The harts' VCPUs by number: the uses `vcpu`, `vcpu1` and so on. 0 for one that is missing. */
@@ -106,6 +122,7 @@ function* run(env: Env, args: GuestArgs, machine: GuestMachine, console: GuestCo
           words[1] = bus.read(address, exit.lo(2));
         } else {
           bus.write(address, exit.lo(2), exit.lo(1), exit.hi(1));
+          if (machine.power.request !== null) return ended(machine.power.request.type, machine.power.request.failure ? "it reported a failure" : console.tail.panic, machine.control.status);
         }
         break;
       case Exit.SBI: {

@@ -1,4 +1,4 @@
-// A platform-level interrupt controller with a context for each hart: context n is supervisor mode of hart n.
+// A platform-level interrupt controller with a context for each hart, for its supervisor mode; where harts have a machine mode two for each, that of the machine mode first.
 // Source: RISC-V Platform-Level Interrupt Controller Specification 1.0.0. Where it differs: a level-triggered request that goes away before it is
 // claimed is no longer pending (QEMU does the same), so no claim answers a source that is quiet.
 import type { Device } from "../core/devices/device.ts";
@@ -29,12 +29,12 @@ export class GuestPlic implements Device<PlicState> {
   /** Bit n: source n was claimed and not completed. */
   #active = 0;
   readonly #contexts: readonly Context[];
-  /** Bit n: the interrupt output of context n is high, which drives SEIP of hart n. */
+  /** Bit n: the interrupt output of context n is high. */
   outputs = 0;
 
-  /** @param harts 1 to 8. */
-  constructor(harts = 1) {
-    this.#contexts = Array.from({ length: harts }, () => ({ enabled: 0, threshold: 0 }));
+  /** @param contexts 1 to 16. */
+  constructor(contexts = 1) {
+    this.#contexts = Array.from({ length: contexts }, () => ({ enabled: 0, threshold: 0 }));
   }
 
   /** The output of context 0. */

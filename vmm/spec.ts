@@ -3,6 +3,9 @@
 
 /** Guest-physical addresses and interrupt numbers: the layout of QEMU's `virt` board, which every rv64 system knows. */
 export const GuestMap = {
+  /** Of guests with firmware of their own, as is the CLINT, which the kernel has. */
+  POWER: { base: 0x10_0000, bytes: 0x1000 },
+  CLINT: { base: 0x200_0000, bytes: 0x1_0000 },
   RTC: { base: 0x10_1000, bytes: 0x1000, irq: 11 },
   PLIC: { base: 0x0c00_0000, bytes: 0x60_0000 },
   UART: { base: 0x1000_0000, bytes: 0x1000, irq: 10 },

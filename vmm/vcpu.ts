@@ -1,6 +1,6 @@
 // Invocations of the VCPU that are made once or seldom: its device windows, its start, and the wiring of console input to the thread that runs it.
 import { InitSlot, Invocation, Right, VcpuRegister, VcpuState } from "../caps/abi/numbers.ts";
-import { cnodeMint, tcbBindNotification, vcpuAddHart, vcpuGetState, vcpuMapDevice, vcpuSetState } from "../servers/lib/ts/objects.ts";
+import { cnodeMint, tcbBindNotification, vcpuAddHart, vcpuAddMachineMode, vcpuGetState, vcpuMapDevice, vcpuSetState } from "../servers/lib/ts/objects.ts";
 import type { Message, Op, Sys, Word } from "../servers/lib/ts/sdk.ts";
 import type { GuestConsole } from "./console.ts";
 import { GuestMap } from "./spec.ts";
@@ -19,12 +19,13 @@ const SUPERVISOR_SOFTWARE = 1 << 1;
 const A0 = 10;
 
 /**
- * What the guest finds as devices (`clock`: a real-time clock among them); accesses there come to us. Few windows: each costs the engine. All but the first of the harts are stopped.
- * What went wrong, or null.
+ * What the guest finds as devices (`clock`: a real-time clock among them); accesses there come to us. Few windows: each costs the engine. All but the first of the harts are stopped;
+ * with a machine mode all start, as at power-on. What went wrong, or null.
  */
-export function* createHarts(sys: Sys, [vcpu = 0, ...others]: readonly number[], clock: boolean): Op<string | null> {
-  const { PLIC, RTC, UART, VIRTIO } = GuestMap;
+export function* createHarts(sys: Sys, [vcpu = 0, ...others]: readonly number[], { clock, machineMode }: { readonly clock: boolean; readonly machineMode: boolean }): Op<string | null> {
+  const { PLIC, POWER, RTC, UART, VIRTIO } = GuestMap;
   const windows = [
+    ...(machineMode ? [[POWER.base, POWER.bytes] as const] : []),
     ...(clock ? [[RTC.base, RTC.bytes] as const] : []),
     [PLIC.base, PLIC.bytes],
     [UART.base, VIRTIO.base + VIRTIO.slots * VIRTIO.stride - UART.base],
@@ -34,16 +35,21 @@ export function* createHarts(sys: Sys, [vcpu = 0, ...others]: readonly number[],
     if (problem !== null) return problem;
   }
   for (const other of others) {
-    const problem = problemOf(yield* vcpuAddHart(sys, vcpu, other), "a further hart is refused") ?? problemOf(yield* vcpuSetState(sys, other, VcpuState.stopped), "a further hart does not stop");
+    const added = problemOf(yield* vcpuAddHart(sys, vcpu, other), "a further hart is refused");
+    const problem = added ?? (machineMode ? null : problemOf(yield* vcpuSetState(sys, other, VcpuState.stopped), "a further hart does not stop"));
+    if (problem !== null) return problem;
+  }
+  for (const each of machineMode ? [vcpu, ...others] : []) {
+    const problem = problemOf(yield* vcpuAddMachineMode(sys, each), "a machine mode is refused");
     if (problem !== null) return problem;
   }
   return null;
 }
 
-/** The hart begins in supervisor mode without address translation, as a new VCPU does: at `entry`, a0 = its number, a1 = the device tree, or what whoever starts it says. What went wrong, or null. */
-export function* setStart(sys: Sys, vcpu: number, hart: number, entry: Word, opaque: Word): Op<string | null> {
+/** The hart begins without address translation, as a new VCPU does: at `entry`, a0 = its number, a1 = the device tree, or what whoever starts it says, and a2. What went wrong, or null. */
+export function* setStart(sys: Sys, vcpu: number, hart: number, entry: Word, opaque: Word, ...more: readonly Word[]): Op<string | null> {
   const write = writer(sys, vcpu);
-  return problemOf(yield* write(VcpuRegister.pc, entry), "the entry point is refused") ?? problemOf(yield* write(A0, hart, opaque), "the start registers are refused");
+  return problemOf(yield* write(VcpuRegister.pc, entry), "the entry point is refused") ?? problemOf(yield* write(A0, hart, opaque, ...more), "the start registers are refused");
 }
 
 /** The same for one that has run: without interrupts, too. */

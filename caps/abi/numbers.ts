@@ -151,7 +151,7 @@ export const Invocation = {
   VCPUMapFrame: 0xb01,
   /** w0 = guest-physical address; w1 = bytes (multiples of 4096). Accesses there become MMIO exits. */
   VCPUMapDevice: 0xb02,
-  /** w0 = completion (0 none, 1 MMIO read value in w1, 2 SBI result in w1 and w2); w3.lo = interrupt lines (bit 1 SSIP, bit 9 SEIP), w3.hi = SEIP of further harts (bit n: hart n). Reply: an Exit label. */
+  /** w0 = completion (0 none, 1 MMIO read value in w1, 2 SBI result in w1 and w2); w3.lo = interrupt lines (bit 1 SSIP, bit 9 SEIP, bit 11 MEIP), w3.hi = SEIP of further harts (bit n: hart n) and MEIP (bit 8 + n). Reply: an Exit label. */
   VCPURun: 0xb03,
   /** w0.lo = first register, w0.hi = count (register numbers: VcpuRegister). Reply: the values. */
   VCPUReadRegisters: 0xb04,

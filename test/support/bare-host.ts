@@ -13,7 +13,9 @@ import { Answer, counted, countedAnswer, memoryOf, type Area } from "./messages.
 export interface BareGuest {
   readonly ramBytes: number;
   readonly cmdline: string;
-  readonly kernel: Uint8Array;
+  readonly kernel?: Uint8Array;
+  /** It starts in this, in machine mode. */
+  readonly firmware?: Uint8Array;
   readonly initrd?: Uint8Array;
   readonly initrdExtra?: Uint8Array;
   readonly seed?: readonly number[];
@@ -92,7 +94,7 @@ function drive(guest: BareGuest, native: NativeMachine): BareRun {
     ram: { cap: 0, address: RAM_AT, bytes: guest.ramBytes, badge: 0 },
   };
   let next = FILES_AT;
-  for (const [name, bytes] of [["kernel", guest.kernel], ["initrd", guest.initrd], ["initrdExtra", guest.initrdExtra]] as const) {
+  for (const [name, bytes] of [["firmware", guest.firmware], ["kernel", guest.kernel], ["initrd", guest.initrd], ["initrdExtra", guest.initrdExtra]] as const) {
     if (bytes === undefined) continue;
     areas.push({ address: next, bytes });
     use[name] = { cap: 0, address: next, bytes: bytes.length, badge: 0 };
@@ -200,6 +202,9 @@ function drive(guest: BareGuest, native: NativeMachine): BareRun {
         return runVcpu(words);
       case Invocation.VCPUMapDevice:
         native.mapVcpuDevice(vcpu, Number(words[0]), Number(words[1]));
+        return new Answer(0);
+      case Invocation.VCPUAddMachineMode:
+        native.addMachineMode(vcpu);
         return new Answer(0);
       case Invocation.VCPUWriteRegisters:
         native.readVcpu(vcpu);

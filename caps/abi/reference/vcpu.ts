@@ -63,7 +63,7 @@ leader, and take turns with it inside its VCPURun, whose answer tells which hart
 again by Restart completes nothing twice.`,
       words: [
         word("w0", "completion", "0 nothing, 1 the value that an MMIO read gets, 2 the result of an SBI call"), word("w1", "value", "1: the value read; 2: the guest's a0"), word("w2", "second", "2: the guest's a1"),
-        word("w3.lo", "lines", "interrupt lines that are high: bit 1 SSIP, bit 9 SEIP; with a machine mode also bit 11, MEIP"), word("w3.hi", "others", "of further harts: bit n is SEIP of hart n"),
+        word("w3.lo", "lines", "interrupt lines that are high: bit 1 SSIP, bit 9 SEIP; with a machine mode also bit 11, MEIP"), word("w3.hi", "others", "of further harts: bit n is SEIP of hart n, bit 8 + n MEIP"),
       ],
       rights: "none",
       answer: [word("w0..", "exit", "as the table of exits says")],

@@ -12,8 +12,8 @@ import type { Kernel, Tcb, Vcpu } from "../state.ts";
 
 /** As many as an interrupt controller of the VMM's has contexts for, and a byte of a mask has bits. */
 export const MAX_HARTS = 8;
-/** VCPURun's line word: supervisor external interrupt. */
-const SEIP = 1 << 9;
+/** VCPURun's line word: external interrupts of supervisor and machine mode. */
+const SEIP = 1 << 9, MEIP = 1 << 11;
 
 export const leads = (v: Vcpu): boolean => v.leader === v.id;
 /** Whether a thread is inside the guest that this is a hart of. */
@@ -80,13 +80,13 @@ export function addMachineMode(k: Kernel, v: Vcpu): Outcome {
   return 0;
 }
 
-/** VCPURun's interrupt lines: those of hart 0, and SEIP of the others by a bit each. */
+/** VCPURun's interrupt lines: those of hart 0, and SEIP and MEIP of the others by a bit each. */
 export function setLines(k: Kernel, leader: Vcpu, lines: number, others: number): void {
   const { words } = k.machine.vcpu;
   words[k.machine.vcpu.record(leader.index) + 2 * VcpuRecord.LINES] = lines;
   for (let n = 1; n < leader.harts.length; n++) {
     const hart = k.vcpus[leader.harts[n]!];
-    if (hart !== undefined) words[k.machine.vcpu.record(hart.index) + 2 * VcpuRecord.LINES] = (others >> n) & 1 ? SEIP : 0;
+    if (hart !== undefined) words[k.machine.vcpu.record(hart.index) + 2 * VcpuRecord.LINES] = ((others >> n) & 1 ? SEIP : 0) | ((others >> (8 + n)) & 1 ? MEIP : 0);
   }
 }
 
