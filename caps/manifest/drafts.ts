@@ -41,7 +41,8 @@ export interface GuestOrder {
   readonly guest: string;
   readonly image: GuestImage;
   /** Names of the boot files that the VMM uses. */
-  readonly kernel: string;
+  readonly firmware?: string;
+  readonly kernel?: string;
   readonly initrd?: string;
   readonly ramBytes: number;
 }
@@ -113,11 +114,16 @@ function draftComponent(name: string, component: ManifestComponent, resources: R
 function draftGuest(name: string, guest: ManifestGuest, only: boolean, resources: Resources, report: Report): Draft {
   const path = ["guests", name];
   const { image, memory, cpu, cpus = 1 } = guest;
-  const facts: GuestFacts | undefined = image.kind === "shipped" ? resources.guests.get(image.name) : { cmdline: "", initrd: image.initrd !== undefined };
+  const facts: GuestFacts | undefined = image.kind === "shipped" ? resources.guests.get(image.name) : { cmdline: "", firmware: image.firmware !== undefined, kernel: image.kernel !== undefined, initrd: image.initrd !== undefined };
   if (image.kind === "shipped" && facts === undefined) report.unknown([...path, "image"], "guest", image.name, resources.guests.keys());
   if (!resources.servers.has(VMM.name)) report.unknown(path, "server", VMM.name, resources.servers.keys());
   const stem = image.kind === "shipped" ? `guest/${image.name}` : `guest/${name}.own`;
-  const order: GuestOrder = { guest: name, image, kernel: `${stem}.kernel`, ramBytes: memory, ...(facts?.initrd === true ? { initrd: `${stem}.initrd` } : {}) };
+  const files = {
+    ...(facts?.firmware === true ? { firmware: `${stem}.firmware` } : {}),
+    ...(facts?.kernel === false ? {} : { kernel: `${stem}.kernel` }),
+    ...(facts?.initrd === true ? { initrd: `${stem}.initrd` } : {}),
+  };
+  const order: GuestOrder = { guest: name, image, ramBytes: memory, ...files };
   const disks = Object.entries(guest.disks), ports = Object.entries(guest.ports), passed = Object.entries(guest.devices);
   const args: VmmArgs = {
     name,
@@ -143,8 +149,7 @@ function draftGuest(name: string, guest: ManifestGuest, only: boolean, resources
     fixed: [
       ...Array.from({ length: cpus }, (_, hart): ResolvedUse => ({ name: hart === 0 ? "vcpu" : `vcpu${hart}`, kind: "vcpu" })),
       { name: "ram", kind: "ram", bytes: memory, address: 0, guestPhysical: GUEST_RAM_BASE },
-      file("kernel", order.kernel),
-      ...(order.initrd === undefined ? [] : [file("initrd", order.initrd)]),
+      ...Object.entries(files).map(([as, stored]) => file(as, stored)),
     ],
     wanted: [
       { name: "console", use: guest.console, path: [...path, "console"], protocol: "Console" },

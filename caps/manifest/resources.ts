@@ -56,6 +56,10 @@ export interface GuestFacts {
   readonly cmdline: string;
   /** There is an initial RAM disk beside the kernel. */
   readonly initrd: boolean;
+  /** It starts in firmware of its own. */
+  readonly firmware?: boolean;
+  /** Only firmware can do without. By default there is one. */
+  readonly kernel?: boolean;
 }
 
 /** What the VMM finds in env.args. */

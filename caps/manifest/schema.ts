@@ -199,10 +199,20 @@ const MOST_DISKS = 8;
 const MOST_PORTS = 4;
 const MOST_PASSED = 5;
 
+/** Without what is not given. */
+const given = <T extends Record<string, string | undefined>>(object: T): { [K in keyof T]?: string } => Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as { [K in keyof T]?: string };
+
 const guest = z.strictObject({
   image: z
-    .union([name.describe("A guest shipped with the kit."), z.strictObject({ kernel: file, initrd: file.optional() })])
-    .transform((image): GuestImage => (typeof image === "string" ? { kind: "shipped", name: image } : { kind: "files", kernel: image.kernel, ...(image.initrd === undefined ? {} : { initrd: image.initrd }) })),
+    .union([
+      name.describe("A guest shipped with the kit."),
+      z.strictObject({
+        firmware: file.describe("A flat file that the guest starts in, in machine mode: OpenSBI's fw_dynamic.bin, which starts 'kernel'; or a boot loader.").optional(),
+        kernel: file.describe("A flat riscv Image; under firmware any flat file. Only firmware can do without.").optional(),
+        initrd: file.optional(),
+      }).refine(({ firmware, kernel }) => firmware !== undefined || kernel !== undefined, { error: "a kernel, or firmware" }),
+    ])
+    .transform((image): GuestImage => (typeof image === "string" ? { kind: "shipped", name: image } : { kind: "files", ...given(image) })),
   memory: size("The guest's RAM, a multiple of 2 MiB.").pipe(
     z
       .number()
@@ -244,7 +254,7 @@ const guest = z.strictObject({
 /** A kit's own image, or files of the user's. */
 export type GuestImage =
   | { readonly kind: "shipped"; readonly name: string }
-  | { readonly kind: "files"; readonly kernel: string; readonly initrd?: string };
+  | { readonly kind: "files"; readonly firmware?: string; readonly kernel?: string; readonly initrd?: string };
 
 /** Disk images that the kit makes. */
 export const DISK_IMAGES = ["debian"] as const;

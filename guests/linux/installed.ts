@@ -52,7 +52,7 @@ export function findLinux(record: string): Result<InstalledLinux | undefined> {
 }
 
 /** Reads one file of the source and checks it against its description. */
-export function readHeld(linux: InstalledLinux, file: HeldFile): Result<Uint8Array> {
+export function readHeld(linux: { readonly folder: string }, file: HeldFile): Result<Uint8Array> {
   const path = join(linux.folder, file.path);
   let bytes: Uint8Array;
   try {

@@ -84,11 +84,11 @@ export async function composeAppliance({ path, resolution, kit, shelf }: LoadedM
 
   if (shelf.linuxMissing !== undefined && resolution.guests.some(({ image }) => image.kind === "shipped" && image.name === "linux")) onNote(shelf.linuxMissing);
   for (const order of resolution.guests) {
-    if (files.has(order.kernel)) continue;
+    const names = [order.firmware, order.kernel, order.initrd];
+    if (names.some((name) => name !== undefined && files.has(name))) continue;
     onStep(`loading guest ${order.guest}`);
-    const { kernel, initrd } = await loadGuest(order, shelf, folder);
-    files.set(order.kernel, kernel);
-    if (order.initrd !== undefined && initrd !== undefined) files.set(order.initrd, initrd);
+    const { firmware, kernel, initrd } = await loadGuest(order, shelf, folder);
+    for (const [i, bytes] of [firmware, kernel, initrd].entries()) if (names[i] !== undefined && bytes !== undefined) files.set(names[i], bytes);
   }
   for (const order of resolution.carried) {
     if (order.users.length === 0) {

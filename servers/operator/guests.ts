@@ -3,16 +3,20 @@
 import { createHash } from "node:crypto";
 import type { GuestFacts } from "../../caps/manifest/resources.ts";
 import type { GuestOrder } from "../../caps/manifest/resolve.ts";
+import type { GuestImage } from "../../caps/manifest/schema.ts";
 import { composeRootInitramfs, mountsDisks } from "../../guests/debian/image.ts";
 import { composeInitramfs, execArchive } from "../../guests/linux/image.ts";
 import type { Result } from "../../guests/linux/initramfs.ts";
 import { findLinux, readHeld, type InstalledLinux } from "../../guests/linux/installed.ts";
+import { findFirmware, readFirmware } from "../../guests/u-boot/installed.ts";
 import { FailureCode, compileFailure, failure } from "./failure.ts";
 import type { Package } from "./package.ts";
 import { readUserFile, userFile } from "./user-files.ts";
 
 export interface GuestFiles {
-  readonly kernel: Uint8Array;
+  readonly firmware?: Uint8Array;
+  /** Not there only where there is firmware. */
+  readonly kernel?: Uint8Array;
   readonly initrd?: Uint8Array;
 }
 
@@ -26,8 +30,8 @@ export interface ExecParts {
   readonly reportsReady: boolean;
 }
 
-/** Guests that know of --exec. */
-export type GuestKind = "linux" | "debian" | "bare";
+/** Guests of the kit; all but U-Boot know of --exec. */
+export type GuestKind = "linux" | "debian" | "bare" | "u-boot";
 
 export interface ShippedGuest {
   readonly kind: GuestKind;
@@ -58,6 +62,7 @@ const QUIET = "quiet loglevel=1";
 export function execParts(kind: GuestKind, command: string): ExecParts {
   if (kind === "linux") return { cmdline: `${QUIET} ${LINUX_CONTROL}`, archive: execArchive(command), reportsReady: true };
   if (kind === "debian") return { cmdline: `${QUIET} systemd.show_status=false ${LINUX_CONTROL}`, archive: execArchive(command), reportsReady: true };
+  if (kind === "u-boot") throw failure(FailureCode.exec, "U-Boot knows nothing of --exec", { fix: "type its commands at its console" });
   if (/[^\x20-\x7e]/.test(command)) throw failure(FailureCode.exec, "the guest 'bare' takes a command of printable ASCII on one line", { fix: "separate its commands by ';'" });
   return { cmdline: `bailiwick.exec=${command}`, reportsReady: false };
 }
@@ -73,10 +78,11 @@ export function findGuests(kit: Package): GuestShelf {
       return { kernel: readUserFile(built.value.image, "the guest 'bare'") };
     },
   };
+  const ours = new Map<string, ShippedGuest>([["bare", bare], ["u-boot", uBoot(kit)]]);
   const found = findLinux(kit.record);
   if (!found.ok || found.value === undefined) {
     const linuxMissing = `${found.ok ? "Debian's kernel is not on this machine (the set-up could not fetch it)" : found.error}; booting guests/bare instead`;
-    return { images: new Map([["linux", bare], ["bare", bare]]), linuxMissing };
+    return { images: new Map([["linux", bare], ...ours]), linuxMissing };
   }
   const linux = found.value;
   const load = (compose: (linux: InstalledLinux) => Result<Uint8Array>) => async (): Promise<GuestFiles> => {
@@ -87,24 +93,37 @@ export function findGuests(kit: Package): GuestShelf {
     return { kernel: kernel.value, initrd: initrd.value };
   };
   const images = new Map<string, ShippedGuest>([
-    ["bare", bare],
+    ...ours,
     ["linux", { kind: "linux", facts: { cmdline: LINUX_CMDLINE, initrd: true }, load: load((from) => composeInitramfs(from)) }],
   ]);
   if (mountsDisks(linux)) images.set("debian", { kind: "debian", facts: { cmdline: DEBIAN_CMDLINE, initrd: true }, load: load(composeRootInitramfs) });
   return { images };
 }
 
+/** OpenSBI, and U-Boot above it. */
+const uBoot = (kit: Package): ShippedGuest => ({
+  kind: "u-boot",
+  facts: { cmdline: "", initrd: false, firmware: true },
+  async load() {
+    const installed = findFirmware(kit.record);
+    if (installed === undefined) throw failure(FailureCode.guestImage, "Debian's OpenSBI and U-Boot are not on this machine", { fix: "bailiwick setup --only firmware --retry" });
+    const files = readFirmware(installed);
+    if (!files.ok) throw failure(FailureCode.damagedFile, "Debian's OpenSBI and U-Boot cannot be used", { cause: files.error });
+    return files.value;
+  },
+});
+
 /** @param folder the manifest's */
 export async function loadGuest({ guest, image, ramBytes }: GuestOrder, shelf: GuestShelf, folder: string): Promise<GuestFiles> {
-  const files = image.kind === "shipped" ? await shelf.images.get(image.name)?.load() : ownFiles(guest, image.kernel, image.initrd, folder);
+  const files = image.kind === "shipped" ? await shelf.images.get(image.name)?.load() : ownFiles(guest, image, folder);
   if (files === undefined) throw failure(FailureCode.guestImage, `guest '${guest}' has no image`);
   checkGuest(guest, files, ramBytes);
   return files;
 }
 
-function ownFiles(guest: string, kernel: string, initrd: string | undefined, folder: string): GuestFiles {
-  const read = (what: string, path: string) => readUserFile(userFile(folder, path), `the ${what} of guest '${guest}'`);
-  return { kernel: read("kernel", kernel), ...(initrd === undefined ? {} : { initrd: read("initial RAM disk", initrd) }) };
+function ownFiles(guest: string, { firmware, kernel, initrd }: Omit<Extract<GuestImage, { kind: "files" }>, "kind">, folder: string): GuestFiles {
+  const read = <K extends keyof GuestFiles>(as: K, what: string, path: string | undefined) => (path === undefined ? {} : { [as]: readUserFile(userFile(folder, path), `the ${what} of guest '${guest}'`) });
+  return { ...read("firmware", "firmware", firmware), ...read("kernel", "kernel", kernel), ...read("initrd", "initial RAM disk", initrd) };
 }
 
 /** The header of a flat riscv Image (kernel documentation, arch/riscv/boot-image-header). */
@@ -117,7 +136,9 @@ const KERNEL_OFFSET = 2 * 1024 ** 2;
 const GUEST_SLACK = 4 * 1024 ** 2;
 
 /** What can be seen before the VMM looks: it checks again, as nothing obliges a VMM to be started by this operator. */
-export function checkGuest(guest: string, { kernel, initrd }: GuestFiles, ramBytes: number): void {
+export function checkGuest(guest: string, { firmware, kernel, initrd }: GuestFiles, ramBytes: number): void {
+  // What firmware starts, and how much room that takes, is the firmware's affair.
+  if (firmware !== undefined || kernel === undefined) return;
   const refuse = (cause: string, fix?: string) => failure(FailureCode.guestImage, `guest '${guest}' cannot be booted`, { cause, ...(fix === undefined ? {} : { fix }) });
   const view = new DataView(kernel.buffer, kernel.byteOffset, kernel.byteLength);
   if (kernel.length < HEADER_BYTES) throw refuse(`its kernel has ${kernel.length} bytes: it is empty or cut off`);

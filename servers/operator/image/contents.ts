@@ -37,7 +37,7 @@ export const descriptionShape = z.strictObject({
   kit: z.string().max(100),
   /** Boot files, in the order in which the machine gets them. */
   files: z.array(z.strictObject({ name: bootFile, bytes: whole, sha256: z.string().regex(/^[0-9a-f]{64}$/) })),
-  guests: z.array(z.strictObject({ guest: name, kind: z.enum(["linux", "debian", "bare", "own"]) })),
+  guests: z.array(z.strictObject({ guest: name, kind: z.enum(["linux", "debian", "bare", "u-boot", "own"]) })),
   disks: z.array(disk),
   networks: z.array(network),
   terminal: device,

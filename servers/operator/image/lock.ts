@@ -38,7 +38,7 @@ export async function inputsOf({ path, resolution, kit }: LoadedManifest): Promi
   const folder = dirname(path);
   const images = [...resolution.programs, ...resolution.carried].map(({ image }) => image);
   const programs = images.flatMap((image) => (image.kind === "c" ? image.files : image.kind === "elf" || image.kind === "ts" ? [image.file] : []));
-  const guests = resolution.guests.flatMap(({ image }) => (image.kind === "files" ? [image.kernel, ...(image.initrd === undefined ? [] : [image.initrd])] : []));
+  const guests = resolution.guests.flatMap(({ image }) => (image.kind === "files" ? [image.firmware, image.kernel, image.initrd].filter((file) => file !== undefined) : []));
   const files = withIncluded([path, ...[...programs, ...guests].map((file) => userFile(folder, file))]);
   const compiler = await compilerVersion();
   return {

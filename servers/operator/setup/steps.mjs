@@ -8,6 +8,7 @@ import { build } from "./build.mjs";
 import { endAll } from "./command.mjs";
 import { debian } from "./debian.mjs";
 import { SetupFailure } from "./failure.mjs";
+import { firmware } from "./firmware.mjs";
 import { font } from "./font.mjs";
 import { libsodium } from "./libsodium.mjs";
 import { linux } from "./linux.mjs";
@@ -30,6 +31,8 @@ import { unicorn } from "./unicorn.mjs";
  * @property {string} [addon]  the built .node file
  * @property {import("./linux.mjs").Placed | null} [linux]  null: Debian could not be reached
  * @property {number} [linuxTriedAt]  milliseconds since 1970
+ * @property {import("./firmware.mjs").PlacedFirmware | null} [firmware]  Debian's OpenSBI and U-Boot; null: they could not be fetched
+ * @property {number} [firmwareTriedAt]  milliseconds since 1970
  * @property {string | null} [sqlite]  the folder of SQLite's sources; null: they could not be fetched
  * @property {number} [sqliteTriedAt]  milliseconds since 1970
  * @property {string | null} [libsodium]  the folder of libsodium's sources; null: they could not be fetched
@@ -66,7 +69,7 @@ import { unicorn } from "./unicorn.mjs";
  */
 
 /** The compilers come before libunicorn only because a machine without them should say so before anything large is fetched. */
-export const STEPS = [npm, toolchain, unicorn, addon, linux, sqlite, libsodium, lwip, networks, font, tcpdump, minisign, skopeo, dtc, build];
+export const STEPS = [npm, toolchain, unicorn, addon, linux, firmware, sqlite, libsodium, lwip, networks, font, tcpdump, minisign, skopeo, dtc, build];
 /** Only when named by --only: it takes minutes, and most do without. */
 const ON_DEMAND = [debian];
 const NAMED = [...STEPS, ...ON_DEMAND];
