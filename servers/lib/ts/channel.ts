@@ -93,6 +93,8 @@ export interface Channel {
   /** To the server, and from it; undefined when there is no such ring. */
   readonly out: Sender | undefined;
   readonly in: Receiver | undefined;
+  /** The server's memory is still here: at the time of the answer, so only a program of higher priority than whoever may end that server can build on it. */
+  isThere(): Op<boolean>;
   /** Closes both ends, and takes the memory out of this program: the ends may not be used afterwards. The slots are empty again but for page tables: to open another, at the same address. */
   close(): Op<void>;
 }
@@ -126,6 +128,10 @@ export function* openChannel(env: Env, server: number, wish: Wish): Op<Opened> {
   const channel: Channel = {
     out,
     in: from,
+    *isThere() {
+      for (let page = 0; page < pages; page++) if (!open || !(yield* is(env, slots + FRAMES + page, Kind.Frame, Right.Read | Right.Write))) return false;
+      return true;
+    },
     *close() {
       if (!open) return;
       open = false;
