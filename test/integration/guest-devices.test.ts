@@ -101,11 +101,12 @@ describe.skipIf(!hasLinux)("a guest's network cards", () => {
     const switching = `{ image: { server: switch }, memory: 8MiB, slots: 512, cpu: { priority: 185 }, use: { timer: timer.timer, time: platform.cpu.time }, offer: { one: NicDriver, two: NicDriver }, args: { one: [ip 10.1.0.1, "to 10.1.0.2 tcp 80", "to 10.1.0.2 icmp", "from 10.1.0.2 tcp 90"], two: [ip 10.1.0.2, "from 10.1.0.1 tcp 80", "from 10.1.0.1 icmp", "to 10.1.0.1 tcp 90"] } }`;
     const up = (own: number): string => `ip addr add 10.1.0.${own}/24 dev eth0; ip link set eth0 up`;
     const data = 'seq 1 40000 | sed "s/^/$name /"';
-    // The other gives what it has to who asks, and takes what that one gives.
-    const serve = `${up(2)}; name=two; ${data} >/tmp/own; nc -l -p 80 </tmp/own >/tmp/got; name=one; (${data}) | cmp - /tmp/got && echo two has the same; nc -l -p 81\n`;
+    // Each sends what it has to the other, at the same time; BusyBox's nc ends with what it reads from, so who only takes reads from what never ends.
+    const swap = (own: string, other: string, listen: number, ask: string): string =>
+      `name=${own}; ${data} >/tmp/own; mkfifo /tmp/never; exec 9<>/tmp/never; nc -l -p ${listen} <&9 >/tmp/got & until nc ${ask} </tmp/own >/dev/null 2>&1; do sleep 1; done; wait $!; name=${other}; ${data} | cmp - /tmp/got && echo ${own} has the same`;
+    const serve = `${up(2)}; ${swap("two", "one", 80, "10.1.0.1 90")}; nc -l -p 81\n`;
     const ask = [
-      `${up(1)}; name=one; ${data} >/tmp/own; until ping -c 1 -W 1 -q 10.1.0.2 >/dev/null; do :; done`,
-      `until nc 10.1.0.2 80 </tmp/own >/tmp/got && [ -s /tmp/got ]; do sleep 1; done; name=two; (${data}) | cmp - /tmp/got && echo one has the same; sleep 1`,
+      `${up(1)}; until ping -c 1 -W 1 -q 10.1.0.2 >/dev/null; do :; done; ${swap("one", "two", 90, "10.1.0.2 80")}; sleep 1`,
       "nc -w 2 10.1.0.2 81 </dev/null || echo not allowed; ip addr add 10.1.0.9/24 dev eth0; ping -c 1 -W 1 -q -I 10.1.0.9 10.1.0.2 >/dev/null || echo nor from another address",
     ];
     const manifest = `${manifestWith({ timer: TIMER, switch: switching }, "384MiB")}guests:\n${guestLine("one", "ports: { lan: switch.one }")}${guestLine("two", "ports: { lan: switch.two }", false)}`;
