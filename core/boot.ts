@@ -12,6 +12,7 @@ import { Kernel } from "./kernel/state.ts";
 import { Trace, type TraceRecord } from "./kernel/trace.ts";
 import { BOARD_DEVICES, DEVICE_BYTES } from "./machine/board.ts";
 import { openMachine, type BoardMachine, type MachineOptions } from "./machine/machine.ts";
+import { Resting } from "./resting.ts";
 import { Waits } from "./waits.ts";
 
 /** The host's turn comes this often, in ticks of 100 ns: input waits no longer. */
@@ -113,7 +114,7 @@ function systemOf(k: Kernel, machine: BoardMachine, { clock, onTrace, onTurn }: 
     machine.setDeadline(k.deadline);
   };
 
-  const waits = new Waits(k);
+  const waits = new Waits(k), resting = new Resting(k, machine.forgetVcpu);
   /** Waits for an interrupt, or until something is due. */
   const idle = (): Promise<void> =>
     new Promise((resolve) => {
@@ -149,6 +150,7 @@ function systemOf(k: Kernel, machine: BoardMachine, { clock, onTrace, onTurn }: 
       const due = Math.min(k.nextTimer, machine.alarms.next);
       handOver();
       onTurn?.();
+      if (!deterministic) resting.look(machine.clock());
       if (stopped !== undefined) break;
       if (pause === "slice") {
         await turn();

@@ -1,12 +1,11 @@
 // How long the host sleeps while no thread of the machine can run. The host's timers have a grain of 1 ms, so what must be on time is waited for by turning at the end, which takes the
-// host's CPU. A guest that has been asleep for longer than that may wake 1 ms late: otherwise each of its wakes, some six a second when it idles, would cost 1 ms of a CPU.
+// host's CPU. A guest that does not sleep for a moment only may wake 1 ms late: otherwise each of its wakes, some four a second when it idles, would cost 1 ms of a CPU.
 import { timerDue } from "./kernel/objects/hart.ts";
 import type { Kernel } from "./kernel/state.ts";
 
 const TICKS_A_MS = 10_000;
-/** What is nearer than this is waited for by turning. */
-const NEAR_MS = 1.2;
-const NEAR = NEAR_MS * TICKS_A_MS;
+/** What is nearer than this is waited for by turning; of guests' timers only what was nearer than the second when the guest fell asleep. */
+const NEAR = 1.2 * TICKS_A_MS, NEAR_GUEST = 0.3 * TICKS_A_MS;
 const LONGEST_MS = 2 ** 30;
 
 export class Waits {
@@ -26,7 +25,7 @@ export class Waits {
       const v = k.vcpus[id];
       if (v === undefined) continue;
       const due = timerDue(k, v);
-      if (due - now > NEAR) this.#far.set(id, due);
+      if (due - now > NEAR_GUEST) this.#far.set(id, due);
       if (this.#far.get(id) === due) late = Math.min(late, due);
       else exact = Math.min(exact, due);
     }

@@ -75,6 +75,8 @@ export interface BoardMachine extends Machine {
   /** Called whenever an interrupt line becomes pending. */
   onInterrupt(callback: () => void): void;
   advanceClock(ticks: number): void;
+  /** Gives the memory of a guest's translated code back to the host: of the VCPU with this record that leads it. Between two slices. */
+  forgetVcpu(index: number): void;
   readonly control: ArrayBuffer;
   close(): void;
 }
@@ -147,6 +149,7 @@ export function openMachine(options: MachineOptions): BoardMachine {
       lastError: (frame) => engine().lastError(frame),
     },
     vcpu: vcpuPort(native, shared),
+    forgetVcpu: native.forgetVcpu,
     state: () => ({ ticks: native.clock(), blocks: control[CONTROL.blocks]!, kick: kick[CONTROL_KICK]!, lines: irq.state, faults: iommu.faults }),
     restore(state) {
       native.setClock(state.ticks, state.blocks);

@@ -227,6 +227,8 @@ export interface NativeMachine {
   unmapVcpuDevice(vcpu: number, guestPhys: number, bytes: number): void;
   /** Runs the guest until it exits; the record says why. Also allowed inside onTrap. */
   runVcpu(vcpu: number): number;
+  /** Gives the memory of a guest's translated code back to the host; it is translated again as it runs. The guest notices nothing. A leader's; not inside run. */
+  forgetVcpu(vcpu: number): void;
   readVcpu(vcpu: number): void;
   writeVcpu(vcpu: number): void;
   /** A VCPU that has not run takes its record's registers, and goes on in the middle of the exit that the record tells of. */
@@ -310,6 +312,7 @@ interface Addon {
   mapVcpuDevice(machine: number, vcpu: number, guestPhys: number, bytes: number): void;
   unmapVcpuDevice(machine: number, vcpu: number, guestPhys: number, bytes: number): void;
   runVcpu(machine: number, vcpu: number): number;
+  forgetVcpu(machine: number, vcpu: number): void;
   readVcpu(machine: number, vcpu: number): void;
   writeVcpu(machine: number, vcpu: number): void;
   restoreVcpu(machine: number, vcpu: number): void;
@@ -434,6 +437,7 @@ export function createMachine(options: MachineOptions): NativeMachine {
     mapVcpuDevice: (vcpu, guestPhys, bytes) => native.mapVcpuDevice(m, vcpu, guestPhys, bytes),
     unmapVcpuDevice: (vcpu, guestPhys, bytes) => native.unmapVcpuDevice(m, vcpu, guestPhys, bytes),
     runVcpu: (vcpu) => native.runVcpu(m, vcpu),
+    forgetVcpu: (vcpu) => native.forgetVcpu(m, vcpu),
     readVcpu: (vcpu) => native.readVcpu(m, vcpu),
     writeVcpu: (vcpu) => native.writeVcpu(m, vcpu),
     restoreVcpu: (vcpu) => native.restoreVcpu(m, vcpu),

@@ -5,7 +5,7 @@
 
 export interface Figure {
   readonly name: string;
-  readonly unit: "ns" | "us" | "ms" | "KiB" | "%" | "a second" | "a request" | "a packet" | "an update";
+  readonly unit: "ns" | "us" | "ms" | "KiB" | "%" | "a second" | "an entry" | "a request" | "a packet" | "an update";
   /** The kit's rounds, in order. */
   readonly values: readonly number[];
   /** The peer's, as many. null: there is none, or it is not on this machine. */

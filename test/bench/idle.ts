@@ -18,8 +18,8 @@ const MANY = 50, QUICK_MANY = 6, FEW = 2;
 const GUEST_MIB = 96;
 /** For each guest its VMM; for all of them the kernel, root server, console and boot files. */
 const VMM_MIB = 4, SHARED_MIB = 96;
-/** What a guest's kernel does once, some seconds after its boot, is over by then. */
-const SETTLE_MS = 15_000;
+/** Half a minute after it was last busy, a guest gives its translations back, one guest a second; what its kernel does once after a boot is over by then. */
+const SETTLE_MS = 40_000, SETTLE_MS_A_GUEST = 1_500;
 /** All guests boot at once, on one CPU. */
 const BOOT_MS_A_GUEST = 12_000;
 const LIMIT_CPU = 5, LIMIT_KIB = 8 * 1024;
@@ -34,6 +34,8 @@ interface Idle {
   readonly percent: number;
   /** How often a guest's hart was entered, a second and guest. */
   readonly entries: number;
+  /** Blocks of translated code that ran for each of these. */
+  readonly blocks: number;
   /** KiB of this process that are there: all but the machine's RAM, the part of that which is translated code, and which is JavaScript's. */
   readonly beside: number;
   readonly code: number;
@@ -62,22 +64,22 @@ async function measure({ guests, seconds }: Question): Promise<Idle> {
   setFlagsFromString("--expose-gc");
   const collect = runInNewContext("gc") as () => void;
   let ready = 0, idle: Idle | undefined, ramKiB = 0;
-  const limitMs = 60_000 + guests * BOOT_MS_A_GUEST + SETTLE_MS;
+  const limitMs = 60_000 + guests * BOOT_MS_A_GUEST, settleMs = SETTLE_MS + guests * SETTLE_MS_A_GUEST;
   await runAppliance(folder.path, {
-    limitMs: limitMs + 1000 * seconds,
+    limitMs: limitMs + settleMs + 1000 * seconds,
     onEvent: ({ event, state }) => void (event === "guest" && state === "ready" && ready++),
     async during(system) {
       ramKiB = system.kernel.machine.ram.byteLength / 1024;
       await until("all guests are at their prompts", () => ready === guests, limitMs);
-      await pause(SETTLE_MS);
+      await pause(settleMs);
       collect();
-      const before = entriesOf(system), from = performance.now(), cpu = process.cpuUsage();
+      const before = entriesOf(system), blocks = system.stats().blocks, from = performance.now(), cpu = process.cpuUsage();
       await pause(1000 * seconds);
       const { user, system: kernel } = process.cpuUsage(cpu), took = performance.now() - from;
-      const entries = (entriesOf(system) - before) / (took / 1000) / guests;
+      const entered = entriesOf(system) - before, ran = system.stats().blocks - blocks;
       collect();
       const smaps = readFileSync("/proc/self/smaps", "utf8"), { all, ram } = residents(smaps, ramKiB);
-      idle = { percent: (user + kernel) / 10 / took, entries, beside: all - ram, code: translatedCode(smaps), heap: process.memoryUsage().heapUsed / 1024 };
+      idle = { percent: (user + kernel) / 10 / took, entries: entered / (took / 1000) / guests, blocks: ran / entered, beside: all - ram, code: translatedCode(smaps), heap: process.memoryUsage().heapUsed / 1024 };
     },
   });
   if (idle === undefined) throw new Error("the machine ended before it could be looked at");
@@ -109,6 +111,7 @@ export const idle: Benchmark = {
     return [
       alone("cpu", "%", all.percent, `of one CPU, ${many} guests together`, LIMIT_CPU),
       alone("entries", "a second", all.entries, "how often a guest goes on"),
+      alone("blocks", "an entry", all.blocks, "blocks of translated code that it runs then"),
       alone("memory", "KiB", each("beside"), `a guest, outside the machine's RAM: between ${FEW} and ${many}`, LIMIT_KIB),
       alone("memory.code", "KiB", each("code"), "of that, translated code"),
       alone("memory.heap", "KiB", each("heap"), "of that, JavaScript's objects"),

@@ -1,8 +1,13 @@
 // guests/bare on its VMM: each command shows a part of the machine at work, by the guest's own tests; ways to end give their statuses.
+import { execFileSync } from "node:child_process";
+import { readFileSync, symlinkSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { findPackage } from "../../servers/operator/package.ts";
 import { EndingStatus } from "../../vmm/spec.ts";
 import { applianceFolder, manifestWith, pause, runAppliance, until } from "../support/appliance-run.ts";
 
+const BARE = join(findPackage().root, "guests", "bare");
 const LIMIT = { timeout: 60_000 };
 const MANIFEST = `${manifestWith({})}guests:\n  bare: { image: bare, memory: 16MiB, console: console.console, essential: true }\n`;
 
@@ -65,4 +70,15 @@ test("typed lines are edited and run; Ctrl-D powers off", LIMIT, async () => {
   expect(output).toMatch(/^bare guest on hart 0, SBI 2\.\d+, 16 MiB; help lists the commands\r\nbare> /);
   expect(output).not.toContain("no such command");
   expect(status).toBe(0);
+});
+
+test("the guest of a few lines in its README is built as that says, and says hello", LIMIT, async () => {
+  const readme = readFileSync(join(BARE, "README.md"), "utf8");
+  const block = (language: string): string => new RegExp(`^\`\`\`${language}\n([^]*?)^\`\`\``, "m").exec(readme)?.[1] ?? "";
+  using folder = applianceFolder({ "appliance.yaml": block("yaml"), "hello.S": block("asm") });
+  symlinkSync(dirname(BARE), join(folder.path, "guests"));
+  const [compile = "", copy = ""] = block("sh").split("\n");
+  for (const line of [compile, copy]) execFileSync("sh", ["-c", line], { cwd: folder.path, stdio: "pipe" });
+  const { output, status } = await runAppliance(folder.path);
+  expect([output, status]).toEqual(["hello\n", 0]);
 });

@@ -235,6 +235,10 @@ const Function FUNCTIONS[] = {
     {"runVcpu", [](Bound &b, Arguments &a) {
          if (Vcpu *v = takeLeader(a, b.machine); v && a.check(v->guest->run())) a.give(static_cast<double>(v->guest->reason()));
      }},
+    {"forgetVcpu", [](Bound &b, Arguments &a) {
+         Vcpu *v = takeLeader(a, b.machine);
+         if (idle(a, b.machine, "forgetVcpu()")) v->guest->engine.forget();
+     }},
     {"readVcpu", registers<&Vcpu::readRegisters>},
     {"writeVcpu", registers<&Vcpu::writeRegisters>},
     {"restoreVcpu", registers<&Vcpu::restore>},

@@ -1,6 +1,10 @@
 /* The rv64 engine: see engine.h for what it promises. */
 #include "engine.h"
+#include <malloc.h>
+#include <stdio.h>
+#include <sys/mman.h>
 #include <algorithm>
+#include <iterator>
 
 namespace bailiwick {
 
@@ -12,8 +16,23 @@ namespace {
 constexpr size_t PMP_ENTRIES = 2 * Engine::MOST_RUNS;
 constexpr u64 PMP_READ = 1, PMP_WRITE = 2, PMP_ALL = 7;
 constexpr u64 BYTES_A_BLOCK = 256, BYTES_AN_INSTRUCTION = 192; /* of a translation, at most; 330 a block of seven instructions are usual */
+constexpr u64 KEPT = 256 << 10; /* of the buffer, from its start: the code that enters and leaves translations lies there */
 constexpr u32 wfi = 0x10500073;
 constexpr u32 csrw(u32 csr, u32 source) { return csr << 20 | source << 15 | 1 << 12 | 0x73; }
+
+/* Where this process has memory of that size, but for a guard page, that may be written and executed: in order of address. */
+std::vector<u64> codeBuffers(u64 bytes) {
+    std::vector<u64> found;
+    FILE *maps = fopen("/proc/self/maps", "r");
+    char line[512];
+    while (maps && fgets(line, sizeof line, maps)) {
+        u64 from = 0, to = 0;
+        char rights[5] = "";
+        if (sscanf(line, "%lx-%lx %4s", &from, &to, rights) == 3 && !strcmp(rights, "rwxp") && (to - from == bytes || to - from == bytes - PAGE)) found.push_back(from);
+    }
+    if (maps) fclose(maps);
+    return found;
+}
 
 Failure explain(const char *what, uc_err error) { return std::string(what) + ": " + uc_strerror(error); }
 
@@ -62,8 +81,13 @@ Failure Engine::openBare(u32 codeBytes) {
     if (uc_err e = uc_open(UC_ARCH_RISCV, UC_MODE_RISCV64, &uc)) return explain("opening an rv64 engine", e);
     if (uc_err e = uc_ctl_set_tcg_buffer_size(uc, codeBytes)) return explain("setting the translation buffer's size", e);
     room = codeBytes;
+    const std::vector<u64> before = codeBuffers(codeBytes);
     uc_hook hook;
     if (uc_err e = uc_hook_add(uc, &hook, UC_HOOK_EDGE_GENERATED, reinterpret_cast<void *>(onTranslated), this, 1, 0)) return explain("hooking translations", e);
+    const std::vector<u64> after = codeBuffers(codeBytes);
+    std::vector<u64> added;
+    std::set_difference(after.begin(), after.end(), before.begin(), before.end(), std::back_inserter(added));
+    if (added.size() == 1) buffer = reinterpret_cast<unsigned char *>(added[0]);
     if (uc_err e = uc_context_alloc(uc, &context)) return explain("allocating a context", e);
     contexts.push_back(context);
     if (uc_err e = uc_mem_map_ptr(uc, Scratch::AT, Scratch::BYTES, UC_PROT_ALL, Scratch::get().bytes)) return explain("mapping the scratch page", e);
@@ -82,6 +106,14 @@ void Engine::onTranslated(uc_engine *uc, uc_tb *block, uc_tb *, void *user) {
     if (engine->outOfRoom || engine->translated <= engine->room / 8 * 7) return;
     engine->outOfRoom = true;
     uc_emu_stop(uc);
+}
+
+/* The engine has no call for it: it begins its buffer anew, and what lies behind would stay the process's. */
+void Engine::forget() {
+    uc_ctl_flush_tb(uc);
+    translated = 0;
+    if (buffer) madvise(buffer + KEPT, room - PAGE - KEPT, MADV_DONTNEED);
+    malloc_trim(0); /* what it knew of each is many small pieces */
 }
 
 Failure Engine::open(u32 codeBytes) {

@@ -119,6 +119,8 @@ public:
     void writeCsr(int reg, u64 value);
 
     void flushTlb() { uc_ctl_flush_tlb(uc); }
+    /* Forgets all translations and gives their memory back to the host. Not while running. */
+    void forget();
     /* Memory of this physical range was written from outside the hart: forget its translations. */
     void invalidate(u64 base, u64 bytes);
 
@@ -137,6 +139,7 @@ private:
     std::vector<uc_context *> contexts;
     /* Bytes for translations, and about how many there are since they were forgotten. */
     u64 room = 0, translated = 0;
+    unsigned char *buffer = nullptr; /* where they lie; null: not known */
     bool outOfRoom = false;
     bool parked = false; /* the live privilege is M, whatever the context says, until the next restore() */
 
