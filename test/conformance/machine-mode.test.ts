@@ -1,6 +1,6 @@
 /** Virtual harts with a machine mode: its registers, its traps and interrupts, as firmware finds them. */
 import { describe, expect, it } from "vitest";
-import { EXIT, RAM_BASE, VCPU_RECORD as R, type MachineOptions } from "../../core/machine/unicorn.ts";
+import { CONTROL, EXIT, RAM_BASE, VCPU_RECORD as R, type MachineOptions } from "../../core/machine/unicorn.ts";
 import { assemble } from "../support/assemble.ts";
 import { PAGE, Rig, withRig } from "./rig.ts";
 
@@ -363,6 +363,22 @@ describe("several harts", () => {
       expect(f.get(R.hart)).toBe(0n);
       f.rig.machine.readVcpu(f.vcpu);
       expect([f.get(R.x + 9), f.get(R.x + 18), f.get(R.x + 19)]).toEqual([0n, (1n << 63n) | 3n, 0n]);
+    });
+  });
+
+  it("one that waits with its timer due, and that interrupt off, takes no time from the others, nor from anyone when all do", () => {
+    const source = `csrr s1, mhartid\n li a0, 0x2004000\n slli t0, s1, 3\n add a0, a0, t0\n sd x0, 0(a0)\n bnez s1, 2f\n li t0, 100000\n 1: addi s2, s2, 1\n bne s2, t0, 1b\n ${DONE} 2: wfi\n j 2b`;
+    withFirmware(source, (f) => {
+      const second = f.rig.machine.createVcpu();
+      f.rig.machine.addHart(f.vcpu, second, 1);
+      f.rig.machine.readVcpu(second);
+      f.rig.record(second).words[R.pc] = BigInt(GUEST);
+      f.rig.machine.writeVcpu(second);
+      f.rig.machine.addMachineMode(second);
+      f.rig.control[CONTROL.deadline] = 1_000_000;
+      expect(f.results(2)).toEqual([0n, 100_000n]);
+      expect(f.run()).toBe(EXIT.wfi);
+      for (const vcpu of [f.vcpu, second]) expect(f.rig.record(vcpu).floats[R.timecmp]).toBe(Infinity);
     });
   });
 });

@@ -50,7 +50,7 @@ describe.skipIf(installed === undefined)("OpenSBI and U-Boot", () => {
     const [version, bdinfo, virtio, read, dump, , unknown] = said;
     expect(version).toMatch(/U-Boot \d{4}\.\d\d/);
     expect(bdinfo).toContain("-> size     = 0x0000000008000000");
-    expect(virtio).toContain("Device 0: 1af4 VirtIO Block Device");
+    expect(virtio).toContain("Device 0: BLWK VirtIO Block Device");
     expect(virtio).toContain("Capacity: 4.0 MB");
     expect(read).toContain("2 blocks read: OK");
     expect(dump).toContain("what is on the di");
@@ -105,6 +105,7 @@ describe.skipIf(installed === undefined || !linux.ok || linux.value === undefine
         await at(line, `virtio read 0x84000000 0 0x${hex(sectors(files.kernel))}`);
         await at(line, `virtio read 0x88000000 0x${hex(sectors(files.kernel))} 0x${hex(sectors(files.initramfs))}`);
         line.type(`booti 0x84000000 0x88000000:0x${hex(files.initramfs.length)} \${fdtcontroladdr}\n`);
+        await until("the guest's command runs", () => line.output.includes("riscv-timer"), LIMIT_MS);
         await ended();
       },
     });

@@ -114,16 +114,22 @@ bool MachineMode::takes(u64 cause, u64 epc, u64 tval) {
 
 /* ---- interrupts ---- */
 
+/* What the record says is when the timer interrupts next, which is never once it has: whether that wakes the hart is up to its mie. */
 void MachineMode::latchTimer() {
+    Record &r = hart.record;
+    r.timecmp = m.timecmp >> 53 ? INFINITY : static_cast<double>(m.timecmp);
     const bool due = hart.timerExpired();
     m.mip = (m.mip & ~MTIP) | (due ? MTIP : 0);
+    if (due) r.timecmp = INFINITY;
 }
 
-double MachineMode::timerDue() const { return m.mip & MTIP ? INFINITY : hart.record.timecmp - hart.record.offset; }
+bool MachineMode::wakes() {
+    latchTimer();
+    return pending() & enabled();
+}
 
 void MachineMode::setTimeToCompare(u64 value) {
     m.timecmp = value;
-    hart.record.timecmp = value >> 53 ? INFINITY : static_cast<double>(value);
     latchTimer();
 }
 

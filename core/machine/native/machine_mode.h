@@ -29,8 +29,7 @@ public:
     /* An exception of the hart at epc; false: it is for supervisor mode. */
     bool takes(u64 cause, u64 epc, u64 tval);
     void applyLines();
-    bool wakes() const { return pending() & enabled(); }
-    double timerDue() const;
+    bool wakes(); /* an interrupt that is enabled is pending, whether it can be taken or not */
     u64 fetchTable() const; /* satp of its instructions */
 
     /* Of its place in the CLINT. */

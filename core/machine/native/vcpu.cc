@@ -79,8 +79,7 @@ void Vcpu::arrive() {
 bool Vcpu::timerExpired() const { return machine.clock() + record.offset >= record.timecmp; }
 
 double Vcpu::timerDue() const {
-    if (machineMode) return machineMode->timerDue();
-    if (get(Engine::layout().mip) & STIP) return INFINITY;
+    if (!machineMode && get(Engine::layout().mip) & STIP) return INFINITY;
     return record.timecmp - record.offset;
 }
 
