@@ -18,6 +18,7 @@ const KERNEL_AT = 0x5000_0000;
 const SERVERS = 18;
 const INITRD_AT = 0x5100_0000;
 const EXTRA_AT = 0x5180_0000;
+const FIRMWARE_AT = 0x5200_0000;
 
 export type GuestExit =
   | { readonly load: number; readonly size?: number }
@@ -60,6 +61,7 @@ export interface World {
 export interface ScriptOptions {
   readonly cmdline?: string;
   readonly kernel?: Uint8Array | null;
+  readonly firmware?: Uint8Array;
   readonly initrd?: Uint8Array;
   readonly initrdExtra?: Uint8Array;
   readonly args?: unknown;
@@ -89,6 +91,7 @@ export function runScript(script: Script, options: ScriptOptions = {}): World {
   const guest = script(world);
   const files = [
     ["kernel", KERNEL_AT, options.kernel === undefined ? linuxImage() : options.kernel],
+    ["firmware", FIRMWARE_AT, options.firmware],
     ["initrd", INITRD_AT, options.initrd],
     ["initrdExtra", EXTRA_AT, options.initrdExtra],
   ] as const;

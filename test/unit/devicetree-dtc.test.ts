@@ -26,6 +26,7 @@ describe.skipIf(!dtc.there)("the device tree, as dtc reads it", () => {
     ["with every device", all],
     ["with a clock alone", { ...least, rtc: true }],
     ["with four harts", { ...least, cpus: 4 }],
+    ["with a machine mode", { ...all, machineMode: true, cpus: 3 }],
     ["with consoles, a disk and a network card", { ...least, virtioSlots: [0, 1, 4, 12] }],
   ])("is free of warnings %s", (_, options) => {
     const { status, source, warnings } = read(guestTree(options));
