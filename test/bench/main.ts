@@ -19,11 +19,12 @@ import { hosting } from "./hosting.ts";
 import { idle, idleRoles } from "./idle.ts";
 import { ipc, ipcRoles } from "./ipc.ts";
 import { network, networkRoles } from "./network.ts";
+import { latency, latencyRoles } from "./real-time.ts";
 import { revoke, revokeRoles } from "./revoke.ts";
 import { scale, scaleRoles } from "./scale.ts";
 import { WORKER } from "./workers.ts";
 
-const BENCHMARKS: readonly Benchmark[] = [ipc, scale, boot, guest, guestIo, hosting, exits, idle, revoke, drivers, network, display, confinement, check];
+const BENCHMARKS: readonly Benchmark[] = [ipc, scale, boot, guest, guestIo, hosting, exits, idle, revoke, latency, drivers, network, display, confinement, check];
 
 const HELP = `Usage: npm run bench [-- [NAME...] [--json] [--quick]]
 
@@ -85,6 +86,6 @@ function fail(error: unknown): number {
 }
 
 const [first, second] = process.argv.slice(2);
-const role = first === WORKER ? [ipcRoles, scaleRoles, guestRoles, guestIoRoles, exitsRoles, idleRoles, revokeRoles, driversRoles, networkRoles, displayRoles, confinementRoles, checkRoles].map((roles) => roles.get(second ?? "")).find((found) => found !== undefined) : undefined;
+const role = first === WORKER ? [ipcRoles, scaleRoles, guestRoles, guestIoRoles, exitsRoles, idleRoles, revokeRoles, latencyRoles, driversRoles, networkRoles, displayRoles, confinementRoles, checkRoles].map((roles) => roles.get(second ?? "")).find((found) => found !== undefined) : undefined;
 if (role !== undefined) role();
 else process.exitCode = await main(process.argv.slice(2)).catch(fail);
