@@ -167,7 +167,8 @@ describe.skipIf(!runs)("the gateway", () => {
 
   test("root in the guest speaks as another, to others, in other languages, and floods: nothing of it passes, and the log says why", LIMIT, async () => {
     await withSite(async ({ port, asked }) => {
-      const run = await gateway({ port }, async (line) => {
+      const manifest = MANIFEST.replace("args: { reader: history }", "args: { reader: history, rate: 1 }");
+      const run = await gateway({ port, manifest }, async (line) => {
         expect(await shell(line, `${JOIN} >/dev/null 2>&1`)).toBe("<0>");
         const page = `wget -q -T 2 -O - http://10.0.2.2:${port}`;
         expect(await shell(line, "ping -c 1 -W 1 -q 10.0.2.2 >/dev/null; ping -c 1 -W 1 -s 3000 -q 10.0.2.2 >/dev/null; arping -c 1 -w 1 -I eth0 10.0.2.3 >/dev/null; echo tried")).toContain("tried");
@@ -179,9 +180,9 @@ describe.skipIf(!runs)("the gateway", () => {
         const log = (await audit(line, "allowed: tcp")).replaceAll(/\d+ refused/g, "refused");
         for (const why of ["icmp 10.0.2.2", "a fragment", "ARP for 10.0.2.3", "ARP that speaks for 10.0.2.99", "speaks as 10.0.2.99", "speaks as 02:00:00:00:00:77"]) expect(log).toContain(`refused: out: ${why}`);
         // More connections in a second than the log takes lines: they wait, and the log says how many it has not got.
-        expect(await shell(line, `i=0; while [ $i -lt 60 ]; do wget -q -T 9 -O /dev/null http://10.0.2.2:${port}/flood & i=$((i+1)); done; wait; echo done`, 60_000)).toContain("done");
-        await pause(1500);
-        expect(await shell(line, `${page}/later`)).toBe("page /later\n<0>");
+        expect(await shell(line, `i=0; while [ $i -lt 80 ]; do wget -q -T 5 -O /dev/null http://10.0.2.2:${port}/flood & i=$((i+1)); done >/dev/null 2>&1; wait; echo done`, 90_000)).toContain("done");
+        await pause(2500);
+        expect(await shell(line, `${page.replace("-T 2", "-T 20")}/later`, 40_000)).toBe("page /later\n<0>");
         await audit(line, "lines were too many, and are not here");
         // Each connection that was made has its line all the same.
         expect(new Set(line.output.match(/^\d+ allowed: tcp/gm)).size).toBeGreaterThanOrEqual(asked.length);
@@ -243,6 +244,18 @@ describe.skipIf(!runs)("the gateway", () => {
       });
       expect(asked).toEqual([]);
       expect(run.events.filter(({ event, component }) => event === "fault" || (event === "exit" && component !== "nic"))).toEqual([]);
+    });
+  });
+
+  test("a driver that gives its device's registers for the rings has no client", LIMIT, async () => {
+    await withSite(async ({ port, asked }) => {
+      const manifest = withNic("image: { c: raw-nic.c }\n    memory: 2MiB").replace("    offer: { card: NicDriver }", "    offer: { card: NicDriver }\n    args: { registers: 1 }");
+      const run = await gateway({ port, manifest, more: { "raw-nic.c": RAW_NIC, "frames.h": header([ANSWERS]) } }, async (line) => {
+        expect(await shell(line, `ifconfig eth0 10.0.2.15; wget -q -T 2 -O - http://10.0.2.2:${port}/ 2>/dev/null || echo nothing`)).toBe("nothing\n<0>");
+        await audit(line, "no card: no channel to its server (unknown)");
+      });
+      expect(asked).toEqual([]);
+      expect(wrong(run)).toEqual([]);
     });
   });
 

@@ -29,6 +29,8 @@ const MY_BELL = 0;
 const THEIR_BELL = 1;
 const FRAMES = 2;
 const CPTR_BITS = 32;
+/** The last page of user space, far from what any program has mapped (AddressMap). */
+const NO_TABLE = 2 ** 38 - PAGE;
 const FIRST_BIT = 2 ** 32;
 const LAST_BIT = 2 ** 52;
 
@@ -50,6 +52,15 @@ const own = (slot: number): Place => ({ cnode: InitSlot.CNode, index: slot, dept
 function* is({ sys }: Pick<Env, "sys">, cap: number, kind: Kind, rights: number): Op<boolean> {
   const answer = yield* discrimClassify(sys, InitSlot.Discrim, cap);
   return !answer.error && answer.word(0) === kind && (answer.word(1) & rights) === rights;
+}
+
+/**
+ * A device's registers, which nobody's rings are in: a server that gives them would have its client fault at its next look. The kernel refuses to map them executable before it looks where; memory it
+ * does not map here either, since there is no page table.
+ */
+function* isDevice({ sys }: Pick<Env, "sys">, frame: number): Op<boolean> {
+  const mapped = yield* frameMap(sys, frame, NO_TABLE, InitSlot.VSpace, MapRights.ReadExecute);
+  return !mapped.error || mapped.label !== ErrorCode.FailedLookup;
 }
 
 function* drop({ sys }: Pick<Env, "sys">, first: number, count: number): Op<void> {
@@ -166,7 +177,7 @@ function* fetch(env: Env, server: number, { toServer, fromServer, bit }: Wish, s
     page += more.caps;
   }
   if (!(yield* is(env, slots + THEIR_BELL, Kind.Notification, Right.Write))) return unknown;
-  for (let page = 0; page < pages; page++) if (!(yield* is(env, slots + FRAMES + page, Kind.Frame, Right.Read | Right.Write))) return unknown;
+  for (let page = 0; page < pages; page++) if (!(yield* is(env, slots + FRAMES + page, Kind.Frame, Right.Read | Right.Write)) || (yield* isDevice(env, slots + FRAMES + page))) return unknown;
   return undefined;
 }
 

@@ -1,13 +1,15 @@
 /*
  * raw-nic.c: a card's driver that was taken over: in its place, and its client's only network. It says what it is asked to send, and with each frame answers all of its own (frames.h), in rooms that
  * were lent, with lengths that are theirs or not; answers what it was not asked; and ends with the frame
- * `args.ends` that it is to send.
+ * `args.ends` that it is to send. With `args.registers` it gives its device's registers for the rings.
  */
 #include <bailiwick.h>
 #include <bailiwick/nicdriver.h>
 #include <bailiwick/nicport.h>
 
 #include "frames.h"
+
+BW_USE(regs);
 
 enum { SLOT_PORT = 128, SLOT_RECEIVED = SLOT_PORT + BW_NIC_PORT_SLOTS, CLIENT_BIT_AT = 40, SHOWN = 40 };
 #define PORT_ADDRESS BW_ADDRESS_OWN
@@ -68,7 +70,11 @@ static uint32_t do_info(struct bw_request *r) {
     return 0;
 }
 static uint32_t do_window(struct bw_request *r) { return bw_nic_port_window(&port, r); }
-static uint32_t do_open(struct bw_request *r) { return bw_nic_port_open(&port, r); }
+static uint32_t do_open(struct bw_request *r) {
+    const uint32_t refusal = bw_nic_port_open(&port, r);
+    if (refusal == 0 && bw_arg_number("registers", 0) != 0) bw_ipc()->caps[1] = bw_use_regs.cap;
+    return refusal;
+}
 static uint32_t do_memory(struct bw_request *r) { return bw_nic_port_memory(&port, r); }
 static void notified(uint64_t bits) { (void)bits; }
 static bool turn(void) {
