@@ -180,7 +180,7 @@ describe("lower modes", () => {
   });
 
   it("an exception of machine mode is never supervisor mode's", () => {
-    withFirmware(`${DELEGATE(0xffff)} la t0, other\n csrw mtvec, t0\n at: .word 0\n ${SUPERVISOR_HANDLER}\n .balign 4\n other: csrr s1, mcause\n ${DONE}`, (f) => expect(f.results(1)).toEqual([2n]));
+    withFirmware(`${DELEGATE(0xffff)} la t0, other\n csrw mtvec, t0\n at: .word 0\n ${SUPERVISOR_HANDLER}\n .balign 4\n other: csrr s1, mcause\n addi s1, s1, 100\n ${DONE}`, (f) => expect(f.results(1)).toEqual([102n]));
   });
 
   it.each([
@@ -302,6 +302,14 @@ describe("MPRV", () => {
       expect(f.results(4)).toEqual([0x1122_3344_5566_7788n, 0x5566_7788n, 0x77n, BigInt.asUintN(64, -5n)]);
       expect(f.rig.word(f.ram + (2 << 20) + 24)).toBe(BigInt.asUintN(64, -5n));
       expect(f.rig.word(f.ram + (1 << 20) + 2 * PAGE) & 0xffn).toBe(R_W | 0xc0n);
+    });
+  });
+
+  it("goes through the tables also where the address is memory by itself, and even code", () => {
+    withFirmware(redirected(1, "", "li a1, 0x80000000\n ld s1, 16(a1)\n ld s2, 16(a1)"), (f) => {
+      tables(f, R_W);
+      f.rig.setWord(f.ram + (1 << 20) + 16, f.rig.word(f.ram + (1 << 20) + 8));
+      expect(f.results(2)).toEqual([0x1122_3344_5566_7788n, 0x1122_3344_5566_7788n]);
     });
   });
 

@@ -101,6 +101,15 @@ describe("a new VCPU", () => {
     });
   });
 
+  it("shows even addresses only, whatever a guest has written: what is read can be written", () => {
+    withGuest(`li t0, 0x80000201\n csrw sepc, t0\n ${DONE}`, (g) => {
+      g.run();
+      g.rig.machine.readVcpu(g.vcpu);
+      expect(g.get(R.sepc)).toBe(0x8000_0200n);
+      expect(() => g.rig.machine.writeVcpu(g.vcpu)).not.toThrow();
+    });
+  });
+
   it("can be destroyed and made again, as many as were ordered", () => {
     withRig((rig) => {
       expect([rig.machine.createVcpu(), rig.machine.createVcpu()]).toEqual([0, 1]);

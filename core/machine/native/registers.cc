@@ -24,11 +24,11 @@ Failure Vcpu::readRegisters() {
     guest->load(*this);
     const Layout &l = Engine::layout();
     const u64 mstatus = get(l.mstatus);
-    record.pc = get(l.pc);
+    record.pc = get(l.pc) & ~1ull; /* the engine lets a guest write an odd sepc, and go there: what is read can be written */
     memcpy(record.x, bytes() + l.gpr + 8, sizeof record.x);
     record.sstatus = mstatus & SSTATUS_WRITABLE;
     record.sie = get(l.mie) & LINES, record.sip = get(l.mip) & LINES;
-    record.stvec = get(l.stvec), record.sscratch = get(l.sscratch), record.sepc = get(l.sepc);
+    record.stvec = get(l.stvec), record.sscratch = get(l.sscratch), record.sepc = get(l.sepc) & ~1ull;
     record.scause = get(l.scause), record.stval = get(l.stval), record.satp = get(l.satp);
     record.priv = get(l.priv), record.scounteren = get(l.scounteren) & 7;
     memcpy(record.f, bytes() + l.fpr, sizeof record.f);
