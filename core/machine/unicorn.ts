@@ -6,6 +6,7 @@
  * `native/engine.h`, `native/machine.h` and `native/vcpu.h`. Every argument is checked; a wrong one throws a RangeError that
  * names it. One host thread drives a machine; nothing here starts another.
  */
+import { constants } from "node:buffer";
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
@@ -403,6 +404,7 @@ export function openEngine(codeBytes = 16 << 20): NativeEngine {
 export function createMachine(options: MachineOptions): NativeMachine {
   const native = addon();
   if (options.clock !== "host" && options.clock !== "blocks") throw new RangeError('clock must be "host" or "blocks"');
+  if (options.ramBytes > constants.MAX_LENGTH) throw new RangeError(`ramBytes must be at most ${constants.MAX_LENGTH}: this Node.js shows no more memory at once`);
   const { handle: m, ram, frames, control, vcpus } = native.machineCreate(
     options.ramBytes,
     options.maxThreads,

@@ -36,7 +36,7 @@ export function startWorker<Q extends object, A>(role: string, pinning?: Pinning
         child.once("message", onMessage).once("exit", onExit);
         child.send(question);
       }),
-    close: () => void child.disconnect(),
+    close: () => void (child.connected && child.disconnect()),
   };
 }
 

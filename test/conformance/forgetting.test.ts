@@ -1,0 +1,77 @@
+/** A guest's translated code is given back to the host, and the guest goes on as if nothing had been. */
+import { readFileSync } from "node:fs";
+import { expect, it } from "vitest";
+import { EXIT, RAM_BASE, VCPU_RECORD as R } from "../../core/machine/unicorn.ts";
+import { assemble } from "../support/assemble.ts";
+import { withRig } from "./rig.ts";
+
+const GUEST = 0x8000_0000, BYTES = 8 << 20;
+const BLOCKS = 30_000;
+const S0 = 8;
+
+/** Goes through BLOCKS blocks, counts them in s0, and calls its VMM, again and again. */
+const MANY_BLOCKS = `
+again:
+  .rept ${BLOCKS}
+  addi s0, s0, 1
+  j 1f
+1:
+  .endr
+  li a7, 0x0a000001
+  ecall
+  la t0, again
+  jr t0
+`;
+
+/** KiB that are there of the memory that may be written and executed. */
+const translated = (): number => [...readFileSync("/proc/self/smaps", "utf8").matchAll(/^[\da-f]+-[\da-f]+ rwxp [^]*?^Rss: +(\d+) kB$/gm)].reduce((sum, [, rss]) => sum + Number(rss), 0);
+
+it("its memory is the host's again, and what it needs is translated anew", () => {
+  withRig((rig) => {
+    const { machine } = rig, vcpu = machine.createVcpu(), { words } = rig.record(vcpu);
+    rig.write(RAM_BASE + BYTES, assemble(MANY_BLOCKS, GUEST).bytes);
+    machine.mapVcpuRam(vcpu, GUEST, BYTES, BYTES);
+    machine.readVcpu(vcpu);
+    words[R.pc] = BigInt(GUEST);
+    machine.writeVcpu(vcpu);
+    const round = (n: number): void => {
+      expect(machine.runVcpu(vcpu)).toBe(EXIT.sbi);
+      machine.readVcpu(vcpu);
+      expect(words[R.x + S0]).toBe(BigInt(n * BLOCKS));
+    };
+    const before = translated();
+    round(1);
+    const full = translated();
+    expect(full - before).toBeGreaterThan(4096);
+    machine.forgetVcpu(vcpu);
+    expect(translated() - before).toBeLessThan(1024);
+    round(2);
+    expect(translated() - before).toBeGreaterThan(4096);
+    round(3);
+    machine.forgetVcpu(vcpu);
+    machine.forgetVcpu(vcpu);
+    round(4);
+  });
+});
+
+it("is refused for what is no VCPU, and while the machine runs", () => {
+  withRig((rig) => {
+    expect(() => rig.machine.forgetVcpu(0)).toThrow(/vcpu/);
+    const vcpu = rig.machine.createVcpu();
+    rig.machine.forgetVcpu(vcpu);
+    const root = rig.space(0), page = rig.alloc();
+    rig.map(root, 0x1000, page, "urx");
+    rig.write(page, assemble("ecall", 0x1000).bytes);
+    let refusal: unknown;
+    rig.thread(0, 0, 0x1000);
+    rig.machine.run(0, () => {
+      try {
+        rig.machine.forgetVcpu(vcpu);
+      } catch (error) {
+        refusal = error;
+      }
+      return -1;
+    });
+    expect(String(refusal)).toMatch(/while the machine runs/);
+  });
+});
