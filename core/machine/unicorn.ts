@@ -404,7 +404,7 @@ export function openEngine(codeBytes = 16 << 20): NativeEngine {
 export function createMachine(options: MachineOptions): NativeMachine {
   const native = addon();
   if (options.clock !== "host" && options.clock !== "blocks") throw new RangeError('clock must be "host" or "blocks"');
-  if (options.ramBytes > constants.MAX_LENGTH) throw new RangeError(`ramBytes must be at most ${constants.MAX_LENGTH}: this Node.js shows no more memory at once`);
+  if (options.ramBytes > constants.MAX_LENGTH) throw new RangeError(`the host refused the machine's memory: give the machine less RAM; this Node.js shows at most ${constants.MAX_LENGTH / 2 ** 20} MiB at once`);
   const { handle: m, ram, frames, control, vcpus } = native.machineCreate(
     options.ramBytes,
     options.maxThreads,
