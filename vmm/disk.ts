@@ -37,6 +37,8 @@ export class GuestDisk implements BlockBackend<Piece>, BlockBuffers<Piece>, Outs
   readonly id: string;
   readonly bit: number;
   readonly mostBytes = BLOCK;
+  /** U-Boot asks for a whole file at once. */
+  readonly mostRequest = 2 ** 30;
   due = false;
   readonly #memory: GuestMemory;
   readonly #window: number;

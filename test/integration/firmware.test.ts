@@ -11,8 +11,6 @@ vi.setConfig({ testTimeout: LIMIT_MS + 10_000 });
 
 const MIB = 1024 * 1024;
 const SECTOR = 512;
-/** Sectors. */
-const PIECE = 8192;
 const { record } = findPackage();
 const installed = findFirmware(record);
 const linux = findLinux(record);
@@ -55,7 +53,7 @@ describe.skipIf(installed === undefined)("OpenSBI and U-Boot", () => {
     expect(virtio).toContain("Device 0: BLWK VirtIO Block Device");
     expect(virtio).toContain("Capacity: 4.0 MB");
     expect(read).toContain("2 blocks read: OK");
-    expect(dump).toContain("what is on the di");
+    expect(dump).toContain("what is on the d");
     expect(unknown).toContain("Unknown command 'nosuch'");
     expect([status, events.find(({ event, guest, state }) => event === "guest" && guest === "g" && state === "poweroff")]).toMatchObject([0, { status: 0 }]);
   });
@@ -104,8 +102,8 @@ describe.skipIf(installed === undefined || !linux.ok || linux.value === undefine
         await prompt(line);
         await at(line, `setenv bootargs '${CMDLINE}'`);
         await at(line, "virtio info");
-        // U-Boot asks for all of it at once, and a request to the disk has a largest size.
-        for (let first = 0; first < sectors(files.kernel); first += PIECE) await at(line, `virtio read 0x${hex(0x8400_0000 + first * SECTOR)} 0x${hex(first)} 0x${hex(Math.min(PIECE, sectors(files.kernel) - first))}`);
+        // U-Boot asks for all of it at once, whatever the disk says of its limits.
+        await at(line, `virtio read 0x84000000 0 0x${hex(sectors(files.kernel))}`);
         await at(line, `virtio read 0x88000000 0x${hex(sectors(files.kernel))} 0x${hex(sectors(files.initramfs))}`);
         line.type(`booti 0x84000000 0x88000000:0x${hex(files.initramfs.length)} \${fdtcontroladdr}\n`);
         await until("the guest's command runs", () => line.output.includes("riscv-timer"), LIMIT_MS);

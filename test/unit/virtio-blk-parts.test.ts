@@ -18,6 +18,7 @@ const FLUSHES = 1 << BlkFeature.FLUSH;
 /** `count` buffers of 1 KiB; whoever gives one twice, or takes more than there are, fails the test. */
 class Scarce implements BlockBuffers<Uint8Array> {
   readonly mostBytes = MOST_BYTES;
+  readonly mostRequest = 512 * 48;
   readonly #out = new Set<Uint8Array>();
   readonly #count: number;
   constructor(count: number) {
@@ -96,6 +97,13 @@ describe("block device with few buffers", () => {
     b.disk.releaseAll();
     expect([statuses(b), b.buffers.out]).toEqual([[OK, OK, OK], 0]);
     expect([...b.bytes.subarray(0, 4096)].every((byte) => byte === 0xa1) && [...b.bytes.subarray(15360, 16384)].every((byte) => byte === 0xa2)).toBe(true);
+  });
+
+  it("takes a request as long as it may be, in however many parts, and refuses a longer one", () => {
+    const b = bench(4, () => "pass");
+    read(b, 0, 48);
+    read(b, 0, 49);
+    expect([statuses(b), b.disk.operations.length]).toEqual([[OK, IOERR], 24]);
   });
 
   it("fails a request of which one part fails, begins no more of it, and no other", () => {

@@ -18,7 +18,7 @@ export const BLK_QUEUE_SIZE = 128;
 /** Buffers of one request, and the bytes of each, that the driver is told: a header and a status byte go with them through the queue. */
 const SEGMENTS = BLK_QUEUE_SIZE - 2;
 const SEGMENT_BYTES = 65536;
-/** Data of one request; longer ones end in IOERR. */
+/** Data of one request, as the driver is told. */
 export const BLK_REQUEST_BYTES = SEGMENTS * SEGMENT_BYTES;
 /** While this much data is with the backend, requests stay in the queue: at most this and one request more is ever held. */
 export const BLK_HELD_BYTES = 16 * 1024 * 1024;
@@ -179,13 +179,14 @@ export class VirtioBlk<Buffer = Uint8Array> implements VirtioModel<BlkState> {
     if (header === null) return BlkStatus.IOERR; // the queue has stopped: it will not be answered
     const type = word(header, 0);
     const sector = word(header, 12) * 0x1_0000_0000 + word(header, 8);
+    const most = this.#buffers.mostRequest;
     switch (type) {
       case BlkType.IN:
-        if (output > 0 || !inside(backend, sector, input)) return BlkStatus.IOERR;
+        if (output > 0 || !inside(backend, sector, input, most)) return BlkStatus.IOERR;
         if (input === 0) return BlkStatus.OK;
         return this.#begin(backend, queue, request, sector, input, true);
       case BlkType.OUT:
-        if (input > 0 || backend.readOnly || !inside(backend, sector, output)) return BlkStatus.IOERR;
+        if (input > 0 || backend.readOnly || !inside(backend, sector, output, most)) return BlkStatus.IOERR;
         if (output === 0) return BlkStatus.OK;
         return this.#begin(backend, queue, request, sector, output, false);
       case BlkType.FLUSH:
@@ -326,8 +327,8 @@ export class VirtioBlk<Buffer = Uint8Array> implements VirtioModel<BlkState> {
 }
 
 /** A length that is whole sectors, not too many at once, and all on the disk. The sector is any number >= 0; beyond 2^53 it is rounded, and outside. */
-const inside = (backend: { readonly sectors: number }, sector: number, bytes: number): boolean =>
-  bytes % SECTOR_BYTES === 0 && bytes <= BLK_REQUEST_BYTES && sector + bytes / SECTOR_BYTES <= backend.sectors;
+const inside = (backend: { readonly sectors: number }, sector: number, bytes: number, most: number): boolean =>
+  bytes % SECTOR_BYTES === 0 && bytes <= most && sector + bytes / SECTOR_BYTES <= backend.sectors;
 
 const word = (bytes: Uint8Array, at: number): number => (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0;
 

@@ -26,6 +26,8 @@ export interface BlockBackend<Buffer = Uint8Array> {
 export interface BlockBuffers<Buffer> {
   /** Most bytes of one, whole sectors. */
   readonly mostBytes: number;
+  /** Most bytes of a request, in however many parts. A driver is told less (SIZE_MAX, SEG_MAX), and not all keep to that. */
+  readonly mostRequest: number;
   /** A buffer of `bytes` bytes; what is in it is unspecified. Null: there is none before one of those that are out is given back. @param last what the same request had before */
   take(bytes: number, last: Buffer | undefined): Buffer | null;
   /** The backend is done with it and its data was stored. What may be kept for the next `take`. */
@@ -41,6 +43,7 @@ const KEPT_BYTES = 64 * 1024;
 /** Arrays of this program's, each for all of a request. */
 export const ARRAYS: BlockBuffers<Uint8Array> = {
   mostBytes: Number.MAX_SAFE_INTEGER,
+  mostRequest: 126 * 64 * 1024,
   take(bytes, last) {
     if (bytes > KEPT_BYTES || last === undefined || last.buffer.byteLength < bytes) return new Uint8Array(bytes);
     return last.length === bytes ? last : new Uint8Array(last.buffer, 0, bytes);
