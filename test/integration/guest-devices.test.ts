@@ -117,7 +117,7 @@ describe.skipIf(!hasLinux)("a guest's network cards", () => {
       async during() {
         await until("the second has a shell", () => line.output.includes("guest:~#"), LIMIT_MS);
         line.type(`\x1d2${serve}`);
-        await until("they have spoken", () => line.output.includes("nor from another address"), LIMIT_MS);
+        await until("both have said what they got", () => /\ntwo has the same/.test(line.output) && line.output.includes("nor from another address"), LIMIT_MS);
       },
     });
     for (const who of ["one", "two"]) expect(output).toContain(`\n${who} has the same`);
