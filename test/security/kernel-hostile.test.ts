@@ -55,6 +55,9 @@ class World {
     retype(Kind.VSpace, 0, 1, 36);
     bed.give(hostile, 48, bed.make(Kind.Untyped, 21));
     expect(bed.call(hostile, 48, Invocation.UntypedRetype, retypeWord(Kind.VCPU), Slot.CNODE, 37)).toEqual(DONE);
+    // One VCPU takes all of an Untyped of this size; the other is to be its further hart.
+    bed.give(hostile, 59, bed.make(Kind.Untyped, 21));
+    expect(bed.call(hostile, 59, Invocation.UntypedRetype, retypeWord(Kind.VCPU), Slot.CNODE, 49)).toEqual(DONE);
     retype(Kind.PageTable, 0, 4, 38);
     retype(Kind.Frame, 12, 6, 42);
     // Something to take apart: a mapped page below two tables, an object within a small Untyped, a CNode that holds things, a badge.
@@ -124,7 +127,7 @@ const trap = fc.record({
 });
 /** Slots where the hostile thread began with one of each kind. Whatever has come to stand there since is called all the same. */
 const HAD = { tcb: [22, 23], ep: [24, 25, 20], ntf: [26, 27], reply: [28, 29], sc: [30, 31, Slot.SC], cnode: [32, 33], untyped: [34, 35, Slot.UNTYPED], vspace: [36, Slot.VSPACE], pt: [38, 39, 40, 41], frame: [42, 43, 44, 45, 46, 47], any: [22, 24, 26, 42, 50, 51] };
-const CNODE = Slot.CNODE, VCPU = 37, IO = 13, DISCRIM = 14;
+const CNODE = Slot.CNODE, VCPU = 37, FURTHER = 49, IO = 13, DISCRIM = 14;
 const I = Invocation;
 /** Invocations that fit their objects: label, capability, words; a list is a choice. */
 const FITTING: readonly (readonly [label: number, cap: number | readonly number[], ...words: (number | readonly number[] | fc.Arbitrary<Word>)[]])[] = [
@@ -142,6 +145,7 @@ const FITTING: readonly (readonly [label: number, cap: number | readonly number[
   [I.PageTableMap, HAD.pt, [0, FAR, FAR + 2 ** 21, FAR + 2 ** 30], HAD.vspace], [I.PageTableMap, HAD.pt, FAR, HAD.vspace], [I.PageTableUnmap, HAD.pt],
   [I.FrameMap, HAD.frame, [0x2_4000, FAR, FAR + 4096], HAD.vspace, [2, 3, 34, 35]], [I.FrameUnmap, HAD.frame],
   [I.VCPUMapFrame, VCPU, HAD.frame, [0, 4096, 8192, 2 ** 31]], [I.VCPUMapDevice, VCPU, [2 ** 28, 2 ** 29], 4096], [I.VCPURun, VCPU, [0, 1, 2], 0, 0, 0], [I.VCPUReadRegisters, VCPU, 4 * 2 ** 32], [I.VCPUWriteRegisters, VCPU, 0, 5], [I.VCPUGetTime, VCPU],
+  [I.VCPUAddHart, [VCPU, FURTHER], [VCPU, FURTHER]], [I.VCPUGetState, [VCPU, FURTHER]], [I.VCPUSetState, [VCPU, FURTHER], [0, 1, 4, 5]], [I.VCPUAddMachineMode, [VCPU, FURTHER]],
   [I.IRQControlGet, 10, [5, 6], CNODE, 56 + 32 * 2 ** 32], [I.IRQHandlerSetNotification, 56, HAD.ntf], [I.IRQHandlerAck, 56], [I.IRQHandlerClear, 56],
   [I.HostedControlBind, 12, HAD.tcb, 0x1_0000, 4], [I.IOSpaceMap, IO, HAD.frame, [0, 4096, 8192], [1, 2, 3]], [I.IOSpaceUnmap, IO, HAD.frame], [I.IOSpaceSetNotification, IO, HAD.ntf],
   [I.IOSpaceReadFault, IO, [0, 1]],
