@@ -18,4 +18,5 @@ export function describeCapture(file: Uint8Array): string[] {
 }
 
 /** Of what is not as it should be: cut short, a wrong checksum or length, nothing that it knows. */
-export const isWrong = (line: string): boolean => /bad|wrong|incorrect|truncated|unknown|\[\||invalid|> ip length|malformed|ERR/i.test(line);
+/** Words only: a checksum of 0x4bad is as good as any. */
+export const isWrong = (line: string): boolean => /\bbad\b|wrong|incorrect|truncated|unknown|\[\||invalid|> ip length|malformed|ERR/i.test(line);
