@@ -53,7 +53,7 @@ test("a source that never gives anything is an answer, and one that begins to is
 test("a client that asks without pause does not take what is kept for others", LIMIT, async () => {
   let left = 2048;
   // What there is is enough for the pool and no more; then the source is silent.
-  using folder = files({ greedy: asker("{ bytes: 256 }", ", cpu: { budget: 2ms, period: 10ms }"), late: asker("{ bytes: 128, times: 3, rest: 1000 }", ", cpu: { priority: 90 }") });
+  using folder = files({ greedy: asker("{ bytes: 256 }", ", cpu: { budget: 2ms, period: 10ms }"), late: asker("{ bytes: 128, times: 3, rest: 20000 }", ", cpu: { priority: 90 }") });
   const { output } = await runAppliance(folder.path, {
     entropy: (most) => {
       const bytes = new Uint8Array(Math.min(most, left)).fill(5);
