@@ -158,7 +158,8 @@ function* run(env: Env, args: GuestArgs, machine: GuestMachine, console: GuestCo
       default:
         return { kind: "broken", detail: `unknown exit ${exit.label}` };
     }
-    for (const device of outside) if (device.due || hasBit(rung, device.bit)) yield* device.turn();
+    // Most exits are an access of the guest's, and nobody has rung.
+    for (const device of outside) if (device.due || (rung !== 0 && hasBit(rung, device.bit))) yield* device.turn();
     while (machine.outputDue(address)) {
       yield* console.flush();
       machine.drained();
