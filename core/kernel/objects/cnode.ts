@@ -90,7 +90,8 @@ function derived(k: Kernel, t: Tcb, target: number, badged: boolean, words: numb
     // What is not memory or a table, and could act, is nothing when it is fetched through a weak CNode.
     if (mayBeWeak) rights |= Right.Weak;
     else if (s.kind[from] !== Kind.Discrim) return invalidCapability(1);
-  } else if ((rights & Right.Weak) !== 0 && !mayBeWeak) return invalidArgument(1);
+  }
+  if ((rights & Right.Weak) !== 0 && !mayBeWeak) return invalidArgument(1);
   let badge = copiedBadge(k, from);
   if (badged) {
     badge = { lo: wordLo(k, t, 3), hi: wordHi(k, t, 3) };

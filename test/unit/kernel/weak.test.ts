@@ -119,8 +119,11 @@ describe("WEAK", () => {
     });
   });
   test("004 only CNodes and Frames can be made weak: InvalidArgument", () => {
-    const { bed, a } = setup();
+    const { bed, a, view } = setup();
     for (const slot of [EP, Slot.TCB, Slot.SC, DISCRIM]) refuses(bed, a, [Slot.CNODE, I.CNodeCopy, slotWord(40), source(slot, ALL | WEAK), Slot.CNODE], ErrorCode.InvalidArgument, 1);
+    // A Discrim that may be fetched through a weak CNode is not made weak there either.
+    view(ALL | WEAK);
+    refuses(bed, a, [Slot.CNODE, I.CNodeCopy, slotWord(40), source(3, ALL | WEAK, 4), VIEW], ErrorCode.InvalidArgument, 1);
   });
   test("005 a weak CNode can neither be changed nor be moved out of", () => {
     const { bed, a, view } = setup();
