@@ -167,6 +167,8 @@ export const Invocation = {
   VCPUSetState: 0xb09,
   /** The hart has a machine mode from now on, and is in it. */
   VCPUAddMachineMode: 0xb0a,
+  /** w0 = guest time in ticks of 100 ns, for all harts. */
+  VCPUSetTime: 0xb0b,
 
   /** w0.lo = interrupt number, w0.hi = 0 level, 1 edge triggered; w1 = CPtr of the destination CNode; w2 = slot word. */
   IRQControlGet: 0xc01,
@@ -303,6 +305,12 @@ export const VcpuRegister = {
   sip: 39,
   satp: 40,
   priv: 41,
+  scounteren: 42,
+  fcsr: 43,
+  /** f1 to f31 follow. */
+  f0: 44,
+  /** Guest time at which the timer interrupts; 2^53 and above: never. */
+  timecmp: 76,
 } as const;
 
 /** What a hart does, by the numbers of the SBI's hart states. One that is suspended starts again by an interrupt. */

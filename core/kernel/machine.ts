@@ -44,6 +44,8 @@ export interface VcpuPort {
   mapRam(vcpu: number, guestPhysical: number, physical: number, bytes: number): void;
   unmapRam(vcpu: number, guestPhysical: number, bytes: number): void;
   mapDevice(vcpu: number, guestPhysical: number, bytes: number): void;
+  /** What the record says of the exit before is done now, as the next run would: the registers are after it. A leader's. */
+  settle(vcpu: number): void;
   /** Copies all registers from the engine to the record, or back. */
   readRegisters(vcpu: number): void;
   writeRegisters(vcpu: number): void;

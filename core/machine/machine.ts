@@ -331,6 +331,7 @@ function vcpuPort(native: NativeMachine, shared: Uint8Array): VcpuPort {
       native.unmapVcpuRam(vcpu, guestPhysical, bytes);
     },
     mapDevice: native.mapVcpuDevice,
+    settle: native.settleVcpu,
     readRegisters: native.readVcpu,
     writeRegisters: native.writeVcpu,
     restore: native.restoreVcpu,

@@ -230,6 +230,8 @@ export interface NativeMachine {
   runVcpu(vcpu: number): number;
   /** Gives the memory of a guest's translated code back to the host; it is translated again as it runs. The guest notices nothing. A leader's; not inside run. */
   forgetVcpu(vcpu: number): void;
+  /** Does at once what the next runVcpu would do first: the exit before is completed by what the record says. A leader's. */
+  settleVcpu(vcpu: number): void;
   readVcpu(vcpu: number): void;
   writeVcpu(vcpu: number): void;
   /** A VCPU that has not run takes its record's registers, and goes on in the middle of the exit that the record tells of. */
@@ -314,6 +316,7 @@ interface Addon {
   unmapVcpuDevice(machine: number, vcpu: number, guestPhys: number, bytes: number): void;
   runVcpu(machine: number, vcpu: number): number;
   forgetVcpu(machine: number, vcpu: number): void;
+  settleVcpu(machine: number, vcpu: number): void;
   readVcpu(machine: number, vcpu: number): void;
   writeVcpu(machine: number, vcpu: number): void;
   restoreVcpu(machine: number, vcpu: number): void;
@@ -440,6 +443,7 @@ export function createMachine(options: MachineOptions): NativeMachine {
     unmapVcpuDevice: (vcpu, guestPhys, bytes) => native.unmapVcpuDevice(m, vcpu, guestPhys, bytes),
     runVcpu: (vcpu) => native.runVcpu(m, vcpu),
     forgetVcpu: (vcpu) => native.forgetVcpu(m, vcpu),
+    settleVcpu: (vcpu) => native.settleVcpu(m, vcpu),
     readVcpu: (vcpu) => native.readVcpu(m, vcpu),
     writeVcpu: (vcpu) => native.writeVcpu(m, vcpu),
     restoreVcpu: (vcpu) => native.restoreVcpu(m, vcpu),

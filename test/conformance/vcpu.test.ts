@@ -110,6 +110,30 @@ describe("a new VCPU", () => {
     });
   });
 
+  it("settled after an exit, has its registers behind it, and does not do it again", () => {
+    withGuest(`li s0, ${DEVICE}\n lw a0, 0(s0)\n mv s1, a0\n li a0, 1\n li a1, 2\n ${DONE} mv s2, a0\n sw a1, 4(s0)\n ${DONE}`, (g) => {
+      const pcNow = (): number => (g.rig.machine.readVcpu(g.vcpu), Number(g.get(R.pc)));
+      expect(g.run()).toBe(EXIT.mmio);
+      const at = pcNow();
+      // No answer yet: it stays where it is.
+      g.rig.machine.settleVcpu(g.vcpu);
+      expect(pcNow()).toBe(at);
+      expect(g.run()).toBe(EXIT.mmio);
+      g.answer(77);
+      g.rig.machine.settleVcpu(g.vcpu);
+      expect([pcNow() > at, g.x(10)]).toEqual([true, 77n]);
+      expect(g.run()).toBe(EXIT.sbi);
+      g.set(R.a, 5);
+      g.set(R.a + 1, 6);
+      g.rig.machine.settleVcpu(g.vcpu);
+      expect([g.x(9), g.x(10), g.x(11)]).toEqual([77n, 5n, 6n]);
+      expect(g.run()).toBe(EXIT.mmio);
+      g.rig.machine.settleVcpu(g.vcpu);
+      expect(g.run()).toBe(EXIT.sbi);
+      expect(g.x(18)).toBe(5n);
+    });
+  });
+
   it("can be destroyed and made again, as many as were ordered", () => {
     withRig((rig) => {
       expect([rig.machine.createVcpu(), rig.machine.createVcpu()]).toEqual([0, 1]);

@@ -144,7 +144,7 @@ const FITTING: readonly (readonly [label: number, cap: number | readonly number[
   [I.SchedContextBind, HAD.sc, HAD.tcb], [I.SchedContextUnbind, [30, 31]], [I.SchedContextConsumed, HAD.sc], [I.SchedContextYieldTo, HAD.sc], [I.SchedControlConfigure, 11, HAD.sc, 100, [100, 1000]],
   [I.PageTableMap, HAD.pt, [0, FAR, FAR + 2 ** 21, FAR + 2 ** 30], HAD.vspace], [I.PageTableMap, HAD.pt, FAR, HAD.vspace], [I.PageTableUnmap, HAD.pt],
   [I.FrameMap, HAD.frame, [0x2_4000, FAR, FAR + 4096], HAD.vspace, [2, 3, 34, 35]], [I.FrameUnmap, HAD.frame],
-  [I.VCPUMapFrame, VCPU, HAD.frame, [0, 4096, 8192, 2 ** 31]], [I.VCPUMapDevice, VCPU, [2 ** 28, 2 ** 29], 4096], [I.VCPURun, VCPU, [0, 1, 2], 0, 0, 0], [I.VCPUReadRegisters, VCPU, 4 * 2 ** 32], [I.VCPUWriteRegisters, VCPU, 0, 5], [I.VCPUGetTime, VCPU],
+  [I.VCPUMapFrame, VCPU, HAD.frame, [0, 4096, 8192, 2 ** 31]], [I.VCPUMapDevice, VCPU, [2 ** 28, 2 ** 29], 4096], [I.VCPURun, VCPU, [0, 1, 2], 0, 0, 0], [I.VCPUReadRegisters, VCPU, 4 * 2 ** 32], [I.VCPUWriteRegisters, VCPU, 0, 5], [I.VCPUGetTime, VCPU], [I.VCPUSetTime, VCPU, [0, 2 ** 40, -1]],
   [I.VCPUAddHart, [VCPU, FURTHER], [VCPU, FURTHER]], [I.VCPUGetState, [VCPU, FURTHER]], [I.VCPUSetState, [VCPU, FURTHER], [0, 1, 4, 5]], [I.VCPUAddMachineMode, [VCPU, FURTHER]],
   [I.IRQControlGet, 10, [5, 6], CNODE, 56 + 32 * 2 ** 32], [I.IRQHandlerSetNotification, 56, HAD.ntf], [I.IRQHandlerAck, 56], [I.IRQHandlerClear, 56],
   [I.HostedControlBind, 12, HAD.tcb, 0x1_0000, 4], [I.IOSpaceMap, IO, HAD.frame, [0, 4096, 8192], [1, 2, 3]], [I.IOSpaceUnmap, IO, HAD.frame], [I.IOSpaceSetNotification, IO, HAD.ntf],

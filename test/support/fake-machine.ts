@@ -173,6 +173,7 @@ export class FakeMachine implements Machine {
       mapRam: (...a) => note("mapRam", ...a),
       unmapRam: (...a) => note("unmapRam", ...a),
       mapDevice: (...a) => note("mapDevice", ...a),
+      settle: (...a) => note("settle", ...a),
       readRegisters: (...a) => note("readRegisters", ...a),
       writeRegisters: (...a) => note("writeRegisters", ...a),
       restore: (...a) => note("restore", ...a),

@@ -3,8 +3,8 @@ import { VcpuRegister } from "../numbers.ts";
 import { Limit } from "./limits.ts";
 import { bytes, cptr, refusal, truncated, word, type ObjectPage } from "./page.ts";
 
-const LAST = VcpuRegister.priv;
-const NUMBERS = Object.entries(VcpuRegister).filter(([, n]) => n >= 32).map(([name, n]) => `${n} ${name}`).join(", ");
+const LAST = VcpuRegister.timecmp;
+const NUMBERS = Object.entries(VcpuRegister).filter(([, n]) => n >= 32).map(([name, n]) => (n === VcpuRegister.f0 ? `${n}..${n + 31} f0..f31` : `${n} ${name}`)).join(", ");
 
 export const VCPU: ObjectPage<"VCPU"> = {
   is: `A virtual hart with supervisor mode and page tables of its own. Its memory is the Frames mapped into it (the second stage); addresses that are nobody's memory can be windows of devices, accesses
@@ -116,6 +116,20 @@ again by Restart completes nothing twice.`,
       refusals: [],
       bound: "Constant; reads the clock.",
       source: "ours",
+    },
+    VCPUSetTime: {
+      does: "Sets the guest's time, of all its harts: it goes on from there. Timers stay armed for the times that they were armed for.",
+      words: [word("w0", "time", "ticks of 100 ns, below 2^53")],
+      rights: "none",
+      answer: [],
+      tests: ["VCPU-REGISTERS-006"],
+      refusals: [
+        truncated(1, "VCPU-REGISTERS-007"),
+        refusal("InvalidArgument", 0, "2^53 or more", "VCPU-REGISTERS-007"),
+        refusal("IllegalOperation", null, "a thread is inside, or it is a hart of another's guest", "VCPU-REGISTERS-007", "VCPU-HARTS-002"),
+      ],
+      bound: "Grows with the guest's harts; reads the clock.",
+      source: "ours; Linux's KVM_REG_RISCV_TIMER_TIME",
     },
     VCPUAddHart: {
       does: `Makes another VCPU a further hart of this one's guest, for good. It keeps its registers, and is started. One hart runs at a time; they take turns of some thousand blocks, and a hart that waits for an

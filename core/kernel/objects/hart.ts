@@ -20,6 +20,10 @@ export const leads = (v: Vcpu): boolean => v.leader === v.id;
 export const isInside = (k: Kernel, v: Vcpu): boolean => (k.vcpus[v.leader]?.tcb ?? 0) !== 0;
 export const vcpuFloat = (k: Kernel, v: Vcpu, word: number): number => k.machine.vcpu.floats[(k.machine.vcpu.record(v.index) >> 1) + word]!;
 
+export function setVcpuFloat(k: Kernel, v: Vcpu, word: number, value: number): void {
+  k.machine.vcpu.floats[(k.machine.vcpu.record(v.index) >> 1) + word] = value;
+}
+
 /** The number of the hart that the guest left for last. */
 export const exitNumber = (k: Kernel, leader: Vcpu): number => k.machine.vcpu.words[k.machine.vcpu.record(leader.index) + 2 * VcpuRecord.HART]!;
 /** That hart; undefined when it has been destroyed since. */

@@ -13,7 +13,7 @@ import { ErrorCode } from "../../../caps/abi/numbers.ts";
 import { setNumber, setResult, setWord, wordHi, wordLo, wordNumber } from "../registers.ts";
 import { unready, wake } from "../scheduler.ts";
 import { ThreadState, type Kernel, type Notification, type Tcb, type Vcpu } from "../state.ts";
-import { addHart, addMachineMode, exitedHart, exitNumber, getState, hasMachineMode, isInside, leads, leaveGuest, setLines, setState, timerDue, vcpuFloat } from "./hart.ts";
+import { addHart, addMachineMode, exitedHart, exitNumber, getState, hasMachineMode, isInside, leads, leaveGuest, setLines, setState, setVcpuFloat, timerDue, vcpuFloat } from "./hart.ts";
 import { PAGE } from "./vspace.ts";
 
 /** Guest-physical addresses end here. */
@@ -21,7 +21,9 @@ export const GUEST_TOP = 2 ** 38;
 /** The engine's cost grows with regions: frames that lie one after the other count as one. */
 export const MAX_REGIONS = 8;
 export const MAX_DEVICES = 32;
-const REGISTERS = 42;
+const REGISTERS = VcpuRegister.timecmp + 1;
+/** Guest time at and above this is never. */
+const NEVER = 2 ** 53;
 /** In the label of VCPURun's answer: what stands for one hart. */
 const HART_UNIT = 256;
 
@@ -60,6 +62,8 @@ export function invokeVcpu(k: Kernel, t: Tcb, slot: number, label: number, info:
     case Invocation.VCPUGetTime:
       setNumber(k, t, 0, Math.max(0, k.machine.clock() + vcpuFloat(k, v, VcpuRecord.TIME_OFFSET)));
       return 1;
+    case Invocation.VCPUSetTime:
+      return words < 1 ? TRUNCATED : setTime(k, t, v);
     case Invocation.VCPUAddHart:
       return words < 1 ? TRUNCATED : addHart(k, t, v);
     case Invocation.VCPUGetState:
@@ -172,7 +176,11 @@ function run(k: Kernel, t: Tcb, v: Vcpu): Outcome {
   t.vcpu = v.id;
   t.state = ThreadState.RunningVcpu;
   const bound = t.boundNotification === 0 ? undefined : k.notifications[t.boundNotification]!;
-  if (bound !== undefined && (bound.wordLo !== 0 || bound.wordHi !== 0)) notifyVcpu(k, t, bound);
+  if (bound !== undefined && (bound.wordLo !== 0 || bound.wordHi !== 0)) {
+    // It does not run, but what the exit before was for is done: whoever reads its registers now finds nothing half done.
+    k.machine.vcpu.settle(v.index);
+    notifyVcpu(k, t, bound);
+  }
   return BLOCKED;
 }
 
@@ -245,8 +253,26 @@ function readRegisters(k: Kernel, t: Tcb, v: Vcpu): Outcome {
   if (count > 4 && t.buffer < 0) return TRUNCATED;
   k.machine.vcpu.readRegisters(v.index);
   const at = k.machine.vcpu.record(v.index) + 2 * VcpuRecord.REGISTERS;
-  for (let i = 0; i < count; i++) setWord(k, t, i, k.machine.vcpu.words[at + 2 * (first + i)]!, k.machine.vcpu.words[at + 2 * (first + i) + 1]!);
+  for (let i = 0; i < count; i++) {
+    if (first + i === VcpuRegister.timecmp) setTimer(k, t, i, vcpuFloat(k, v, VcpuRecord.TIMECMP));
+    else setWord(k, t, i, k.machine.vcpu.words[at + 2 * (first + i)]!, k.machine.vcpu.words[at + 2 * (first + i) + 1]!);
+  }
   return count;
+}
+
+/** A timer that never interrupts has all bits. */
+function setTimer(k: Kernel, t: Tcb, i: number, ticks: number): void {
+  if (ticks < NEVER) setNumber(k, t, i, ticks);
+  else setWord(k, t, i, -1, -1);
+}
+
+function setTime(k: Kernel, t: Tcb, v: Vcpu): Outcome {
+  if (!leads(v) || v.tcb !== 0) return ILLEGAL;
+  const ticks = wordNumber(k, t, 0);
+  if (ticks >= NEVER) return invalidArgument(0);
+  const offset = ticks - k.machine.clock();
+  for (const id of v.harts) if (k.vcpus[id] !== undefined) setVcpuFloat(k, k.vcpus[id], VcpuRecord.TIME_OFFSET, offset);
+  return 0;
 }
 
 /** pc and sepc are even; satp is bare or has tables of three, four or five levels; the guest is in user or supervisor mode, or in machine mode if it has one. */
@@ -273,6 +299,11 @@ function writeRegisters(k: Kernel, t: Tcb, v: Vcpu, words: number): Outcome {
   k.machine.vcpu.readRegisters(v.index);
   const at = k.machine.vcpu.record(v.index) + 2 * VcpuRecord.REGISTERS;
   for (let i = 0; i < count; i++) {
+    if (first + i === VcpuRegister.timecmp) {
+      const ticks = wordNumber(k, t, 1 + i);
+      setVcpuFloat(k, v, VcpuRecord.TIMECMP, ticks >= NEVER ? Infinity : ticks);
+      continue;
+    }
     k.machine.vcpu.words[at + 2 * (first + i)] = wordLo(k, t, 1 + i);
     k.machine.vcpu.words[at + 2 * (first + i) + 1] = wordHi(k, t, 1 + i);
   }

@@ -239,6 +239,10 @@ const Function FUNCTIONS[] = {
          Vcpu *v = takeLeader(a, b.machine);
          if (idle(a, b.machine, "forgetVcpu()")) v->guest->engine.forget();
      }},
+    {"settleVcpu", [](Bound &b, Arguments &a) {
+         Vcpu *v = takeLeader(a, b.machine);
+         if (v && a.check(b.machine.guest ? "settleVcpu() is not possible while a VCPU runs" : "")) v->guest->settle();
+     }},
     {"readVcpu", registers<&Vcpu::readRegisters>},
     {"writeVcpu", registers<&Vcpu::writeRegisters>},
     {"restoreVcpu", registers<&Vcpu::restore>},

@@ -222,13 +222,16 @@ void Guest::leave(Vcpu &hart, Exit reason) {
     engine.stop();
 }
 
+void Guest::settle() {
+    if (Vcpu *const exited = harts[harts[0]->record.hart % harts.size()]) exited->completeExit();
+}
+
 Failure Guest::run() {
     if (machine.guest) return "a VCPU runs already";
     if (Failure f = applyWindows(); !f.empty()) return f;
     Vcpu &leader = *harts[0];
     const Stop outer = machine.why;
-    Vcpu *const before = harts[leader.record.hart % harts.size()];
-    if (before) before->completeExit();
+    settle();
     if (harts.size() == 1 && leader.record.state == HartState::Waiting) leader.record.state = HartState::Started; /* a wfi may end at any time */
     if (loaded) loaded->forgetReservation(); /* others may have written meanwhile */
     machine.guest = this;

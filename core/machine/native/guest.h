@@ -50,6 +50,7 @@ struct Guest {
 
     /* Until an exit, whose reason it is then and which the records tell of. */
     Failure run();
+    void settle(); /* the exit before is completed, by what its record says; run() begins with it */
     Exit reason() const { return left; }
     void leave(Vcpu &, Exit);
 

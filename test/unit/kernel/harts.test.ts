@@ -75,6 +75,7 @@ describe("VCPU-HARTS", () => {
 
     refuses(bed, vmm, [V + 1, I.VCPUMapFrame, F + 1, 0], ErrorCode.IllegalOperation);
     refuses(bed, vmm, [V + 1, I.VCPUMapDevice, 0, 4096], ErrorCode.IllegalOperation);
+    refuses(bed, vmm, [V + 1, I.VCPUSetTime, 5], ErrorCode.IllegalOperation);
     refuses(bed, vmm, [V + 1, I.VCPURun, 0, 0, 0, 0], ErrorCode.IllegalOperation);
     expect(bed.call(vmm, V, I.VCPURun, 0, 0, 0, 0)).toBe("blocked");
     refuses(bed, other, [V, I.VCPUAddHart, V + 6], ErrorCode.IllegalOperation);

@@ -242,7 +242,10 @@ describe("VCPU-WFI", () => {
     bed.signal(other, NTF);
     expect(bed.answer(vmm)).toEqual(answered(Exit.Notified, [6]));
     bed.signal(other, NTF);
+    bed.machine.log.length = 0;
     expect(bed.call(vmm, V, I.VCPURun, 0, 0, 0, 0)).toEqual(answered(Exit.Notified, [6]));
+    // It has not run, and the exit before is done all the same.
+    expect(bed.machine.log).toContain("vcpu.settle(0)");
   });
   test("005 that waits again and again before its timer is due leaves one entry, not one for each wait", () => {
     bed.call(vmm, Slot.TCB, I.TCBBindNotification, NTF);
@@ -283,11 +286,11 @@ describe("VCPU-REGISTERS", () => {
     expect(bed.call(vmm, V, I.VCPUReadRegisters, pair(VcpuRegister.satp, 2))).toEqual(answered(0, [41, 1]));
     expect(bed.machine.log).toEqual(["vcpu.readRegisters(0)", "vcpu.writeRegisters(0)", "vcpu.readRegisters(0)", "vcpu.writeRegisters(0)", "vcpu.readRegisters(0)", "vcpu.readRegisters(0)"]);
   });
-  test("002 numbers are 0..41", () => {
-    for (const [first, count] of [[42, 1], [0, 43], [41, 2], [0, 0], [-1, 1], [1, -1]] as const) refuses(bed, vmm, [V, I.VCPUReadRegisters, pair(first, count)], ErrorCode.RangeError, 0, 0, 41);
-    refuses(bed, vmm, [V, I.VCPUWriteRegisters, 42, 1], ErrorCode.RangeError, 0, 0, 41);
-    refuses(bed, vmm, [V, I.VCPUWriteRegisters, 41, 1, 2], ErrorCode.RangeError, 0, 0, 41);
-    refuses(bed, vmm, [V, I.VCPUWriteRegisters, 0], ErrorCode.RangeError, 0, 0, 41);
+  test("002 numbers are 0..76", () => {
+    for (const [first, count] of [[77, 1], [0, 78], [76, 2], [0, 0], [-1, 1], [1, -1]] as const) refuses(bed, vmm, [V, I.VCPUReadRegisters, pair(first, count)], ErrorCode.RangeError, 0, 0, 76);
+    refuses(bed, vmm, [V, I.VCPUWriteRegisters, 77, 1], ErrorCode.RangeError, 0, 0, 76);
+    refuses(bed, vmm, [V, I.VCPUWriteRegisters, 76, 1, 2], ErrorCode.RangeError, 0, 0, 76);
+    refuses(bed, vmm, [V, I.VCPUWriteRegisters, 0], ErrorCode.RangeError, 0, 0, 76);
     refuses(bed, vmm, [V, I.VCPUWriteRegisters], ErrorCode.TruncatedMessage);
     refuses(bed, vmm, [V, I.VCPUReadRegisters], ErrorCode.TruncatedMessage);
   });
@@ -301,6 +304,30 @@ describe("VCPU-REGISTERS", () => {
   test("004 the guest's time is the machine's and its offset", () => {
     bed.machine.now = 5000;
     expect(bed.call(vmm, V, I.VCPUGetTime)).toEqual(answered(0, [5000]));
+  });
+  test("005 the timer is one: never is all bits, and from 2^53 on every value", () => {
+    const never = answered(0, [2 ** 64]), timer = pair(VcpuRegister.timecmp, 1);
+    expect(bed.call(vmm, V, I.VCPUReadRegisters, timer)).toEqual(never);
+    expect(bed.call(vmm, V, I.VCPUWriteRegisters, VcpuRegister.timecmp, 2 ** 53 - 1)).toEqual(DONE);
+    expect(bed.call(vmm, V, I.VCPUReadRegisters, timer)).toEqual(answered(0, [2 ** 53 - 1]));
+    expect(bed.call(vmm, V, I.VCPUWriteRegisters, VcpuRegister.timecmp, 2 ** 53)).toEqual(DONE);
+    expect(bed.call(vmm, V, I.VCPUReadRegisters, timer)).toEqual(never);
+  });
+  test("006 the guest's time is set, and its timer stays armed for the time that it was armed for", () => {
+    bed.machine.now = 5000;
+    bed.call(vmm, V, I.VCPUWriteRegisters, VcpuRegister.timecmp, 900_000);
+    expect(bed.call(vmm, V, I.VCPUSetTime, 777_000)).toEqual(DONE);
+    bed.machine.now = 6000;
+    expect(bed.call(vmm, V, I.VCPUGetTime)).toEqual(answered(0, [778_000]));
+    expect(bed.call(vmm, V, I.VCPUReadRegisters, pair(VcpuRegister.timecmp, 1))).toEqual(answered(0, [900_000]));
+    expect(bed.call(vmm, V, I.VCPUSetTime, 0)).toEqual(DONE);
+    expect(bed.call(vmm, V, I.VCPUGetTime)).toEqual(answered(0, [0]));
+  });
+  test("007 a time beyond 2^53 is refused, and so is the time of a guest that runs", () => {
+    refuses(bed, vmm, [V, I.VCPUSetTime], ErrorCode.TruncatedMessage);
+    refuses(bed, vmm, [V, I.VCPUSetTime, 2 ** 53], ErrorCode.InvalidArgument, 0);
+    bed.call(vmm, V, I.VCPURun, 0, 0, 0, 0);
+    refuses(bed, other, [V, I.VCPUSetTime, 5], ErrorCode.IllegalOperation);
   });
 });
 
