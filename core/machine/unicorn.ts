@@ -201,6 +201,16 @@ export interface NativeMachine {
   setClock(ticks: number, blocks: number): void;
   /** Lets idle time pass. Clock "blocks" only; ticks is a non-negative integer. */
   advanceClock(ticks: number): void;
+  /**
+   * Writes an image of a range of RAM (byte offset, whole pages) to a file open for writing, as it is now: by a process of its own, so this returns at once. `done` is told what went wrong, or "".
+   * @param backed it was placed from an image, whose file is as it was then
+   * @param changes only what was changed since
+   */
+  saveRam(offset: number, bytes: number, fd: number, backed: boolean, changes: boolean, done: (failure: string) => void): void;
+  /** Makes a range what an image has: a whole one as a private mapping of the file, which must stay as it is. Not while running. @throws Error what is wrong with the file */
+  placeRam(offset: number, bytes: number, fd: number): void;
+  /** Bytes of a range that are this process's own, and that it shares with an image's file. */
+  ramUse(offset: number, bytes: number): { readonly own: number; readonly shared: number };
   /** -1: any number that is free. */
   createVcpu(at?: number): number;
   destroyVcpu(vcpu: number): void;
@@ -275,6 +285,7 @@ interface Addon {
   version(): UnicornVersion & { readonly problem: string | null };
   hostMemory(bytes: number): ArrayBuffer;
   readCached(fd: number, position: number, into: Uint8Array): number;
+  verifyRamImage(fd: number, done: (failure: string) => void): void;
   engineOpen(codeBytes: number): number;
   engineClose(engine: number): void;
   engineMapMemory(engine: number, phys: number, offset: number, bytes: number, buffer: ArrayBuffer): void;
@@ -305,6 +316,9 @@ interface Addon {
   clock(machine: number): number;
   setClock(machine: number, ticks: number, blocks: number): void;
   advanceClock(machine: number, ticks: number): void;
+  saveRam(machine: number, offset: number, bytes: number, fd: number, backed: boolean, changes: boolean, done: (failure: string) => void): void;
+  placeRam(machine: number, offset: number, bytes: number, fd: number): void;
+  ramUse(machine: number, offset: number, bytes: number): { readonly own: number; readonly shared: number };
   createVcpu(machine: number, at: number): number;
   destroyVcpu(machine: number, vcpu: number): void;
   addHart(machine: number, leader: number, vcpu: number, at: number): void;
@@ -384,6 +398,11 @@ export function readCached(fd: number, position: number, into: Uint8Array): numb
   return addon().readCached(fd, position, into);
 }
 
+/** Reads all of an image of RAM, beside this thread. Resolves to what is wrong with it, or "". */
+export function verifyRamImage(fd: number): Promise<string> {
+  return new Promise((resolve) => addon().verifyRamImage(fd, resolve));
+}
+
 /** Opens a bare engine. `codeBytes` is the size of its translation buffer, 2^20..2^30. */
 export function openEngine(codeBytes = 16 << 20): NativeEngine {
   const native = addon();
@@ -432,6 +451,9 @@ export function createMachine(options: MachineOptions): NativeMachine {
     clock: () => native.clock(m),
     advanceClock: (ticks) => native.advanceClock(m, ticks),
     setClock: (ticks, blocks) => native.setClock(m, ticks, blocks),
+    saveRam: (offset, bytes, fd, backed, changes, done) => native.saveRam(m, offset, bytes, fd, backed, changes, done),
+    placeRam: (offset, bytes, fd) => native.placeRam(m, offset, bytes, fd),
+    ramUse: (offset, bytes) => native.ramUse(m, offset, bytes),
     createVcpu: (at = -1) => native.createVcpu(m, at),
     destroyVcpu: (vcpu) => native.destroyVcpu(m, vcpu),
     addHart: (leader, vcpu, at) => native.addHart(m, leader, vcpu, at),

@@ -1,6 +1,6 @@
 /* The machine and its VCPUs for JavaScript: functions over the integer handle of a machine. */
 #include <math.h>
-#include "arguments.h"
+#include "bind_ram.h"
 #include "vcpu.h"
 
 namespace bailiwick {
@@ -211,6 +211,13 @@ const Function FUNCTIONS[] = {
          if (idle(a, b.machine, "setClock()")) b.machine.setClock(static_cast<double>(ticks), blocks);
      }},
     {"advanceClock", advanceClock},
+    {"saveRam", [](Bound &b, Arguments &a) {
+         if (idle(a, b.machine, "saveRam()")) saveRam(b.machine, a);
+     }},
+    {"placeRam", [](Bound &b, Arguments &a) {
+         if (idle(a, b.machine, "placeRam()")) placeRam(b.machine, a);
+     }},
+    {"ramUse", [](Bound &b, Arguments &a) { giveRamUse(b.machine, a); }},
     {"createVcpu", createVcpu},
     {"destroyVcpu", [](Bound &b, Arguments &a) {
          const Vcpu *v = takeVcpu(a, b.machine);

@@ -1,5 +1,5 @@
 /* The module's entry: what JavaScript gets when it loads the addon. */
-#include "arguments.h"
+#include "bind_ram.h"
 
 namespace {
 
@@ -27,6 +27,6 @@ napi_value version(napi_env env, napi_callback_info) {
 } // namespace
 
 NAPI_MODULE_INIT() {
-    const bool ok = exportFunction(env, exports, "version", version, nullptr) && exportEngine(env, exports) && exportMachine(env, exports) && exportFile(env, exports);
+    const bool ok = exportFunction(env, exports, "version", version, nullptr) && exportEngine(env, exports) && exportMachine(env, exports) && exportFile(env, exports) && exportRam(env, exports);
     return ok ? exports : nullptr;
 }
