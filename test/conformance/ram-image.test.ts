@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createMachine, verifyRamImage, type NativeMachine } from "../../core/machine/unicorn.ts";
 
-const MIB = 2 ** 20, PAGE = 4096, BYTES = 8 * MIB, AT = 2 * MIB;
+const MIB = 2 ** 20, PAGE = 4096, HEADER = 40, BYTES = 8 * MIB, AT = 2 * MIB;
 let machine: NativeMachine, folder: string;
 const open: number[] = [];
 
@@ -107,22 +107,22 @@ describe("RAM-IMAGE", () => {
       writeSync(fd, byte, 0, 1, at);
     };
     const head = readFileSync(join(folder, "a")).readUInt32LE(16);
-    for (let at = 0; at < 48; at++) expect(await damage(flip(at, at % 8)), `header byte ${at}`).toMatch(/damaged|format/);
-    for (const at of [48, 100, 48 + BYTES / PAGE / 8 + 3]) expect(await damage(flip(at, 1))).toMatch(/header does not have the sum/);
+    for (let at = 0; at < HEADER; at++) expect(await damage(flip(at, at % 8)), `header byte ${at}`).toMatch(/damaged|format/);
+    for (const at of [HEADER, 100, HEADER + BYTES / PAGE / 8 + 3]) expect(await damage(flip(at, 1))).toMatch(/header does not have the sum/);
     for (const at of [head, head + 3 * PAGE + 64, head + 3 * MIB]) {
       const page = Math.floor((at - head) / PAGE);
       if (page % 3 === 0) expect(await damage(flip(at, 2)), `data byte ${at - head}`).toMatch(/memory from \d+ MiB on does not have the sum/);
     }
-    for (const length of [0, 20, 48, head - 1, head, bytes - 1, bytes + 1]) expect(await damage((fd) => ftruncateSync(fd, length)), `length ${length}`).toMatch(/damaged/);
+    for (const length of [0, 20, HEADER, head - 1, head, bytes - 1, bytes + 1]) expect(await damage((fd) => ftruncateSync(fd, length)), `length ${length}`).toMatch(/damaged/);
     expect(await damage((fd) => writeSync(fd, Buffer.from([9]), 0, 1, 7))).toBe("it has another format than this version reads");
     expect(await damage(() => undefined)).toBe("");
   });
   test("007 sums are CRC-32C, on every machine the same", async () => {
     fill(AT, 7);
     expect(await save("a")).toBe("");
-    const image = readFileSync(join(folder, "a")), sums = 48 + BYTES / PAGE / 8, chunk = 256;
+    const image = readFileSync(join(folder, "a")), sums = HEADER + BYTES / PAGE / 8, chunk = 256;
     for (const at of [0, 3]) {
-      const pages = Array.from({ length: chunk }, (_, i) => at * chunk + i).filter((page) => (image[48 + (page >> 3)]! >> (page & 7)) & 1);
+      const pages = Array.from({ length: chunk }, (_, i) => at * chunk + i).filter((page) => (image[HEADER + (page >> 3)]! >> (page & 7)) & 1);
       expect(pages.length).toBeGreaterThan(chunk / 4);
       expect(image.readUInt32LE(sums + 4 * at)).toBe(crc32c(Buffer.concat(pages.map((page) => ram(AT).subarray(page * PAGE, (page + 1) * PAGE)))));
     }
