@@ -11,7 +11,7 @@ import { startRoot } from "./kernel/root.ts";
 import { Kernel } from "./kernel/state.ts";
 import { Trace, type TraceRecord } from "./kernel/trace.ts";
 import { BOARD_DEVICES, DEVICE_BYTES } from "./machine/board.ts";
-import { openMachine, type BoardMachine, type MachineOptions } from "./machine/machine.ts";
+import { openMachine, type BoardMachine, type MachineOptions, type RamImages } from "./machine/machine.ts";
 import { Resting } from "./resting.ts";
 import { Waits } from "./waits.ts";
 
@@ -68,6 +68,10 @@ export interface System {
   stop(reason: string): void;
   stats(): SystemStats;
   readonly kernel: Kernel;
+  /** A line for the root server, which hands it on to a guest's VMM. False: too many wait. */
+  order(line: string): boolean;
+  /** Images of RAM. Between two slices. */
+  readonly ramImages: RamImages;
 }
 
 /** @throws RangeError when the files do not fit into RAM or the root server is missing or not a program; AddonError when the engine cannot be loaded. */
@@ -196,6 +200,8 @@ function systemOf(k: Kernel, machine: BoardMachine, { clock, onTrace, onTurn }: 
     },
     stats: () => stats ?? readStats(),
     kernel: k,
+    order: machine.order,
+    ramImages: machine.ramImages,
   };
 }
 

@@ -27,6 +27,10 @@ export class Bus {
     this.#last = first;
   }
 
+  get regions(): readonly Region[] {
+    return this.#regions;
+  }
+
   find(address: number): Region | null {
     // Accesses come in bursts to one device.
     const last = this.#last;

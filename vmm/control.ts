@@ -6,6 +6,13 @@ import type { GuestReport } from "./spec.ts";
 
 const LONGEST_LINE = 64;
 
+export interface ControlState {
+  readonly line: string;
+  readonly tooLong: boolean;
+  readonly ready: boolean;
+  readonly status: number | null;
+}
+
 export class ControlChannel {
   readonly #news: GuestReport[] = [];
   #line = "";
@@ -26,6 +33,16 @@ export class ControlChannel {
         this.#tooLong = true;
       }
     }
+  }
+
+  save(): ControlState {
+    return { line: this.#line, tooLong: this.#tooLong, ready: this.#ready, status: this.status };
+  }
+  restore({ line, tooLong, ready, status }: ControlState): void {
+    this.#line = line;
+    this.#tooLong = tooLong;
+    this.#ready = ready;
+    this.status = status;
   }
 
   /** What the root server has yet to be told; null for nothing. */

@@ -17,6 +17,8 @@ export interface TreeOptions {
   readonly machineMode?: boolean;
   /** It has a real-time clock. */
   readonly rtc?: boolean;
+  /** It has a generation counter. */
+  readonly generation?: boolean;
   /** Virtio slots that hold a device. */
   readonly virtioSlots: readonly number[];
   /** Seeds the guest's random number generator and, with the second, its kernel's place. */
@@ -51,7 +53,7 @@ export function guestTree(options: TreeOptions): DeviceNode {
       {
         name: "soc",
         properties: { "#address-cells": 2, "#size-cells": 2, compatible: "simple-bus", "interrupt-parent": PHANDLE_PLIC, ranges: true },
-        children: [...(options.rtc === true ? [rtc()] : []), ...(machineMode ? [powerWord(), clint(harts)] : []), plic(harts, machineMode), uart(), ...options.virtioSlots.map(virtio)],
+        children: [...(options.rtc === true ? [rtc()] : []), ...(options.generation === true ? [generation()] : []), ...(machineMode ? [powerWord(), clint(harts)] : []), plic(harts, machineMode), uart(), ...options.virtioSlots.map(virtio)],
       },
     ],
   };
@@ -124,6 +126,11 @@ const power = (what: "poweroff" | "reboot", value: number): DeviceNode => ({ nam
 const rtc = (): DeviceNode => ({
   name: `rtc@${hex(GuestMap.RTC.base)}`,
   properties: { compatible: "google,goldfish-rtc", reg: reg(GuestMap.RTC.base, GuestMap.RTC.bytes), interrupts: GuestMap.RTC.irq },
+});
+
+const generation = (): DeviceNode => ({
+  name: `rng@${hex(GuestMap.GENERATION.base)}`,
+  properties: { compatible: "microsoft,vmgenid", reg: reg(GuestMap.GENERATION.base, GuestMap.GENERATION.bytes), interrupts: GuestMap.GENERATION.irq },
 });
 
 function virtio(slot: number): DeviceNode {

@@ -11,13 +11,14 @@ import type { GuestBalloon } from "./balloon.ts";
 import { Bus, type Region } from "./bus.ts";
 import type { GuestClock } from "./clock.ts";
 import type { GuestConsole } from "./console.ts";
-import { ControlChannel } from "./control.ts";
+import { ControlChannel, type ControlState } from "./control.ts";
+import { GenerationId } from "./generation.ts";
 import type { GuestDisk } from "./disk.ts";
 import type { SeededEntropy } from "./entropy.ts";
-import { GuestInput, namedConsole, type InputTarget } from "./input.ts";
+import { GuestInput, INPUT_BYTES, namedConsole, type InputTarget } from "./input.ts";
 import type { Outside } from "./outside.ts";
 import type { PassedDevice } from "./passed.ts";
-import { GuestPlic } from "./plic.ts";
+import { GuestPlic, type PlicState } from "./plic.ts";
 import type { GuestPort } from "./port.ts";
 import { GuestPower } from "./power.ts";
 import type { GuestScreen } from "./screen.ts";
@@ -28,6 +29,17 @@ import { GuestMap, virtioIrq, VirtioSlot } from "./spec.ts";
 const SEIP = 1 << 9, MEIP = 1 << 11, FURTHER_MEIP = 8;
 const TWO32 = 2 ** 32;
 const NEWLINE = 0x0a;
+
+const PLIC_NAME = "interrupt controller";
+
+/** What its devices are in the middle of, by their names. */
+export interface MachineState {
+  readonly devices: Readonly<Record<string, unknown>>;
+  readonly control: ControlState;
+  /** Typed, and taken by no device yet. */
+  readonly input: readonly number[];
+  readonly asksFirmware: boolean;
+}
 
 type Slot = readonly [slot: number, model: VirtioModel, name: string];
 
@@ -66,6 +78,8 @@ export class GuestMachine {
   readonly outside: readonly Outside[];
   readonly clock: GuestClock | null;
   readonly balloon: GuestBalloon | null;
+  /** By which it learns that it is another than it was; null: where nothing is random there is none. */
+  readonly generation: GenerationId | null;
   /** Virtio slots in use. */
   readonly virtioSlots: readonly number[];
   /** What the firmware's console calls work on. */
@@ -73,6 +87,7 @@ export class GuestMachine {
   /** What firmware of the guest's own ends the machine by. */
   readonly power = new GuestPower();
   readonly #machineMode: boolean;
+  readonly #passed: boolean;
   readonly #console: GuestConsole;
   readonly #uartRegion: Region;
   readonly #screen: GuestScreen | null;
@@ -88,6 +103,7 @@ export class GuestMachine {
   constructor({ memory, harts = 1, machineMode = false, console, cmdline, entropy, disks, ports, passed, balloon, clock, screen, complain }: MachineOptions) {
     this.#console = console;
     this.#machineMode = machineMode;
+    this.#passed = passed.length > 0;
     this.plic = new GuestPlic(machineMode ? 2 * harts : harts);
     this.outside = [...disks, ...ports, ...passed, ...[clock, screen].filter((device) => device !== null)];
     this.#screen = screen;
@@ -122,6 +138,7 @@ export class GuestMachine {
       },
     };
 
+    this.generation = entropy === null ? null : new GenerationId((level) => this.plic.setLine(GuestMap.GENERATION.irq, level));
     const { base, stride } = GuestMap.VIRTIO;
     const slots: Slot[] = [
       [VirtioSlot.console, this.virtioConsole, "console"],
@@ -135,10 +152,11 @@ export class GuestMachine {
     this.virtioSlots = [...slots.map(([slot]) => slot), ...passed.map((_, i) => VirtioSlot.passed + i)];
     this.#uartRegion = { name: "serial port", ...GuestMap.UART, device: this.uart };
     this.bus = new Bus([
-      { name: "interrupt controller", ...GuestMap.PLIC, device: this.plic },
+      { name: PLIC_NAME, ...GuestMap.PLIC, device: this.plic },
       this.#uartRegion,
       ...(machineMode ? [{ name: "power word", ...GuestMap.POWER, device: this.power }] : []),
       ...(clock === null ? [] : [this.#rtcFor(clock)]),
+      ...(this.generation === null ? [] : [{ name: "generation counter", ...GuestMap.GENERATION, device: this.generation }]),
       ...passed.map((device, i): Region => {
         const slot = VirtioSlot.passed + i;
         device.line = (level) => this.plic.setLine(virtioIrq(slot), level);
@@ -150,6 +168,32 @@ export class GuestMachine {
         return { name: `virtio slot ${slot} (${name})`, base: base + slot * stride, bytes: stride, device: new VirtioMmio(model, { irq, dma: memory, report }) };
       }),
     ]);
+  }
+
+  /** By name. */
+  get deviceNames(): readonly string[] {
+    return this.bus.regions.map(({ name }) => name);
+  }
+  /** Why it cannot be written down; null: it can. */
+  get unsaved(): string | null {
+    if (this.#machineMode) return "it has firmware of its own, whose registers are not written down";
+    return this.#passed ? "a device of the machine is its own" : null;
+  }
+  save(): MachineState {
+    return {
+      devices: Object.fromEntries(this.bus.regions.map(({ name, device }) => [name, device.save()])),
+      control: this.control.save(),
+      input: [...this.input.take(INPUT_BYTES)],
+      asksFirmware: this.#asksFirmware,
+    };
+  }
+  /** The interrupt controller comes first: the others tell it of their lines. */
+  restore({ devices, control, input, asksFirmware }: MachineState): void {
+    this.control.restore(control);
+    this.#asksFirmware = asksFirmware;
+    this.input.add(Uint8Array.from(input));
+    this.plic.restore(devices[PLIC_NAME] as PlicState);
+    for (const { name, device } of this.bus.regions) if (device !== this.plic) device.restore(devices[name]);
   }
 
   /** Whether there is something that wakes the guest from a suspension; and whether it has, since `falls`. */

@@ -6,6 +6,7 @@
 //   V2  Each load and each call of the guest is answered once, by the completion of the next VCPURun; a store needs no answer.
 //   V3  Console output reaches the server before the guest can wait for anything without coming back here (machine.ts, outputDue).
 import { Exit, InitSlot, Invocation, VcpuState } from "../caps/abi/numbers.ts";
+import { ORDER_BIT } from "../caps/image/system.ts";
 import { vcpuSetState } from "../servers/lib/ts/objects.ts";
 import type { Env, Message, Op, Word } from "../servers/lib/ts/sdk.ts";
 import { toArgs } from "./args.ts";
@@ -15,7 +16,9 @@ import { guestTree } from "./devicetree.ts";
 import { SEED_BYTES, SeededEntropy } from "./entropy.ts";
 import { writeDeviceTree } from "./fdt.ts";
 import { checkNextStage, placeFirmware, treeRoom } from "./firmware.ts";
+import { GENERATION_BYTES } from "./generation.ts";
 import { checkKernel, IMAGE_HEAD_BYTES } from "./image.ts";
+import { GuestLife } from "./life.ts";
 import { initrdLength, place, planLayout, type LoadedFile } from "./loader.ts";
 import { GuestMachine } from "./machine.ts";
 import { GuestMemory } from "./memory.ts";
@@ -29,6 +32,8 @@ import { attachInput, createHarts, INPUT_BIT, setStart, setStartAgain, softwareI
 /** Completion codes of VCPURun. */
 const Completion = { NONE: 0, MMIO: 1, SBI: 2 } as const;
 const REPORT_LINES = 20;
+/** Characters made of bytes at once. */
+const TEXT_PIECE = 8192;
 const NO_FILE: LoadedFile = { address: 0, bytes: 0 };
 
 interface Ending {
@@ -47,11 +52,12 @@ export default function* main(env: Env): Op<void> {
   if (typeof servers === "string") return yield* end(reporter, null, { kind: "unbootable", detail: servers }, null);
   const balloon = args.balloon === undefined ? null : new GuestBalloon(args.ramBytes, args.balloon);
   const machine = new GuestMachine({ memory, harts: args.cpus ?? 1, machineMode: firmwareOf(env) !== undefined, console, cmdline: args.cmdline, entropy, ...servers, balloon, complain: reporter.complain });
-  const refusal = yield* boot(env, args, machine, entropy);
-  if (refusal !== null) return yield* end(reporter, null, { kind: "unbootable", detail: refusal }, null);
+  const life = new GuestLife(env, args, vcpusOf(env, args), machine, console, reporter);
   machine.hearsInput = yield* attachInput(env.sys, args.input === false ? null : console, machine.outside.length === 0);
+  const refusal = args.restore === true ? yield* goOn(env, args, machine, entropy, life) : yield* boot(env, args, machine, entropy);
+  if (refusal !== null) return yield* end(reporter, null, { kind: "unbootable", detail: refusal }, null);
   yield* reporter.state({ state: "running" });
-  const ending = yield* run(env, args, machine, console, reporter);
+  const ending = yield* run(env, args, machine, console, reporter, life);
   yield* console.flush();
   yield* end(reporter, console, ending, machine.control.status);
 }
@@ -67,15 +73,16 @@ function* boot(env: Env, args: GuestArgs, machine: GuestMachine, entropy: Seeded
   const initrdBytes = initrdLength(parts);
 
   const seeds = entropy === null ? {} : { seeds: { rng: entropy.take(SEED_BYTES), kaslr: entropy.take(8) } };
+  if (entropy !== null) machine.generation?.begin(entropy.take(GENERATION_BYTES));
   const treeFor = (initrd: number): Uint8Array =>
-    writeDeviceTree(guestTree({ ...args, machineMode, virtioSlots: machine.virtioSlots, rtc: machine.clock !== null, ...(initrdBytes > 0 ? { initrd: { address: initrd, bytes: initrdBytes } } : {}), ...seeds }));
+    writeDeviceTree(guestTree({ ...args, machineMode, virtioSlots: machine.virtioSlots, rtc: machine.clock !== null, generation: machine.generation !== null, ...(initrdBytes > 0 ? { initrd: { address: initrd, bytes: initrdBytes } } : {}), ...seeds }));
   // An address takes the same room whatever it is, so the tree's length is known before its contents.
   const treeBytes = treeFor(0).length;
   const layout = planLayout(args.ramBytes, image, initrdBytes, machineMode ? treeRoom(treeBytes) : treeBytes);
   if (!layout.ok) return layout.reason;
   place(env.mem, ram.address, layout, kernel ?? NO_FILE, parts, treeFor(layout.initrd));
 
-  const problem = yield* createHarts(env.sys, vcpus, { clock: machine.clock !== null, machineMode });
+  const problem = yield* createHarts(env.sys, vcpus, { clock: machine.clock !== null, generation: machine.generation !== null, machineMode });
   if (problem !== null) return problem;
   if (!machineMode) return yield* setStart(env.sys, vcpus[0]!, 0, layout.kernel, layout.tree);
   const info = placeFirmware(env.mem, ram.address, layout, firmware, treeBytes);
@@ -84,6 +91,28 @@ function* boot(env: Env, args: GuestArgs, machine: GuestMachine, entropy: Seeded
     if (refused !== null) return refused;
   }
   return null;
+}
+
+/** Makes the guest what it was when its snapshot was taken. What prevents it, or null. */
+function* goOn(env: Env, args: GuestArgs, machine: GuestMachine, entropy: SeededEntropy | null, life: GuestLife): Op<string | null> {
+  const { ram, state } = env.use, vcpus = vcpusOf(env, args);
+  if (vcpus.includes(0) || ram === undefined || ram.bytes < args.ramBytes) return "no VCPU, or less RAM than args.ramBytes";
+  const text = state === undefined ? undefined : readText(env.mem, state);
+  let given: unknown;
+  try {
+    given = JSON.parse(text ?? "");
+  } catch {
+    return "the state of its snapshot is no JSON";
+  }
+  const problem = yield* createHarts(env.sys, vcpus, { clock: machine.clock !== null, generation: machine.generation !== null, machineMode: false });
+  return problem ?? (yield* life.restore(given, entropy?.take(GENERATION_BYTES)));
+}
+
+/** ASCII. */
+function readText(mem: Env["mem"], { address, bytes }: LoadedFile): string {
+  const pieces: string[] = [];
+  for (let at = 0; at < bytes; at += TEXT_PIECE) pieces.push(String.fromCharCode(...mem.read(address + at, Math.min(TEXT_PIECE, bytes - at))));
+  return pieces.join("");
 }
 
 /** A guest that has it starts in it, in machine mode. */
@@ -96,7 +125,7 @@ function firmwareOf(env: Env): LoadedFile | undefined {
 const vcpusOf = (env: Env, args: GuestArgs): number[] => Array.from({ length: args.cpus ?? 1 }, (_, hart) => env.use[hart === 0 ? "vcpu" : `vcpu${hart}`]?.cap ?? 0);
 
 /** Runs the guest until it ends. */
-function* run(env: Env, args: GuestArgs, machine: GuestMachine, console: GuestConsole, reporter: Reporter): Op<Ending> {
+function* run(env: Env, args: GuestArgs, machine: GuestMachine, console: GuestConsole, reporter: Reporter, life: GuestLife): Op<Ending> {
   const { sys } = env;
   const vcpus = vcpusOf(env, args), vcpu = vcpus[0]!;
   const { bus, input, outside } = machine;
@@ -138,7 +167,7 @@ function* run(env: Env, args: GuestArgs, machine: GuestMachine, console: GuestCo
         if (outcome.kind === "sleep") {
           // Words of the exit are in the IPC buffer, which the calls made meanwhile write.
           const [address, word] = [outcome.resume, exit.big(4)];
-          yield* sleep(env, machine, console);
+          yield* sleep(env, machine, console, life);
           const problem = yield* setStartAgain(sys, vcpus[hart]!, hart, address, word);
           if (problem !== null) return { kind: "broken", detail: problem };
           break;
@@ -149,6 +178,7 @@ function* run(env: Env, args: GuestArgs, machine: GuestMachine, console: GuestCo
       }
       case Exit.Notified:
         rung = exit.word(0);
+        if (hasBit(rung, ORDER_BIT)) rung = (yield* life.obey()) || rung;
         if (hasBit(rung, INPUT_BIT)) yield* console.fetch(input);
         break;
       case Exit.Stuck:
@@ -176,11 +206,12 @@ function* run(env: Env, args: GuestArgs, machine: GuestMachine, console: GuestCo
 }
 
 /** The guest sleeps; its devices do not. Back when it is woken. */
-function* sleep(env: Env, machine: GuestMachine, console: GuestConsole): Op<void> {
+function* sleep(env: Env, machine: GuestMachine, console: GuestConsole, life: GuestLife): Op<void> {
   yield* console.flush();
   machine.drained();
   machine.falls();
   for (let rung = 0; ; rung = yield* env.sys.wait(InitSlot.Notification)) {
+    if (hasBit(rung, ORDER_BIT)) rung = (yield* life.obey()) || rung;
     if (hasBit(rung, INPUT_BIT)) yield* console.fetch(machine.input);
     for (const device of machine.outside) if (device.due || hasBit(rung, device.bit)) yield* device.turn();
     if (machine.woken) return;

@@ -7,6 +7,7 @@ export const GuestMap = {
   POWER: { base: 0x10_0000, bytes: 0x1000 },
   CLINT: { base: 0x200_0000, bytes: 0x1_0000 },
   RTC: { base: 0x10_1000, bytes: 0x1000, irq: 11 },
+  GENERATION: { base: 0x10_2000, bytes: 0x1000, irq: 28 },
   PLIC: { base: 0x0c00_0000, bytes: 0x60_0000 },
   UART: { base: 0x1000_0000, bytes: 0x1000, irq: 10 },
   /** Slot n is at base + n * stride; its interrupt is virtioIrq(n). */
@@ -52,6 +53,10 @@ export interface GuestArgs {
   readonly balloon?: number;
   /** false: nothing typed is for this guest. A guest that waits for ever is then known to be stuck. Default true. */
   readonly input?: boolean;
+  /** It goes on from a snapshot: its RAM is put in place when it says `restoring`, the rest is the file of the VMM's use `state`. */
+  readonly restore?: boolean;
+  /** With `restore`: it waits until it is told to go on. */
+  readonly paused?: boolean;
 }
 
 /** How a guest ended, and the exit status of its VMM then. An `exit` has the status that the guest's init gave (0..255). */
@@ -72,8 +77,17 @@ export type EndingKind = keyof typeof EndingStatus;
 
 /** What the root server is told of a guest (`Parent.guest`), as JSON. */
 export interface GuestReport {
-  /** `running`: started. `ready`: user space is up. `balloon`: its balloon holds what it should. `exit`: the guest's init said so; it powers off next. The others are endings. */
-  readonly state: "running" | "ready" | "balloon" | "exit" | EndingKind;
+  /**
+   * `running`: started. `ready`: user space is up. `balloon`: its balloon holds what it should. `exit`: the guest's init said so; it powers off next. `restoring`: it waits for its RAM (life.ts).
+   * `paused`, `resumed`, `saved`, `refused`: answers to orders. The others are endings.
+   */
+  readonly state: "running" | "ready" | "balloon" | "exit" | "restoring" | "paused" | "resumed" | "saved" | "refused" | EndingKind;
+  /** With answers: the order's number. */
+  readonly order?: number;
+  /** With `saved`: a part of the state, as text; the how manieth, from 0, of how many. */
+  readonly part?: number;
+  readonly parts?: number;
+  readonly data?: string;
   /** With `exit` and with endings. */
   readonly status?: number;
   /** One line that says more. */

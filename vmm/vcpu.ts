@@ -19,14 +19,15 @@ const SUPERVISOR_SOFTWARE = 1 << 1;
 const A0 = 10;
 
 /**
- * What the guest finds as devices (`clock`: a real-time clock among them); accesses there come to us. Few windows: each costs the engine. All but the first of the harts are stopped;
+ * What the guest finds as devices (`clock`: a real-time clock among them; `generation`: its counter); accesses there come to us. Few windows: each costs the engine. All but the first of the harts are stopped;
  * with a machine mode all start, as at power-on. What went wrong, or null.
  */
-export function* createHarts(sys: Sys, [vcpu = 0, ...others]: readonly number[], { clock, machineMode }: { readonly clock: boolean; readonly machineMode: boolean }): Op<string | null> {
-  const { PLIC, POWER, RTC, UART, VIRTIO } = GuestMap;
+export function* createHarts(sys: Sys, [vcpu = 0, ...others]: readonly number[], { clock, generation, machineMode }: { readonly clock: boolean; readonly generation: boolean; readonly machineMode: boolean }): Op<string | null> {
+  const { GENERATION, PLIC, POWER, RTC, UART, VIRTIO } = GuestMap;
   const windows = [
     ...(machineMode ? [[POWER.base, POWER.bytes] as const] : []),
     ...(clock ? [[RTC.base, RTC.bytes] as const] : []),
+    ...(generation ? [[GENERATION.base, GENERATION.bytes] as const] : []),
     [PLIC.base, PLIC.bytes],
     [UART.base, VIRTIO.base + VIRTIO.slots * VIRTIO.stride - UART.base],
   ] as const;

@@ -50,6 +50,9 @@ export const MAX_SLOTS = 2 ** 18;
 export const FIRST_SIGNAL_BIT = 32;
 export const MAX_SIGNALS = 53 - FIRST_SIGNAL_BIT;
 
+/** The bit of a VMM's notification by which the root server says that there is an order (Parent.order): below those of interrupts. */
+export const ORDER_BIT = 2 ** 31;
+
 /** Badge of a component's keeper capability: this and its number. The root server alone has such. */
 export const KEEPER_BADGE = 0x8000_0000;
 

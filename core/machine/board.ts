@@ -13,7 +13,6 @@ export interface BoardDevice {
   readonly name: string;
   /** Physical address of its registers: one page. */
   readonly physical: number;
-  /** 0: it raises none. */
   readonly irq: number;
   /** It reaches memory by itself, so it has an IOSpace. */
   readonly dma: boolean;
@@ -39,8 +38,8 @@ export const BOARD_DEVICES = [
   { name: "gpu0", physical: 0x1000_c000, irq: 13, dma: true },
   { name: "kbd0", physical: 0x1000_d000, irq: 14, dma: true },
   { name: "tab0", physical: 0x1000_e000, irq: 15, dma: true },
-  /** The operator's channel: bytes stored at offset 0 make lines of JSON. The root server's alone. */
-  { name: "ctl0", physical: 0x1000_2000, irq: 0, dma: false },
+  /** The operator's channel: lines of JSON, both ways. The root server's alone. */
+  { name: "ctl0", physical: 0x1000_2000, irq: 9, dma: false },
 ] as const satisfies readonly BoardDevice[];
 
 /** Devices that a disk image can be put behind. */

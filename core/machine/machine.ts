@@ -77,8 +77,20 @@ export interface BoardMachine extends Machine {
   advanceClock(ticks: number): void;
   /** Gives the memory of a guest's translated code back to the host: of the VCPU with this record that leads it. Between two slices. */
   forgetVcpu(index: number): void;
+  /** A line for the root server; false: too many wait that it has not taken. */
+  order(line: string): boolean;
+  /** Images of RAM, by physical address: saveRam, placeRam and ramUse of the addon. Between two slices. */
+  readonly ramImages: RamImages;
   readonly control: ArrayBuffer;
   close(): void;
+}
+
+export interface RamImages {
+  /** Resolves to what went wrong, or "". */
+  save(physical: number, bytes: number, fd: number, how: { readonly backed: boolean; readonly changes: boolean }): Promise<string>;
+  /** @throws Error what is wrong with the file */
+  place(physical: number, bytes: number, fd: number): void;
+  use(physical: number, bytes: number): { readonly own: number; readonly shared: number };
 }
 
 export function openMachine(options: MachineOptions): BoardMachine {
@@ -150,6 +162,12 @@ export function openMachine(options: MachineOptions): BoardMachine {
     },
     vcpu: vcpuPort(native, shared),
     forgetVcpu: native.forgetVcpu,
+    order: (text) => devices.ctl0.order(text),
+    ramImages: {
+      save: (physical, bytes, fd, how) => new Promise((resolve) => native.saveRam(physical - RAM_BASE, bytes, fd, how.backed, how.changes, resolve)),
+      place: (physical, bytes, fd) => native.placeRam(physical - RAM_BASE, bytes, fd),
+      use: (physical, bytes) => native.ramUse(physical - RAM_BASE, bytes),
+    },
     state: () => ({ ticks: native.clock(), blocks: control[CONTROL.blocks]!, kick: kick[CONTROL_KICK]!, lines: irq.state, faults: iommu.faults }),
     restore(state) {
       native.setClock(state.ticks, state.blocks);
@@ -178,7 +196,7 @@ export function openMachine(options: MachineOptions): BoardMachine {
 
 function buildDevices(
   options: MachineOptions, line: (name: BoardDeviceName) => (level: boolean) => void, iommu: Iommu, alarms: Alarms, later: (work: () => void) => void, isOpen: () => boolean,
-): Record<BoardDeviceName, Device> {
+): Record<BoardDeviceName, Device> & { readonly ctl0: ControlChannel } {
   const { console } = options;
   const waiting: Uint8Array[] = [];
   // What came before the driver was up would be lost when it sets the device up.
@@ -247,7 +265,7 @@ function buildDevices(
     tab0: virtio("tab0", inputs.tablet.model),
     alarm0: clock("alarm0", 0n),
     rtc0: clock("rtc0", options.wallClock ?? 0n),
-    ctl0: new ControlChannel(options.onControl),
+    ctl0: new ControlChannel(options.onControl, line("ctl0")),
   };
 }
 

@@ -22,10 +22,19 @@ export interface ExecRequest {
   readonly guest?: string;
 }
 
+export interface RestoreRequest {
+  /** What each guest's VMM wrote down, by guest. */
+  readonly states: ReadonlyMap<string, Uint8Array>;
+  /** They wait until they are told to go on. */
+  readonly paused?: boolean;
+}
+
 export interface PrepareOptions {
   readonly exec?: ExecRequest;
   /** The same bytes at each run: no randomness of the host's. */
   readonly deterministic?: boolean;
+  /** Guests that go on from snapshots. */
+  readonly restore?: RestoreRequest;
   readonly onStep?: (what: string) => void;
   readonly onNote?: (text: string) => void;
 }
@@ -122,10 +131,12 @@ export async function composeAppliance({ path, resolution, kit, shelf }: LoadedM
 }
 
 /** Makes it ready to run: with a command, with seeds, with its measurements. Throws Failure. @param folder that paths of disks are relative to */
-export async function finishAppliance(composition: Composition, folder: string, { exec, deterministic = false }: Pick<PrepareOptions, "exec" | "deterministic"> = {}): Promise<Appliance> {
+export async function finishAppliance(composition: Composition, folder: string, { exec, restore, deterministic = false }: Pick<PrepareOptions, "exec" | "restore" | "deterministic"> = {}): Promise<Appliance> {
   const { disks, networks, terminal, display } = composition;
   if (exec !== undefined) checkFaculty(composition.system, "exec", "running a command in a guest (--exec)");
-  const { system, files, commandGuest } = exec === undefined ? { ...composition, files: new Map(composition.files), commandGuest: undefined } : withCommand(composition, exec);
+  if (exec !== undefined && restore !== undefined) throw failure(FailureCode.exec, "a guest that goes on from a snapshot takes no command", { fix: "leave --exec or --restore out" });
+  const asItIs = { system: composition.system, files: new Map(composition.files), commandGuest: undefined };
+  const { system, files, commandGuest } = exec !== undefined ? withCommand(composition, exec) : restore !== undefined ? { ...asItIs, ...withStates(composition, restore) } : asItIs;
   const lasting = await lastingFiles(system, files);
   const started = withSeeds(system, (guest) => guestSeed(guest, () => randomBytes(32), deterministic));
   // The guests' seeds are fresh at each run, and make it no other image.
@@ -194,6 +205,21 @@ function withCommand({ system, files: built, guests }: Composition, { command, g
     if (wired?.ok) files.set(program.file, wired.value);
   }
   return { system: changed, files, commandGuest: reportsReady ? chosen.guest : undefined };
+}
+
+/** The composition in which guests go on from what was written down of them. */
+function withStates({ system, files: built }: Composition, { states, paused = false }: RestoreRequest): Pick<Composition, "system"> & { readonly files: Map<string, Uint8Array> } {
+  const names = system.components.flatMap(({ guest }) => guest ?? []);
+  for (const guest of states.keys()) if (!names.includes(guest)) throw failure(FailureCode.snapshot, `the snapshot is of a guest '${guest}', which the appliance has not`, { fix: `its guests: ${names.join(", ") || "none"}` });
+  const files = new Map(built);
+  const components = system.components.map((component) => {
+    const state = states.get(component.guest ?? ""), file = `guest/${component.guest ?? ""}.state`;
+    if (state === undefined) return component;
+    files.set(file, state);
+    const use = { name: "state", kind: "file", file, address: 0, bytes: 0 } as const;
+    return { ...component, uses: [...component.uses, use], args: { ...Object(component.args), restore: true, ...(paused ? { paused } : {}) } as JsonValue };
+  });
+  return { system: placed({ ...system, components }, files), files };
 }
 
 /** The resolver has counted components and guests; now the files are known, too. */

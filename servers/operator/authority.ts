@@ -65,7 +65,7 @@ export function watchAuthority(k: Kernel, system: ResolvedSystem): LiveAuthority
         return device === undefined ? [] : [{ holder, thing: `platform.${device.name}.regs`, rights: ALL }];
       }
       case Kind.IRQHandler: {
-        const line = k.irqHandlers[object]?.line, device = BOARD_DEVICES.find(({ irq }) => irq !== 0 && irq === line);
+        const line = k.irqHandlers[object]?.line, device = BOARD_DEVICES.find(({ irq }) => irq === line);
         return device === undefined ? [] : [{ holder, thing: `platform.${device.name}.irq`, rights: ALL }];
       }
       case Kind.IOSpace:

@@ -46,6 +46,8 @@ export const FailureCode = {
   capture: "BW0321",
   exists: "BW0322",
   denied: "BW0323",
+  snapshot: "BW0324",
+  guestState: "BW0325",
   output: "BW0329",
   image: "BW0330",
   key: "BW0331",

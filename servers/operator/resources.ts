@@ -10,7 +10,7 @@ const MIB = 1024 ** 2;
 /** The one board there is. Its control device is the root server's alone: a manifest cannot name it. */
 const VIRT_RV64: Board = {
   devices: new Map(
-    BOARD_DEVICES.filter(({ name }) => name !== "ctl0").map(({ name, physical, irq, dma }) => [name, { physical, bytes: DEVICE_BYTES, ...(irq === 0 ? {} : { irq }), dma }]),
+    BOARD_DEVICES.filter(({ name }) => name !== "ctl0").map(({ name, physical, irq, dma }) => [name, { physical, bytes: DEVICE_BYTES, irq, dma }]),
   ),
   disks: DISK_DEVICES,
   networks: NET_DEVICES,

@@ -1,5 +1,6 @@
 // One run of an appliance: the machine is booted, its events are heard, and it is stopped when an essential part has ended, its time is over, or
 // somebody wants it to. What the run came to is a value; nothing here touches a terminal or the process.
+import { join } from "node:path";
 import type { BootOptions, Ending, System } from "../../core/boot.ts";
 import type { Faculty } from "../../caps/image/faculties.ts";
 import { SECRET_BYTES } from "../../caps/image/measurements.ts";
@@ -14,6 +15,8 @@ import { checkFaculty } from "./faculties.ts";
 import { ExitStatus, FailureCode, failure, textOf, type Failure } from "./failure.ts";
 import { createMonitor } from "./monitor.ts";
 import { openNetworks, type OnTrouble } from "./networks.ts";
+import { GuestKeeper } from "./vm/keeper.ts";
+import type { Snapshot } from "./vm/snapshot.ts";
 
 export interface SessionOptions {
   readonly console: ConsoleBackend;
@@ -21,6 +24,8 @@ export interface SessionOptions {
   readonly timeoutMs?: number;
   readonly clock?: "host" | "blocks";
   readonly seed?: Uint8Array;
+  /** Snapshots by guest, for an appliance that was prepared to go on from them (PrepareOptions.restore): their memory and their disks. */
+  readonly restore?: ReadonlyMap<string, Snapshot>;
   /** Devices reach all of RAM but for what is mapped for them: to see what the IOMMU is there for. */
   readonly unchecked?: boolean;
   /** The platform's, for an appliance that wants it. */
@@ -44,6 +49,8 @@ export interface Outcome {
 export interface Session {
   /** Resolves when the machine has stopped. */
   readonly outcome: Promise<Outcome>;
+  /** The appliance's guests, to be paused, resumed and written down. */
+  readonly guests: GuestKeeper;
   /** Ends the run with this status; the first wins. */
   stop(status: number, why?: string): void;
 }
@@ -69,7 +76,7 @@ export async function startSession(appliance: Appliance, options: SessionOptions
   };
   // Claims cost nothing where there are none.
   const monitor = appliance.system.assertions.length === 0 ? undefined : createMonitor(appliance.system);
-  let begun = false;
+  let begun = false, keeper: GuestKeeper | undefined;
   const boot: BootOptions = {
     ramBytes: appliance.system.memory,
     files: withSecret(appliance, options.secret),
@@ -84,6 +91,7 @@ export async function startSession(appliance: Appliance, options: SessionOptions
         if (difference !== undefined) stop(ExitStatus.denied, `what was booted is not what the manifest describes: ${difference}`);
       }
       if (event?.event === "restarting") monitor?.rebuilt(event.component);
+      if (event?.event === "guest" && keeper?.heard(event) === true) return;
       // What a guest showed last is its output.
       if (event?.event === "guest" && denied.includes("output")) options.onEvent?.({ ...event, console: [] }, "");
       else options.onEvent?.(event, line);
@@ -103,15 +111,17 @@ export async function startSession(appliance: Appliance, options: SessionOptions
     ...(options.seed === undefined ? {} : { seed: options.seed }),
     ...(options.onTrace === undefined ? {} : { onTrace: options.onTrace }),
   };
-  const behind = await openBehind(appliance, (device, text) => boot.onEvent(JSON.stringify({ event: "log", component: device, text })));
+  const behind = await openBehind(withDisks(appliance, options.restore), (device, text) => boot.onEvent(JSON.stringify({ event: "log", component: device, text })));
   const { onFrame } = options;
   const networks = onFrame === undefined ? behind.networks : Object.fromEntries(Object.entries(behind.networks).map(([device, network]) => [device, watchFrames(network, (frame) => onFrame(device, frame))]));
+  const guests = (keeper = new GuestKeeper(appliance.system, behind.disks, options.restore));
   try {
     system = await start({ ...boot, disks: behind.disks, networks });
   } catch (error) {
     await behind.close();
     throw error;
   }
+  guests.begin(system);
   const timer = options.timeoutMs === undefined ? undefined : setTimeout(() => stop(ExitStatus.timeout, `stopped: --timeout of ${(options.timeoutMs ?? 0) / 1000} s is over`), options.timeoutMs);
   const outcome = system
     .run()
@@ -121,9 +131,10 @@ export async function startSession(appliance: Appliance, options: SessionOptions
     })
     .finally(async () => {
       clearTimeout(timer);
+      guests.end();
       await behind.close();
     });
-  return { outcome, stop };
+  return { outcome, stop, guests };
 }
 
 /** What is typed does not arrive, what is written is not shown, where the operator may not. */
@@ -141,6 +152,12 @@ function displayFor({ width, height }: NonNullable<Appliance["display"]>, given:
   const picture = given === undefined || denied.includes("display") ? createPicture(width, height) : given.picture;
   return given?.input === undefined || denied.includes("input") ? { picture } : { picture, input: given.input };
 }
+
+/** A guest that goes on from a snapshot finds its disks as they were then; what it writes from then on is gone at the end. */
+const withDisks = (appliance: Appliance, restore: SessionOptions["restore"]): Appliance => {
+  const saved = new Map([...(restore?.values() ?? [])].flatMap(({ folder, disks }) => disks.map(({ device, file }) => [device, join(folder, file)] as const)));
+  return { ...appliance, disks: appliance.disks.map((disk) => (saved.has(disk.device) ? { device: disk.device, file: saved.get(disk.device)!, mode: "overlay" } : disk)) };
+};
 
 /** Disks and networks: all of them or none. @throws Failure */
 async function openBehind({ disks: images, networks: cables }: Appliance, onTrouble: OnTrouble) {

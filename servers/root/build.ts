@@ -4,7 +4,7 @@
 //   ROOT-2  A component's CSpace holds what InitSlot lists and what its `use` entries name, and nothing else.
 import { Reg } from "../../caps/abi/message.ts";
 import { ALL_RIGHTS, InitSlot, type RetypeName, Right } from "../../caps/abi/numbers.ts";
-import { AddressMap, KEEPER_BADGE, mayGive, type ResolvedComponent, type ResolvedUse } from "../../caps/image/system.ts";
+import { AddressMap, KEEPER_BADGE, mayGive, ORDER_BIT, type ResolvedComponent, type ResolvedUse } from "../../caps/image/system.ts";
 import {
   cnodeCopy, cnodeMint, cnodeMove, frameMap, hostedControlBind, ioSpaceMap, irqControlGet, irqSetNotification, MapRights, pageTableMap, type Place, schedContextBind,
   schedControlConfigure, tcbBindNotification, tcbSetIpcBuffer, tcbSetLabel, tcbSetPriority, tcbSetSpace, tcbWriteRegisters, vcpuMapFrame, zeroGuard,
@@ -39,6 +39,8 @@ export interface Built {
   readonly untypeds: readonly number[];
   /** Its devices that reach memory. */
   readonly devices: readonly KeptDevice[];
+  /** Of a guest's VMM: rings it for an order of the operator's. */
+  readonly order?: number;
 }
 
 export interface Builder {
@@ -118,7 +120,8 @@ function* makeComponent(builder: Builder, planned: PlannedComponent, carved: Car
     yield* must(hostedControlBind(sys, InitSlot.HostedControl, tcb, start.text, start.textBytes), says(`load the text (${component.program.file})`));
     yield* must(tcbWriteRegisters(sys, tcb, Reg.a0, [AddressMap.ENVIRONMENT, start.environmentBytes]), says("set the arguments"));
   }
-  return { component, tcb, endpoint, parent, at, untypeds: [carved.untyped, ...carved.ram.map((block) => block.untyped)], devices: wiring.devices };
+  const order = component.guest === undefined ? {} : { order: yield* space.mint(notification, Right.Write, ORDER_BIT, says("bell")) };
+  return { ...order, component, tcb, endpoint, parent, at, untypeds: [carved.untyped, ...carved.ram.map((block) => block.untyped)], devices: wiring.devices };
 }
 
 /** Page tables, fresh frames and shared files into the VSpace. The slot of the IPC buffer's frame. */

@@ -9,6 +9,7 @@ import { Clock } from "./clock.ts";
 import { must, StartFailure } from "./failure.ts";
 import type { Block, Piece } from "./memory.ts";
 import { CONTROL_DEVICE, operatorChannel, type Tell } from "./operator.ts";
+import { Orders } from "./orders.ts";
 import { planSystem, readSystem } from "./plan.ts";
 import { type Part, Restarts, type Running } from "./restart.ts";
 import { serveComponents } from "./serve.ts";
@@ -21,14 +22,17 @@ export default function* main(env: Env): Op<void> {
   const boot = readBootinfo(env.mem, env.start.address);
   const space = new RootSpace(env.sys, env.mem, boot);
   const pieces = yield* openChannel(space, boot);
-  const tell = operatorChannel(env.mem, yield* space.map(yield* deviceFrames({ space, boot }, CONTROL_DEVICE, 1, "ctl0"), MapRights.ReadWrite, "the control device"));
+  const control = yield* space.map(yield* deviceFrames({ space, boot }, CONTROL_DEVICE, 1, "ctl0"), MapRights.ReadWrite, "the control device");
+  const tell = operatorChannel(env.mem, control);
   let running: Running;
-  let restarts: Restarts | undefined;
+  let restarts: Restarts | undefined, orders: Orders | undefined;
   try {
     const system = readSystem(env.mem, boot);
     // Before anything else is made, because that is where its memory is.
     const clock = system.components.some(({ restart }) => restart !== undefined) ? yield* Clock.make(space) : undefined;
     running = yield* buildSystem(env, system, space, boot, pieces);
+    // A machine without guests listens to nobody: when all its programs wait, it is known to be idle for ever.
+    orders = system.components.some(({ guest }) => guest !== undefined) ? yield* Orders.open(space, control, tell) : undefined;
     restarts = clock === undefined ? undefined : new Restarts(running, clock, tell);
     yield* resumeAll(env, running, tell);
   } catch (error) {
@@ -38,7 +42,7 @@ export default function* main(env: Env): Op<void> {
     yield* tcbSuspend(env.sys, InitSlot.TCB); // nobody is there to hear that the root server returned
     return;
   }
-  yield* serveComponents(env, running, restarts, tell);
+  yield* serveComponents(env, running, restarts, orders, tell);
 }
 
 /** The root server's own page tables come first, from the smallest piece of RAM that holds them; what is left of RAM. */

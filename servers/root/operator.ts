@@ -1,8 +1,12 @@
 // What the operator is told: a JSON object a line, through the machine's control device, which only the root server has.
 import type { Memory } from "../lib/ts/sdk.ts";
 
-/** Physical address of the control device's page. Bytes stored at offset 0 make a line. */
+/** Physical address of the control device's page, and its interrupt. Source: core/devices/control.ts, core/machine/board.ts. */
 export const CONTROL_DEVICE = 0x1000_2000;
+export const CONTROL_IRQ = 9;
+/** Offset of the register from which the operator's bytes are loaded, and the bit that says that there was one. Bytes stored at offset 0 make a line for him. */
+export const CONTROL_IN = 4;
+export const CONTROL_BYTE = 0x100;
 
 export type OperatorEvent =
   | { readonly event: "started"; readonly component: string }

@@ -14,6 +14,7 @@ export const Parent = protocol({
       returns: ["state", "nameCount", "count"],
       bytes: "out",
     },
+    order: { label: 5, doc: "The next thing that the operator wants of the hosted guest, as a JSON object: guest, id, do. `notFound` when there is none.", words: [], returns: ["count"], bytes: "out" },
   },
   refusals: { badRequest: 1, notAllowed: 2, notFound: 3 },
 });

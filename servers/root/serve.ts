@@ -6,6 +6,7 @@ import { dispatcher, type Response, serve } from "../lib/ts/serve.ts";
 import type { Env, Message, Op } from "../lib/ts/sdk.ts";
 import { dmaKeeper } from "./dma.ts";
 import type { Tell } from "./operator.ts";
+import type { Orders } from "./orders.ts";
 import { Parent } from "./protocol.ts";
 import type { Built } from "./build.ts";
 import { TICK_BADGE } from "./clock.ts";
@@ -80,8 +81,9 @@ const maySeeAll = ({ uses }: ResolvedComponent): boolean => uses.some((use) => u
 /**
  * Serves for ever. A component that exited or faulted is taken away whole: who waits for it learns that it is gone, and its memory is free again.
  * @param restarts absent: nobody is started again
+ * @param orders absent: the operator has nothing to say
  */
-export function* serveComponents(env: Env, running: Running, restarts: Restarts | undefined, tell: Tell): Op<void> {
+export function* serveComponents(env: Env, running: Running, restarts: Restarts | undefined, orders: Orders | undefined, tell: Tell): Op<void> {
   const components = [...running.built.values()];
   const byNumber = new Map(components.map((built) => [built.component.number, built]));
   const lives = new Lives(byNumber.keys(), tell);
@@ -90,6 +92,7 @@ export function* serveComponents(env: Env, running: Running, restarts: Restarts 
 
   function* over(built: Built, how: How, status: number): Op<void> {
     const { component } = built;
+    orders?.forget(component.number);
     ended.set(component.number, how === "exit" ? State.exited : State.faulted);
     const again = restarts === undefined ? undefined : yield* restarts.again(built, how);
     if (again !== undefined) return void byNumber.set(component.number, again);
@@ -127,6 +130,10 @@ export function* serveComponents(env: Env, running: Running, restarts: Restarts 
       tell({ ...report, event: "guest", guest });
       return {};
     },
+    order({ badge }) {
+      const bytes = orders?.next(badge);
+      return bytes === undefined ? { label: Parent.refusals.notFound } : { bytes };
+    },
     component({ badge, words }) {
       const asker = byNumber.get(badge);
       if (asker === undefined || !maySeeAll(asker.component)) return { label: Parent.refusals.notAllowed };
@@ -146,13 +153,20 @@ export function* serveComponents(env: Env, running: Running, restarts: Restarts 
     yield* over(built, "fault", FAULT_STATUS);
   }
 
+  const byGuest = (guest: string): Built | undefined => [...byNumber.values()].find(({ component }) => component.guest === guest && !ended.has(component.number));
+  const keeper = dmaKeeper(env, components.flatMap(({ devices }) => devices), tell);
+  function* signalled(word: number): Op<void> {
+    yield* keeper(word);
+    if (orders !== undefined) yield* orders.signalled(word, byGuest);
+  }
+
   yield* serve(env, function* (message) {
     if (message.badge < KEEPER_BADGE) return yield* ofParent(message);
     if (message.badge === TICK_BADGE) return yield* tick();
     const built = byNumber.get(message.badge - KEEPER_BADGE);
     if (built !== undefined) yield* faulted(built, message);
     return null;
-  }, { endpoint: InitSlot.Service, reply: InitSlot.Reply, signalled: dmaKeeper(env, components.flatMap(({ devices }) => devices), tell) });
+  }, { endpoint: InitSlot.Service, reply: InitSlot.Reply, signalled });
 }
 
 /** A VMM's report: a JSON object, whatever else it holds. */

@@ -91,6 +91,8 @@ export const vcpuMapFrame = (sys: Sys, vcpu: number, frame: number, guestPhysica
 export const vcpuAddHart = (sys: Sys, vcpu: number, hart: number): Answer => sys.call(vcpu, Invocation.VCPUAddHart, [hart]);
 export const vcpuGetState = (sys: Sys, vcpu: number): Answer => sys.call(vcpu, Invocation.VCPUGetState, []);
 export const vcpuSetState = (sys: Sys, vcpu: number, state: number): Answer => sys.call(vcpu, Invocation.VCPUSetState, [state]);
+export const vcpuGetTime = (sys: Sys, vcpu: number): Answer => sys.call(vcpu, Invocation.VCPUGetTime, []);
+export const vcpuSetTime = (sys: Sys, vcpu: number, ticks: number): Answer => sys.call(vcpu, Invocation.VCPUSetTime, [ticks]);
 export const vcpuAddMachineMode = (sys: Sys, vcpu: number): Answer => sys.call(vcpu, Invocation.VCPUAddMachineMode, []);
 export const vcpuMapDevice = (sys: Sys, vcpu: number, guestPhysical: number, bytes: number): Answer => sys.call(vcpu, Invocation.VCPUMapDevice, [guestPhysical, bytes]);
 

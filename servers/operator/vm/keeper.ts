@@ -1,0 +1,252 @@
+// The life of an appliance's guests, as their keeper outside the machine sees it: what state each is in, and what it is asked to do. Orders go to the root server through the control device, and
+// come back as reports with their numbers (servers/root/orders.ts, vmm/life.ts). Memory is saved and placed by the host itself, while the guest is paused or has not begun.
+//
+//   K1  Every order is answered: carried out, refused by the guest's VMM or the root server, or given up after a time, when the guest has ended, or when the machine stops.
+//   K2  A guest that was running before its snapshot is taken runs again afterwards, also when that failed.
+import { closeSync, openSync } from "node:fs";
+import type { ResolvedComponent, ResolvedSystem } from "../../../caps/image/system.ts";
+import type { System } from "../../../core/boot.ts";
+import type { Disk } from "../../../core/host/disk.ts";
+import type { SystemEvent } from "../events.ts";
+import { FailureCode, failure, textOf } from "../failure.ts";
+import { guestRam } from "./guest-ram.ts";
+import { SnapshotWriter, type Snapshot, type SnapshotDescription } from "./snapshot.ts";
+
+/** A VMM answers between two exits of its guest; it may wait for its turn. */
+const PATIENCE_MS = 30_000;
+
+export type LifeState = "starting" | "restoring" | "running" | "paused" | "ended";
+
+export interface GuestInfo {
+  readonly name: string;
+  readonly state: LifeState;
+  /** Bytes of its RAM. */
+  readonly memory: number;
+  readonly cpus: number;
+  /** How it ended. */
+  readonly ending?: string;
+}
+
+export interface SnapshotResult extends SnapshotDescription {
+  /** How long the guest stood, in ms; 0: it stood anyway. */
+  readonly pausedMs: number;
+}
+
+/** What of the machine it needs. */
+export type KeptMachine = Pick<System, "kernel" | "order" | "ramImages">;
+
+interface Life {
+  readonly component: ResolvedComponent;
+  state: LifeState;
+  ending?: string;
+  /** The snapshot that its memory lies on. */
+  base?: string;
+}
+
+interface Waiting {
+  readonly guest: string;
+  readonly parts: string[];
+  readonly resolve: (data: string) => void;
+  readonly reject: (error: Error) => void;
+}
+
+type GuestEvent = Extract<SystemEvent, { readonly event: "guest" }>;
+
+export class GuestKeeper {
+  readonly #lives: ReadonlyMap<string, Life>;
+  readonly #disks: Readonly<Record<string, Disk>>;
+  readonly #restore: ReadonlyMap<string, Snapshot>;
+  #machine: KeptMachine | undefined;
+  readonly #waiting = new Map<number, Waiting>();
+  #next = 1;
+  #lines: Promise<unknown> = Promise.resolve();
+
+  /** @param restore what guests go on from, by name: their components were told so (appliance.ts) */
+  constructor(system: ResolvedSystem, disks: Readonly<Record<string, Disk>>, restore: ReadonlyMap<string, Snapshot> = new Map()) {
+    this.#lives = new Map(system.components.flatMap((component) => (component.guest === undefined ? [] : [[component.guest, { component, state: "starting" } satisfies Life]])));
+    this.#disks = disks;
+    this.#restore = restore;
+  }
+
+  begin(machine: KeptMachine): void {
+    this.#machine = machine;
+  }
+
+  /** The machine has stopped. */
+  end(): void {
+    for (const { reject } of this.#waiting.values()) reject(new Error("the machine has stopped"));
+    this.#waiting.clear();
+  }
+
+  list(): readonly GuestInfo[] {
+    return [...this.#lives.keys()].map((name) => this.info(name));
+  }
+
+  info(name: string): GuestInfo {
+    const { component, state, ending } = this.#life(name);
+    const { ramBytes = 0, cpus = 1 } = component.args as { readonly ramBytes?: number; readonly cpus?: number };
+    return { name, state, memory: ramBytes, cpus, ...(ending === undefined ? {} : { ending }) };
+  }
+
+  /** A report of a guest's. True: it was for nobody else. */
+  heard(event: GuestEvent): boolean {
+    const life = this.#lives.get(event.guest);
+    const waiting = typeof event["order"] === "number" ? this.#waiting.get(event["order"]) : undefined;
+    switch (event.state) {
+      case "running":
+        if (life !== undefined) life.state = "running";
+        return false;
+      case "restoring":
+        if (life !== undefined) life.state = "restoring";
+        // Not from inside the machine's own turn.
+        setImmediate(() => void this.#place(event.guest));
+        return false;
+      case "paused":
+      case "resumed":
+        if (life !== undefined) life.state = event.state === "paused" ? "paused" : "running";
+        waiting?.resolve("");
+        return false;
+      case "saved": {
+        const { part, parts, data } = event as { readonly part?: unknown; readonly parts?: unknown; readonly data?: unknown };
+        if (waiting === undefined || part !== waiting.parts.length || typeof data !== "string") return true;
+        waiting.parts.push(data);
+        if (waiting.parts.length === parts) waiting.resolve(waiting.parts.join(""));
+        return true;
+      }
+      case "refused":
+        waiting?.reject(failure(FailureCode.guestState, `guest ${event.guest} does not do that`, { cause: event.detail ?? "no reason is given" }));
+        return true;
+      case "ready":
+      case "balloon":
+      case "exit":
+        return false;
+      default: {
+        if (life === undefined) return false;
+        life.state = "ended";
+        life.ending = event.state;
+        for (const each of this.#waiting.values()) if (each.guest === event.guest) each.reject(failure(FailureCode.guestState, `guest ${event.guest} has ended (${event.state})`));
+        return false;
+      }
+    }
+  }
+
+  /** @throws Failure when it is not running */
+  async pause(name: string): Promise<void> {
+    return this.#inTurn(() => this.#pause(name));
+  }
+
+  /** @throws Failure when it is not paused */
+  async resume(name: string): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#must(name, "paused", "resumed");
+      await this.#order(name, "resume");
+    });
+  }
+
+  /**
+   * Writes the guest down to a new folder. It stands meanwhile only as long as its state, its disks and the beginning of its memory take.
+   * @param changes only what was changed since the snapshot that it goes on from
+   * @throws Failure when it neither runs nor is paused, when it has no such snapshot, or what went wrong; nothing is left then
+   */
+  async snapshot(name: string, folder: string, { changes = false }: { readonly changes?: boolean } = {}): Promise<SnapshotResult> {
+    return this.#inTurn(() => this.#snapshot(name, folder, changes));
+  }
+
+  async #snapshot(name: string, folder: string, changes: boolean): Promise<SnapshotResult> {
+    const life = this.#life(name), ran = life.state === "running", machine = this.#machine!;
+    if (!ran) this.#must(name, "paused", "saved");
+    if (changes && life.base === undefined) {
+      throw failure(FailureCode.guestState, `guest ${name} goes on from no snapshot, so there are no changes to save`, { fix: "take a whole snapshot, and restore it: from then on there are" });
+    }
+    const memory = guestRam(machine.kernel, life.component);
+    if (memory.length === 0) throw failure(FailureCode.guestState, `guest ${name} has no memory`);
+    const since = performance.now();
+    if (ran) await this.#pause(name);
+    let writer: SnapshotWriter | undefined, pausedMs = 0;
+    try {
+      const state = await this.#order(name, "save");
+      writer = await SnapshotWriter.begin(folder, { guest: name, state, memory, disks: this.#disks, ...(changes && life.base !== undefined ? { base: life.base } : {}) });
+      await writer.copyDisks();
+      const files = await Promise.all(memory.map((_, i) => writer!.memoryFile(i)));
+      await turn();
+      const saved = memory.map(({ physical, bytes }, i) => machine.ramImages.save(physical, bytes, files[i]!, { backed: life.base !== undefined, changes }));
+      if (ran) {
+        await this.#order(name, "resume");
+        pausedMs = performance.now() - since;
+      }
+      const problem = (await Promise.all(saved)).find((each) => each !== "");
+      if (problem !== undefined) throw failure(FailureCode.snapshot, `the memory of guest ${name} cannot be written to ${folder}`, { cause: problem });
+      return { ...(await writer.finish()), pausedMs };
+    } catch (error) {
+      await writer?.abandon();
+      if (ran && this.#life(name).state === "paused") await this.#order(name, "resume").catch(() => undefined);
+      throw error;
+    }
+  }
+
+  async #pause(name: string): Promise<void> {
+    this.#must(name, "running", "paused");
+    await this.#order(name, "pause");
+  }
+
+  /** Its memory becomes what the snapshot has; then it may go on. What prevents that ends it, and is told as the reason. */
+  async #place(name: string): Promise<void> {
+    const life = this.#lives.get(name), snapshot = this.#restore.get(name), machine = this.#machine;
+    if (life === undefined || snapshot === undefined || machine === undefined) return;
+    try {
+      const ram = guestRam(machine.kernel, life.component);
+      for (const [i, { physical, bytes }] of ram.entries()) for (const path of snapshot.images[i] ?? []) placeFile(machine, physical, bytes, path);
+      life.base = snapshot.base ?? snapshot.folder;
+      await this.#order(name, "restore", { answered: false });
+    } catch (error) {
+      await this.#order(name, "forgo", { answered: false, why: `the memory of its snapshot cannot be put in place: ${textOf(error)}` }).catch(() => undefined);
+    }
+  }
+
+  /** @returns what the answer brought. `answered` false: there is no answer but what the guest does next */
+  #order(guest: string, what: string, { answered = true, ...more }: { readonly answered?: boolean; readonly why?: string } = {}): Promise<string> {
+    const id = this.#next++;
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => settle(() => reject(failure(FailureCode.guestState, `guest ${guest} does not answer`, { cause: `it was asked to '${what}' ${PATIENCE_MS / 1000} s ago`, fix: "its VMM may have too little CPU time" }))), PATIENCE_MS);
+      const settle = (how: () => void): void => {
+        clearTimeout(timer);
+        this.#waiting.delete(id);
+        how();
+      };
+      if (answered) this.#waiting.set(id, { guest, parts: [], resolve: (data) => settle(() => resolve(data)), reject: (error) => settle(() => reject(error)) });
+      const taken = this.#machine?.order(JSON.stringify({ guest, id, do: what, ...more })) ?? false;
+      if (!taken) settle(() => reject(failure(FailureCode.guestState, "the machine takes no more orders now", { fix: "try again" })));
+      else if (!answered) settle(() => resolve(""));
+    });
+  }
+
+  /** One after the other: who asks twice at once gets the second answer for the state that the first has left. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#lines.then(work);
+    this.#lines = done.catch(() => undefined);
+    return done;
+  }
+
+  #life(name: string): Life {
+    const life = this.#lives.get(name);
+    if (life !== undefined) return life;
+    const names = [...this.#lives.keys()];
+    throw failure(FailureCode.guestState, `there is no guest '${name}'`, { fix: names.length === 0 ? "the appliance has none" : `one of: ${names.join(", ")}` });
+  }
+
+  #must(name: string, state: LifeState, becomes: string): void {
+    const now = this.#life(name).state;
+    if (now !== state) throw failure(FailureCode.guestState, `guest ${name} is ${now}: only one that is ${state} can be ${becomes}`);
+  }
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+function placeFile({ ramImages }: KeptMachine, physical: number, bytes: number, path: string): void {
+  const fd = openSync(path, "r");
+  try {
+    ramImages.place(physical, bytes, fd);
+  } finally {
+    closeSync(fd);
+  }
+}

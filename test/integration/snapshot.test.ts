@@ -1,0 +1,194 @@
+// SNAPSHOT-*: a Linux guest is paused, written down in the middle of its work, and goes on from that: here and in machines that never saw it before. And what is not what was saved is refused.
+import { cpSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test, vi } from "vitest";
+import { findLinux } from "../../guests/linux/installed.ts";
+import { prepareAppliance } from "../../servers/operator/appliance.ts";
+import type { SystemEvent } from "../../servers/operator/events.ts";
+import { findPackage } from "../../servers/operator/package.ts";
+import { startSession, type Session } from "../../servers/operator/session.ts";
+import { openSnapshot, type Snapshot } from "../../servers/operator/vm/snapshot.ts";
+import { applianceFolder, Line, manifestWith, pause, until } from "../support/appliance-run.ts";
+
+const LIMIT_MS = 60_000;
+vi.setConfig({ testTimeout: 3 * LIMIT_MS });
+const installed = findLinux(findPackage().record);
+const hasLinux = installed.ok && installed.value !== undefined;
+
+const BLK = "{ image: { server: blk }, cpu: { priority: 190 }, use: { regs: platform.blk0.regs, irq: platform.blk0.irq, iospace: platform.blk0.iospace }, offer: { disk: BlockDriver } }";
+const BLOCK = "{ image: { server: block }, memory: 32MiB, cpu: { priority: 185 }, use: { disk: blk.disk }, offer: { root: Block }, args: { root: {} } }";
+const appliance = (guest: string, disk = "disks: { blk0: { size: 16MiB, mode: memory } }"): string =>
+  `${manifestWith({ blk: BLK, block: BLOCK }, `256MiB, ${disk}`)}guests:\n  g: { image: linux, console: console.console, essential: true, ${guest} }\n`;
+const GUEST = "memory: 96MiB, disks: { data: block.root }";
+
+interface Running {
+  readonly session: Session;
+  readonly line: Line;
+  readonly events: SystemEvent[];
+  /** Types a command; what it prints. */
+  ask(command: string): Promise<string>;
+}
+
+/** Runs it until `during` is done. */
+async function running<T>(folder: string, from: Snapshot | undefined, during: (run: Running) => Promise<T>, paused = false): Promise<T> {
+  const prepared = await prepareAppliance(folder, from === undefined ? {} : { restore: { states: new Map([[from.guest, from.stateBytes]]), paused } });
+  const line = new Line(), events: SystemEvent[] = [];
+  const session = await startSession(prepared, { console: line, timeoutMs: LIMIT_MS, onEvent: (event) => void (event === undefined || events.push(event)), ...(from === undefined ? {} : { restore: new Map([[from.guest, from]]) }) });
+  let asked = 0;
+  const ask = async (command: string): Promise<string> => {
+    // The shell shows what is typed: with quotes, which what it prints has not.
+    const tag = `${command.length}-${++asked}.`, at = line.output.length;
+    line.type(`echo be''gin ${tag}; ${command}; echo e''nd ${tag}\n`);
+    await until(`${command}: ${tag}`, () => line.output.slice(at).includes(`end ${tag}\r\n`), LIMIT_MS / 2);
+    const output = line.output.slice(at).replaceAll("\r", "").replace(/^\[ .*\n/gm, "");
+    return output.slice(output.indexOf(`begin ${tag}\n`) + `begin ${tag}\n`.length, output.indexOf(`end ${tag}\n`));
+  };
+  try {
+    if (from === undefined) await until("the shell", () => events.some((event) => event.event === "guest" && event.state === "ready") && line.output.includes("guest:~# "), LIMIT_MS / 2);
+    return await during({ session, line, events, ask });
+  } catch (error) {
+    throw new Error(`${String(error)}\n${events.slice(-5).map((event) => JSON.stringify(event)).join("\n")}\n${JSON.stringify(line.output.slice(-800))}`, { cause: error });
+  } finally {
+    session.stop(0);
+    await session.outcome;
+  }
+}
+
+const restored = <T>(folder: string, from: Snapshot, during: (run: Running) => Promise<T>, paused = false): Promise<T> => running(folder, from, async (run) => {
+  await until("it goes on", () => run.session.guests.info("g").state === (paused ? "paused" : "running"), LIMIT_MS / 2);
+  return during(run);
+}, paused);
+
+describe.skipIf(!hasLinux)("SNAPSHOT", () => {
+  test("001 a guest that writes to its disk is written down, goes on, and goes on again elsewhere, twice, as if nothing had been", async () => {
+    using folder = applianceFolder({ "appliance.yaml": appliance(GUEST) });
+    const at = join(folder.path, "snap");
+    await running(folder.path, undefined, async ({ session, ask }) => {
+      await ask("seq 0 200000 >/tmp/text; sum=$(md5sum </tmp/text); word=kept");
+      // It writes without pause, each round another: what it has acknowledged must be there, whenever it was written down.
+      await ask("(i=0; while :; do i=$((i+1)); (echo $i; cat /tmp/text) | dd of=/dev/vda bs=64k conv=fsync 2>/dev/null; echo $i >/tmp/done; done) & writer=$!");
+      await pause(500);
+      const { pausedMs, disks } = await session.guests.snapshot("g", at);
+      expect(pausedMs).toBeGreaterThan(0);
+      expect(disks).toMatchObject([{ device: "blk0", bytes: 16 * 2 ** 20 }]);
+      const before = Number(await ask("cat /tmp/done"));
+      await pause(500);
+      expect(Number(await ask("cat /tmp/done"))).toBeGreaterThan(before);
+      expect(await ask("echo $word")).toBe("kept\n");
+    });
+    const snapshot = await openSnapshot(at);
+    const uptimes: number[] = [], randoms: string[] = [];
+    for (let time = 0; time < 2; time++) {
+      await restored(folder.path, snapshot, async ({ ask, events }) => {
+        uptimes.push(Number((await ask("cat /proc/uptime")).split(".")[0]));
+        expect(await ask("echo $word")).toBe("kept\n");
+        const before = Number(await ask("cat /tmp/done"));
+        await pause(700);
+        expect(Number(await ask("cat /tmp/done"))).toBeGreaterThan(before);
+        // The last round that it finished is on the disk, whole.
+        expect(await ask("kill $writer; wait; sleep 1; echo 3 >/proc/sys/vm/drop_caches; test $(head -n 1 /dev/vda) -ge $(cat /tmp/done) && test \"$(tail -c +$(($(head -n 1 /dev/vda | wc -c) + 1)) /dev/vda | head -c $(wc -c </tmp/text) | md5sum)\" = \"$sum\" && echo whole")).toBe("whole\n");
+        randoms.push(await ask("head -c 16 /dev/urandom | md5sum"));
+        expect(await ask("dmesg | grep -c 'virtual machine fork'")).toBe("1\n");
+        expect(events.filter((event) => event.event === "fault" || event.event === "log")).toEqual([]);
+      });
+    }
+    expect(Math.abs(uptimes[0]! - uptimes[1]!)).toBeLessThan(5);
+    expect(randoms[0]).not.toBe(randoms[1]);
+  });
+
+  test("002 paused, it does nothing and its time stands; resumed, it goes on; what cannot be is refused, by name", async () => {
+    using folder = applianceFolder({ "appliance.yaml": appliance(GUEST) });
+    await running(folder.path, undefined, async ({ session: { guests }, ask, line }) => {
+      await expect(guests.resume("g")).rejects.toThrow(/guest g is running: only one that is paused can be resumed/);
+      await expect(guests.pause("other")).rejects.toThrow(/there is no guest 'other'.*\n.*one of: g/);
+      const before = Number((await ask("cat /proc/uptime")).match(/(\d+\.\d+)/)![1]);
+      await ask("(i=0; while :; do i=$((i+1)); echo tick $i; usleep 20000; done) & ticks=$!");
+      await guests.pause("g");
+      await expect(guests.pause("g")).rejects.toThrow(/guest g is paused: only one that is running can be paused/);
+      await pause(50);
+      const output = line.output.length;
+      await pause(2000);
+      expect(line.output.length).toBe(output);
+      expect(guests.list()).toEqual([{ name: "g", state: "paused", memory: 96 * 2 ** 20, cpus: 1 }]);
+      // Two at once: the second finds what the first has left.
+      const [first, second] = await Promise.allSettled([guests.resume("g"), guests.resume("g")]);
+      expect([first.status, second.status]).toEqual(["fulfilled", "rejected"]);
+      const after = Number((await ask("kill $ticks; cat /proc/uptime")).match(/(\d+\.\d+)/)![1]);
+      expect(after - before).toBeLessThan(1.9);
+      await expect(guests.snapshot("g", folder.path)).rejects.toThrow(/there is something at .* already/);
+      await expect(guests.snapshot("g", join(folder.path, "no", "where"))).rejects.toThrow(/no snapshot can be written to/);
+      await expect(guests.snapshot("g", join(folder.path, "x"), { changes: true })).rejects.toThrow(/goes on from no snapshot/);
+      expect(guests.info("g").state).toBe("running");
+      expect(readdirSync(folder.path).filter((name) => name.startsWith("."))).toEqual([]);
+    });
+  });
+
+  test("003 several harts, and a snapshot of changes over the first; one that waits until it is told", async () => {
+    using folder = applianceFolder({ "appliance.yaml": appliance(`${GUEST}, cpus: 2`) });
+    const [one, two] = [join(folder.path, "one"), join(folder.path, "two")];
+    await running(folder.path, undefined, async ({ session, ask }) => {
+      await ask("a=first; (while :; do :; done) & busy=$!");
+      await session.guests.snapshot("g", one);
+    });
+    await restored(folder.path, await openSnapshot(one), async ({ session, ask }) => {
+      expect(await ask("echo $a; nproc")).toBe("first\n2\n");
+      await ask("a=second; seq 0 300000 >/tmp/more");
+      await session.guests.pause("g");
+      expect((await session.guests.snapshot("g", two, { changes: true })).pausedMs).toBe(0);
+      expect(session.guests.info("g").state).toBe("paused");
+    });
+    const blocks = (folder: string): number => readdirSync(folder).reduce((sum, name) => sum + (name.startsWith("memory") ? statSync(join(folder, name)).blocks : 0), 0);
+    expect(blocks(two)).toBeLessThan(blocks(one) / 2);
+    const changed = await openSnapshot(two);
+    expect(changed.images.every((paths) => paths.length === 2)).toBe(true);
+    await restored(folder.path, changed, async ({ session, ask, line }) => {
+      await pause(500);
+      expect(line.output).toBe("");
+      await session.guests.resume("g");
+      expect(await ask("echo $a; tail -n 1 /tmp/more; kill $busy && echo 1")).toBe("second\n300000\n1\n");
+    }, true);
+    // Its base has changed meanwhile.
+    const memory = join(one, "memory-0"), bytes = readFileSync(memory);
+    bytes[bytes.length - 5]! ^= 4;
+    bytes[40]! ^= 1;
+    writeFileSync(memory, bytes);
+    await expect(openSnapshot(two)).rejects.toThrow(/lies on .*one, which is not what it was/);
+  });
+
+  test("004 a snapshot that is not what was saved is refused before anything runs, and so is one of another guest", async () => {
+    using folder = applianceFolder({ "appliance.yaml": appliance(GUEST), "other.yaml": appliance("memory: 128MiB, disks: { data: block.root }"), "less.yaml": appliance("memory: 96MiB"), "cpus.yaml": appliance(`${GUEST}, cpus: 4`) });
+    const at = join(folder.path, "snap");
+    await running(folder.path, undefined, async ({ session }) => void (await session.guests.snapshot("g", at)));
+    const broken = async (name: string, damage: (file: string) => void): Promise<void> => {
+      const copy = join(folder.path, `copy-${Math.random()}`);
+      cpSync(at, copy, { recursive: true });
+      damage(join(copy, name));
+      await openSnapshot(copy);
+    };
+    const flip = (where: number) => (file: string): void => {
+      const bytes = readFileSync(file);
+      bytes[Math.floor(where * (bytes.length - 1))]! ^= 0x10;
+      writeFileSync(file, bytes);
+    };
+    await expect(broken("memory-0", (file) => truncateSync(file, 4096))).rejects.toThrow(/memory-0: it is damaged: its length/);
+    await expect(broken("memory-0", flip(0))).rejects.toThrow(/memory-0: it is damaged/);
+    await expect(broken("disk-blk0", flip(0.5))).rejects.toThrow(/disk-blk0 does not have the sum that it had/);
+    await expect(broken("state.json", flip(0.7))).rejects.toThrow(/state.json does not have the sum that it had/);
+    await expect(broken("state.json", (file) => truncateSync(file, 100))).rejects.toThrow(/state.json has 100 bytes, and had/);
+    await expect(broken("snapshot.json", (file) => truncateSync(file, 100))).rejects.toThrow(/snapshot.json is no JSON/);
+    await expect(broken("snapshot.json", (file) => writeFileSync(file, readFileSync(file, "utf8").replace('"format": 1', '"format": 2')))).rejects.toThrow(/another version[^]*format 2; this version of Bailiwick reads format 1/);
+    await expect(openSnapshot(join(folder.path, "nowhere"))).rejects.toThrow(/there is no snapshot in/);
+
+    const snapshot = await openSnapshot(at);
+    const unlike = async (manifest: string): Promise<string> => {
+      const events: SystemEvent[] = [];
+      const prepared = await prepareAppliance(join(folder.path, manifest), { restore: { states: new Map([["g", snapshot.stateBytes]]) } });
+      const session = await startSession(prepared, { console: new Line(), timeoutMs: LIMIT_MS, onEvent: (event) => void (event === undefined || events.push(event)), restore: new Map([["g", snapshot]]) });
+      expect((await session.outcome).status).toBe(80);
+      return events.flatMap((event) => (event.event === "guest" && event.state === "unbootable" ? (event.detail ?? "") : [])).join();
+    };
+    expect(await unlike("other.yaml")).toMatch(/the memory of its snapshot cannot be put in place: it is of 67108864 bytes of memory, not of 134217728/);
+    expect(await unlike("less.yaml")).toBe("the snapshot is of a guest with virtio slot 4 (disk data), which this one has not");
+    expect(await unlike("cpus.yaml")).toBe("the snapshot is of a guest with cpus 1, and this one has 4");
+  });
+});

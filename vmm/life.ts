@@ -1,0 +1,130 @@
+// What is wanted of a guest from outside while it lives: that it pauses, goes on, is written down. The root server rings (ORDER_BIT), the orders are fetched from it, and each is answered by a
+// report with its number. While the guest is paused its time stands, and nothing of its devices moves: what rings meanwhile is looked at when it goes on.
+//
+//   L1  Orders are carried out between two exits: S1 of state.ts holds.
+//   L2  An order that makes no sense, now or at all, is refused by a report, and changes nothing.
+import { InitSlot } from "../caps/abi/numbers.ts";
+import { client } from "../servers/lib/ts/client.ts";
+import { vcpuGetTime, vcpuSetTime } from "../servers/lib/ts/objects.ts";
+import type { Env, Op } from "../servers/lib/ts/sdk.ts";
+import { Parent } from "../servers/root/protocol.ts";
+import type { GuestConsole } from "./console.ts";
+import type { GuestMachine } from "./machine.ts";
+import type { Reporter } from "./report.ts";
+import type { GuestArgs } from "./spec.ts";
+import { putState, takeState } from "./state.ts";
+
+/** All that could ring: what did while the guest was paused is not known. */
+const EVERYTHING = 2 ** 53 - 1;
+/** Characters of a state in one report: with escapes they fit. */
+const PART = 400;
+
+interface Order {
+  readonly id: number;
+  readonly do: string;
+  /** With `forgo`. */
+  readonly why: string;
+}
+
+export class GuestLife {
+  readonly #env: Env;
+  readonly #args: GuestArgs;
+  readonly #vcpus: readonly number[];
+  readonly #machine: GuestMachine;
+  readonly #console: GuestConsole;
+  readonly #reporter: Reporter;
+  /** Its time, where it stands. */
+  #paused: number | null = null;
+
+  constructor(env: Env, args: GuestArgs, vcpus: readonly number[], machine: GuestMachine, console: GuestConsole, reporter: Reporter) {
+    this.#env = env;
+    this.#args = args;
+    this.#vcpus = vcpus;
+    this.#machine = machine;
+    this.#console = console;
+    this.#reporter = reporter;
+  }
+
+  /** There are orders. Back when the guest is to go on: with what may have rung meanwhile, 0 when nothing could. */
+  *obey(): Op<number> {
+    let stood = false;
+    for (;;) {
+      const order = yield* this.#next();
+      if (order !== null) yield* this.#carryOut(order);
+      else if (this.#paused === null) return stood ? EVERYTHING : 0;
+      else yield* this.#env.sys.wait(InitSlot.Notification);
+      stood ||= this.#paused !== null;
+    }
+  }
+
+  /**
+   * A guest that goes on from a snapshot: its RAM is put in place meanwhile. Back when it is to run. What prevents it, or null.
+   * @param state as it was written down; @param fresh GENERATION_BYTES random bytes by which it learns that it is another, undefined: there are none
+   */
+  *restore(state: unknown, fresh: Uint8Array | undefined): Op<string | null> {
+    yield* this.#reporter.state({ state: "restoring" });
+    for (let order = yield* this.#next(); order?.do !== "restore"; order = yield* this.#next()) {
+      if (order?.do === "forgo") return order.why;
+      if (order !== null) yield* this.#refuse(order, "its memory is not there yet");
+      else yield* this.#env.sys.wait(InitSlot.Notification);
+    }
+    const problem = yield* putState(this.#env.sys, this.#vcpus, this.#args.ramBytes, this.#machine, state);
+    if (problem !== null) return problem;
+    if (fresh !== undefined) this.#machine.generation?.change(fresh);
+    if (this.#args.paused !== true) return null;
+    yield* this.#pause();
+    yield* this.#reporter.state({ state: "paused" });
+    yield* this.obey();
+    return null;
+  }
+
+  *#carryOut(order: Order): Op<void> {
+    switch (order.do) {
+      case "pause":
+        if (this.#paused !== null) return yield* this.#refuse(order, "it is paused already");
+        yield* this.#pause();
+        return yield* this.#reporter.state({ state: "paused", order: order.id });
+      case "resume":
+        if (this.#paused === null) return yield* this.#refuse(order, "it is not paused");
+        yield* vcpuSetTime(this.#env.sys, this.#vcpus[0]!, this.#paused);
+        this.#paused = null;
+        return yield* this.#reporter.state({ state: "resumed", order: order.id });
+      case "save":
+        return yield* this.#save(order);
+      default:
+        return yield* this.#refuse(order, `it knows nothing of '${order.do}'`);
+    }
+  }
+
+  *#pause(): Op<void> {
+    yield* this.#console.flush();
+    this.#machine.drained();
+    this.#paused = (yield* vcpuGetTime(this.#env.sys, this.#vcpus[0]!)).word(0);
+  }
+
+  *#save(order: Order): Op<void> {
+    if (this.#paused === null) return yield* this.#refuse(order, "it is not paused");
+    const unsaved = this.#machine.unsaved;
+    if (unsaved !== null) return yield* this.#refuse(order, `it cannot be written down: ${unsaved}`);
+    const state = yield* takeState(this.#env.sys, this.#vcpus, this.#args.ramBytes, this.#machine);
+    if (typeof state === "string") return yield* this.#refuse(order, state);
+    const text = JSON.stringify({ ...state, time: this.#paused });
+    const parts = Math.ceil(text.length / PART);
+    for (let part = 0; part < parts; part++) yield* this.#reporter.state({ state: "saved", order: order.id, part, parts, data: text.slice(part * PART, (part + 1) * PART) });
+  }
+
+  *#refuse({ id }: Order, detail: string): Op<void> {
+    yield* this.#reporter.state({ state: "refused", order: id, detail });
+  }
+
+  *#next(): Op<Order | null> {
+    const answer = yield* client(Parent, this.#env.sys, this.#env.mem, InitSlot.Parent).order();
+    if (!answer.ok) return null;
+    try {
+      const { id, do: what, why } = JSON.parse(String.fromCharCode(...answer.bytes)) as Partial<Order>;
+      return { id: typeof id === "number" ? id : 0, do: String(what), why: String(why) };
+    } catch {
+      return { id: 0, do: "", why: "" };
+    }
+  }
+}
