@@ -48,6 +48,7 @@ export const FailureCode = {
   denied: "BW0323",
   snapshot: "BW0324",
   guestState: "BW0325",
+  control: "BW0326",
   output: "BW0329",
   image: "BW0330",
   key: "BW0331",

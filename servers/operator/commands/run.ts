@@ -22,6 +22,8 @@ import { platformSecret } from "../platform-key.ts";
 import { showProgress } from "../progress.ts";
 import { startSession, type Session } from "../session.ts";
 import { openTraceFile, TRACE_KINDS } from "../trace.ts";
+import { openControl, type ControlServer } from "../vm/api-server.ts";
+import { openSnapshot, type Snapshot } from "../vm/snapshot.ts";
 import { onlyTarget, parseOptions, type Command } from "./command.ts";
 import { SIGNER_HELP, SIGNER_OPTIONS, signersOf } from "./signers.ts";
 
@@ -35,6 +37,9 @@ const OPTIONS = {
   "allow-unsigned": { type: "boolean" },
   "allow-rollback": { type: "boolean" },
   disk: { type: "string", multiple: true },
+  control: { type: "string" },
+  restore: { type: "string", multiple: true },
+  paused: { type: "boolean" },
   "platform-key": { type: "string" },
   "no-iommu": { type: "boolean" },
   trace: { type: "string" },
@@ -88,6 +93,10 @@ then ? says what else there is. Without a terminal, input comes from a pipe or f
                     pointer: at the address that is said, which nobody else knows
   --disk D=FILE     the image behind disk D, such as blk0, instead of the one that was built
                     in; may be there for each disk
+  --control SOCKET  a socket by which guests are paused, resumed and written down while it
+                    runs: 'bailiwick help vm', or HTTP (GET /openapi.json)
+  --restore DIR     a guest goes on from the snapshot in DIR; may be there for each guest
+  --paused          with --restore: it waits until it is told to go on
   --deterministic   no clock and no randomness of the host's: every run is the same
   --platform-key F  the platform's secret, 32 bytes, for a component that uses
                     platform.secret; by default DIR/.bailiwick/platform.key, which is
@@ -108,6 +117,7 @@ older version, or a claim that does not hold, 70 a component faulted, 80 the gue
     const timeoutMs = values.timeout === undefined ? undefined : parseTimeout("--timeout", values.timeout);
     const everyMs = values["picture-every"] === undefined ? undefined : parseTimeout("--picture-every", values["picture-every"]);
     const view = values.view === undefined ? undefined : parsePort(values.view);
+    if (values.paused === true && values.restore === undefined) throw usageError("--paused is for a guest that goes on from a snapshot: it needs --restore");
     if (values.guest !== undefined && values.exec === undefined) throw usageError("--guest says where --exec runs its command: it needs --exec");
     const tracing = traceOptions(values);
     const json = values.json === true;
@@ -116,7 +126,10 @@ older version, or a claim that does not hold, 70 a component faulted, 80 the gue
     const progress = showProgress(process.stderr, values.quiet === true || json || values.exec !== undefined);
     const note = json ? () => {} : progress.note;
 
+    if (values.restore !== undefined) progress.step("checking the snapshot");
+    const snapshots = await openSnapshots(values.restore ?? []);
     const appliance = await findAppliance(target, values, {
+      ...(snapshots.size === 0 ? {} : { restore: { states: new Map([...snapshots].map(([guest, { stateBytes }]) => [guest, stateBytes])), paused: values.paused === true } }),
       ...(values.exec === undefined ? {} : { exec: { command: values.exec, ...(values.guest === undefined ? {} : { guest: values.guest }) } }),
       deterministic,
       onStep: progress.step,
@@ -131,7 +144,7 @@ older version, or a claim that does not hold, 70 a component faulted, 80 the gue
 
     const captures = openCaptures(values.capture ?? [], appliance.networks.map(({ device }) => device), progress.note);
     const trace = tracing === undefined ? undefined : openTraceFile(tracing.path, { ...tracing, system: appliance.system, onEnd: note });
-    let session: Session | undefined;
+    let session: Session | undefined, control: ControlServer | undefined;
     let asked: readonly [status: number, why: string | undefined] | undefined;
     const stop = (status: number, why?: string): void => {
       asked ??= [status, why];
@@ -170,8 +183,10 @@ older version, or a claim that does not hold, 70 a component faulted, 80 the gue
         ...(values.capture === undefined ? {} : { onFrame: captures.frame }),
         ...(timeoutMs === undefined ? {} : { timeoutMs }),
         ...(trace === undefined ? {} : { onTrace: trace.write }),
+        ...(snapshots.size === 0 ? {} : { restore: snapshots }),
         onEvent: tell,
       });
+      if (values.control !== undefined) control = await openControl(resolve(values.control), { name: appliance.system.name, guests: session.guests, stop: () => stop(ExitStatus.ok) });
       progress.done();
       if (line.interactive) progress.note("Ctrl-] then q stops the machine");
       if (asked !== undefined) session.stop(...asked);
@@ -188,6 +203,7 @@ older version, or a claim that does not hold, 70 a component faulted, 80 the gue
       display.close();
       trace?.close();
       captures.close();
+      control?.close();
     }
   },
 };
@@ -197,6 +213,17 @@ function askedFor(values: Readonly<Partial<Record<keyof typeof OPTIONS, unknown>
   const given = (...names: readonly (keyof typeof OPTIONS)[]): string | undefined => names.filter((name) => values[name] !== undefined && values[name] !== false).map((name) => `--${name}`)[0];
   const all = { input: given("input-script", "keys"), display: given("picture", "view"), trace: given("trace"), capture: given("capture"), unchecked: given("no-iommu") };
   return Object.fromEntries(Object.entries(all).filter(([, option]) => option !== undefined));
+}
+
+/** By guest. @throws Failure when one is not what was saved */
+async function openSnapshots(folders: readonly string[]): Promise<ReadonlyMap<string, Snapshot>> {
+  const snapshots = new Map<string, Snapshot>();
+  for (const folder of folders) {
+    const snapshot = await openSnapshot(folder);
+    if (snapshots.has(snapshot.guest)) throw usageError(`--restore: two snapshots are of guest '${snapshot.guest}'`);
+    snapshots.set(snapshot.guest, snapshot);
+  }
+  return snapshots;
 }
 
 interface Wanted {

@@ -1,0 +1,107 @@
+// What can be asked of a running appliance's guests, as data: each route with what it takes and gives. The server (api-server.ts) checks requests by it, and the OpenAPI description is made from it,
+// so that neither says what the other does not do.
+// Source for the shape: Firecracker's API (actions on a Unix socket, JSON both ways); OpenAPI 3.1.
+import { z } from "zod";
+import type { GuestKeeper } from "./keeper.ts";
+
+export const API_VERSION = "1.0.0";
+
+const name = z.string().meta({ description: "the guest, as the manifest names it" });
+const guestSchema = z
+  .strictObject({
+    name,
+    state: z.enum(["starting", "restoring", "running", "paused", "ended"]),
+    memory: z.number().int().meta({ description: "bytes of its RAM" }),
+    cpus: z.number().int(),
+    ending: z.string().optional().meta({ description: "how it ended" }),
+  })
+  .meta({ id: "Guest" });
+const snapshotSchema = z
+  .strictObject({
+    guest: name,
+    folder: z.string(),
+    taken: z.string().meta({ description: "ISO 8601" }),
+    base: z.string().optional().meta({ description: "the snapshot that this one's memory lies on" }),
+    pausedMs: z.number().meta({ description: "how long the guest stood; 0 when it stood anyway" }),
+  })
+  .meta({ id: "Snapshot" });
+export const errorSchema = z.strictObject({ code: z.string().nullable(), message: z.string() }).meta({ id: "Error" });
+
+export interface Machine {
+  readonly name: string;
+  readonly guests: GuestKeeper;
+  /** Ends the run. */
+  readonly stop: () => void;
+}
+
+export interface Route {
+  readonly method: "GET" | "POST" | "PATCH";
+  /** With parameters in braces. */
+  readonly path: string;
+  readonly id: string;
+  readonly summary: string;
+  /** What must hold before. */
+  readonly when?: string;
+  readonly body?: z.ZodType;
+  /** Absent: 204, and nothing is given. */
+  readonly gives?: { readonly status: 200 | 201; readonly schema: z.ZodType };
+  readonly answer: (machine: Machine, parameters: Readonly<Record<string, string>>, body: never) => unknown;
+}
+
+const route = <B extends z.ZodType = z.ZodUndefined>(given: Omit<Route, "answer" | "body"> & { readonly body?: B; readonly answer: (machine: Machine, parameters: Readonly<Record<string, string>>, body: z.infer<B>) => unknown }): Route => given as unknown as Route;
+
+export const ROUTES: readonly Route[] = [
+  route({
+    method: "GET", path: "/", id: "getAppliance", summary: "the appliance that runs",
+    gives: { status: 200, schema: z.strictObject({ name: z.string(), guests: z.array(guestSchema) }) },
+    answer: (machine) => ({ name: machine.name, guests: machine.guests.list() }),
+  }),
+  route({ method: "GET", path: "/guests", id: "listGuests", summary: "its guests", gives: { status: 200, schema: z.array(guestSchema) }, answer: ({ guests }) => guests.list() }),
+  route({ method: "GET", path: "/guests/{guest}", id: "getGuest", summary: "one guest", gives: { status: 200, schema: guestSchema }, answer: ({ guests }, { guest }) => guests.info(guest!) }),
+  route({
+    method: "PATCH", path: "/guests/{guest}", id: "setGuestState", summary: "pause a guest, or let it go on",
+    when: "it is running (to pause it), or paused (to resume it)",
+    body: z.strictObject({ state: z.enum(["paused", "running"]) }),
+    answer: ({ guests }, { guest }, { state }) => (state === "paused" ? guests.pause(guest!) : guests.resume(guest!)),
+  }),
+  route({
+    method: "POST", path: "/guests/{guest}/snapshots", id: "createSnapshot", summary: "write a guest down to a folder; one that was running runs again",
+    when: "it is running or paused; for changes: it goes on from a snapshot",
+    body: z.strictObject({
+      folder: z.string().min(1).meta({ description: "absolute path of the folder, which must not be there yet" }),
+      changes: z.boolean().optional().meta({ description: "of the memory only what was changed since the snapshot that the guest goes on from" }),
+    }),
+    gives: { status: 201, schema: snapshotSchema },
+    async answer({ guests }, { guest }, { folder, changes = false }) {
+      const { taken, base, pausedMs } = await guests.snapshot(guest!, folder, { changes });
+      return { guest: guest!, folder, taken, ...(base === undefined ? {} : { base }), pausedMs };
+    },
+  }),
+  route({ method: "POST", path: "/stop", id: "stop", summary: "end the run at once, as if the power was cut", answer: ({ stop }) => stop() }),
+  route({ method: "GET", path: "/openapi.json", id: "getDescription", summary: "this description", gives: { status: 200, schema: z.looseObject({ openapi: z.string() }) }, answer: () => describeApi() }),
+];
+
+/** An OpenAPI 3.1 document of all routes. */
+export function describeApi(): object {
+  const schema = (of: z.ZodType): object => {
+    const { $schema: _, ...rest } = z.toJSONSchema(of);
+    return rest;
+  };
+  const content = (of: z.ZodType): object => ({ "application/json": { schema: schema(of) } });
+  const fails = (description: string): object => ({ description, content: content(errorSchema) });
+  const paths: Record<string, Record<string, object>> = {};
+  for (const { method, path, id, summary, when, body, gives } of ROUTES) {
+    const parameters = [...path.matchAll(/\{(\w+)\}/g)].map(([, parameter]) => ({ name: parameter, in: "path", required: true, schema: { type: "string" } }));
+    (paths[path] ??= {})[method.toLowerCase()] = {
+      operationId: id, summary, ...(when === undefined ? {} : { description: `Only when ${when}.` }), parameters,
+      ...(body === undefined ? {} : { requestBody: { required: true, content: content(body) } }),
+      responses: {
+        ...(gives === undefined ? { 204: { description: "done" } } : { [gives.status]: { description: "done", content: content(gives.schema) } }),
+        ...(body === undefined ? {} : { 400: fails("the request is not as described") }),
+        ...(parameters.length === 0 ? {} : { 404: fails("there is no such guest") }),
+        ...(when === undefined ? {} : { 409: fails("the guest's state does not allow it, or it could not be done") }),
+      },
+    };
+  }
+  return { openapi: "3.1.0", info: { title: "Bailiwick: guests of a running appliance", version: API_VERSION }, servers: [{ url: "http://localhost" }], paths };
+}
