@@ -19,7 +19,7 @@ const bytes = new Uint8Array(ram);
 bytes.set(readFileSync(image), KERNEL - RAM);
 bytes.set(readFileSync(initrd), INITRD - RAM);
 bytes.set(readFileSync(dtb), DTB - RAM);
-const v = native.createVcpu(m);
+const v = native.createVcpu(m, -1);
 native.mapVcpuRam(m, v, RAM, 0, BYTES);
 const words = new BigUint64Array(vcpus, 0, 128), floats = new Float64Array(vcpus, 0, 128);
 words[20] = BigInt(KERNEL);
