@@ -1,4 +1,4 @@
-// Packages of Debian as files: their two archives, and a package written anew with these not compressed, since a guest would take minutes to unpack xz.
+// Packages of Debian as files: what one says of itself, and one written anew with its two archives not compressed, since a guest would take minutes to unpack xz.
 // Source: deb(5).
 import { capture } from "../command.mjs";
 import { SetupFailure } from "../failure.mjs";
@@ -9,11 +9,16 @@ import { SetupFailure } from "../failure.mjs";
  * @throws {SetupFailure} when dpkg-deb cannot read it
  */
 export async function readDeb(file) {
-  return { control: await archiveOf("--ctrl-tarfile", file), data: await archiveOf("--fsys-tarfile", file) };
+  return { control: await ask("--ctrl-tarfile", file), data: await ask("--fsys-tarfile", file) };
+}
+
+/** @param {string} file @returns {Promise<string>} the fields of its control file @throws {SetupFailure} as readDeb */
+export async function fieldsOf(file) {
+  return (await ask("--field", file)).toString("utf8");
 }
 
 /** @param {string} option @param {string} file */
-async function archiveOf(option, file) {
+async function ask(option, file) {
   const { status, bytes, errors } = await capture("dpkg-deb", [option, file]);
   if (status !== 0) throw new SetupFailure(`dpkg-deb cannot read ${file}: ${errors.trim().split("\n").at(-1)}`);
   return bytes;
