@@ -2,7 +2,7 @@
 // What the image holds is looked at without booting it, too: by Debian's own e2fsck and debugfs.
 import { createHash } from "node:crypto";
 import { spawnSync } from "node:child_process";
-import { createReadStream } from "node:fs";
+import { createReadStream, statSync } from "node:fs";
 import { pipeline } from "node:stream/promises";
 import { describe, expect, test, vi } from "vitest";
 import { findDebian } from "../../guests/debian/installed.ts";
@@ -94,7 +94,7 @@ test.skipIf(!hasKernel)("without a disk the guest says what is missing, and ends
 
 describe.skipIf(!made.ok)("the image", () => {
   const path = `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin`;
-  const e2fsck = findProgram("e2fsck", path), debugfs = findProgram("debugfs", path);
+  const e2fsck = findProgram("e2fsck", path), debugfs = findProgram("debugfs", path), dumpe2fs = findProgram("dumpe2fs", path);
   const ask = (command: string): string => spawnSync(debugfs!, ["-R", command, image], { maxBuffer: 2 ** 26 }).stdout.toString();
 
   test("is the one that was made: its hash is the record's", async () => {
@@ -105,13 +105,27 @@ describe.skipIf(!made.ok)("the image", () => {
   test.skipIf(e2fsck === undefined)("has nothing that e2fsck would mend", () => {
     expect(spawnSync(e2fsck!, ["-fn", image]).status).toBe(0);
   });
+  test("takes no more room than its files: what is free is a hole", () => {
+    expect(statSync(image).size).toBe(2 * 2 ** 30);
+    expect(statSync(image).blocks * 512).toBeLessThan(150 * 2 ** 20);
+  });
+  test.skipIf(dumpe2fs === undefined)("leaves the first boot no inode tables to write, and room for the descriptors of 2 TiB", () => {
+    const groups = spawnSync(dumpe2fs!, [image]).stdout.toString();
+    expect(groups.match(/^Group \d+:.*ITABLE_ZEROED/gm)).toHaveLength(16);
+    expect(groups).toMatch(/^Filesystem state: +clean$[^]*^Group descriptor size: +64$[^]*^Reserved GDT blocks: +255$[^]*^Total journal size: +32M$/m);
+  });
   test.skipIf(debugfs === undefined)("has owners and modes as the packages have them, and nothing of the machine it was made on", () => {
+    expect(ask("stat /")).toMatch(/Mode: +0755[^]*User: +0 +Group: +0 /);
+    expect(ask("stat /tmp")).toMatch(/Mode: +01777/);
     expect(ask("stat /usr/bin/su")).toMatch(/Mode: +04755[^]*User: +0 +Group: +0 /);
     expect(ask("stat /etc/shadow")).toMatch(/Mode: +0640[^]*User: +0 +Group: +42 /);
     expect(ask("stat /var/mail")).toMatch(/Mode: +02775[^]*Group: +8 /);
+    expect(ask("stat /etc/bash.bashrc")).toMatch(/ mtime: 0x[4-9a-f]/);
     expect(ask("stat /etc/machine-id")).toMatch(/Size: 0\n/);
     expect(ask("cat /etc/shadow")).toMatch(/^root:\*:/m);
     expect(ask("ls -p /var/log").split("\n").filter((line) => /^\/\d+\/100/.test(line))).toEqual([]);
     expect(ask("ls -p /var/lib/apt/lists")).not.toMatch(/Packages|Release/);
+    for (const folder of ["dev", "proc", "run", "sys", "tmp"]) expect(ask(`ls -p /${folder}`).trim().split("\n").map((line) => line.split("/")[5]), folder).toEqual([".", ".."]);
+    expect(ask("ls -p /").split("\n").map((line) => line.split("/")[5]).filter((name) => name === "build" || name === "init")).toEqual([]);
   });
 });

@@ -4,9 +4,11 @@
 # What is there: nothing but /build, with the packages (debs: all; base: a list of those that come first; rest: of the others, a call of dpkg a line), BusyBox, modules, what is put over the
 # result (root), and values for the file system. Lines "step TEXT" on the console are for people; status 0 says that the disk holds a whole file system.
 b=/build/busybox
+. /build/values
 if [ ! -e /bin/sh ]; then
+  $b date -s "@$epoch" >/dev/null
   # Essential packages cannot be installed without each other: they are all there, though not installed, before the first is. Then their own shell goes on here.
-  for package in $($b cat /build/base); do $b dpkg-deb -x "/build/debs/$package" / || break; done
+  for package in $($b cat /build/base); do $b ar p "/build/debs/$package" data.tar | $b tar -x -p -C / -f -; done
   # Of what dpkg is not to install (root/etc/dpkg), nothing may stay.
   for name in doc man info locale lintian bug; do $b rm -rf "/usr/share/$name"; done
   exec /bin/sh /init
@@ -22,9 +24,7 @@ $b mount -t tmpfs tmpfs /tmp
 $b cp $b /run/busybox
 b=/run/busybox
 for module in /build/modules/*; do $b insmod "$module"; done
-. /build/values
 export SOURCE_DATE_EPOCH=$epoch
-$b date -s "@$epoch" >/dev/null
 exec </dev/null >/dev/hvc0 2>&1
 exec 3<>/dev/hvc1
 $b stty raw -echo <&3
@@ -100,6 +100,7 @@ rm -rf dev/*
 chmod 555 proc sys
 chmod 755 dev run
 chmod 1777 tmp
+touch -d "@$epoch" proc sys dev run tmp
 cd /
 # The disk is all zero: neither here nor at the first boot need inode tables and journal be written. Features that e2fsprogs has had for a year or two only are left out, for hosts that look into the image.
 must "the file system" mke2fs -q -t ext4 -b 4096 -L "$label" -U "$uuid" -J size=32 -O ^orphan_file,^metadata_csum_seed \
