@@ -46,13 +46,13 @@ export const debian = {
     delete record.debian;
     const linux = record.linux;
     if (linux === undefined || linux === null) throw new SetupFailure("a Debian user space needs Debian's kernel, which is not on this machine", "bailiwick setup --retry");
+    const disk = linux.modules.find(({ name }) => name === "virtio_blk");
+    if (disk === undefined || !(linux.rootModules?.length > 0)) {
+      throw new SetupFailure(`a Debian user space is on a disk, and ${linux.source} comes without the modules virtio_blk and ext4`, "BAILIWICK_LINUX=stable bailiwick setup, or BAILIWICK_LINUX=next, takes a kernel that has them");
+    }
     const cli = join(places.root, "dist", "cli.js");
     if (!existsSync(cli)) throw new SetupFailure("the packages are installed in a guest of the kit's own, and the kit is not built", "bailiwick setup");
     if (findProgram("dpkg-deb") === undefined) throw new SetupFailure("packages of Debian are unpacked by dpkg-deb, which is not on this machine", "apt-get install dpkg");
-    const disk = linux.modules.find(({ name }) => name === "virtio_blk");
-    if (disk === undefined || !(linux.rootModules?.length > 0)) {
-      throw new SetupFailure(`a Debian user space is on a disk, and ${linux.source} comes without the modules virtio_blk and ext4`, "BAILIWICK_LINUX=stable bailiwick setup, or next");
-    }
     const at = (/** @type {{ path: string }} */ { path }) => join(linux.folder, path);
     const guest = { kernel: at(linux.kernel), busybox: at(linux.busybox), modules: linux.modules.filter((module) => module !== disk).map(at), diskModule: at(disk) };
     const made = await withCache(() => make(places, env, line, guest, cli));
