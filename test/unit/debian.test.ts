@@ -139,7 +139,8 @@ describe.skipIf(!hasDpkg)("the guest that installs", () => {
     expect(parsed).toMatchObject({ ok: true, value: { manifest: { platform: { disks: { blk0: { file: "disk", mode: "rw", size: 64 * 2 ** 20 } }, networks: {} } } } });
   });
   test.each([
-    ["fails", 'console.log("step one\\nfailed: the packages (status 2)"); console.error("error: why"); process.exitCode = 1;', /ended with status 1\nfailed: the packages \(status 2\)\nerror: why$/],
+    ["fails", 'console.log("[ 0.0] Linux\\nstep one\\nfailed: the packages (status 2)"); console.error("error: why"); process.exitCode = 1;', /ended with status 1\nfailed: the packages \(status 2\)\nerror: why$/],
+    ["dies", 'console.log("[ 0.0] Linux\\n[ 9.9] panic"); process.exitCode = 82;', /ended with status 82\n\[ 0\.0\] Linux\n\[ 9\.9\] panic$/],
     ["is ended", 'process.kill(process.pid, "SIGTERM"); setInterval(() => {}, 1000);', /ended with a signal/],
   ])("that %s has made no image, and what it said is told", async (_, does, why) => {
     await expect(installPackages(work(does), () => {})).rejects.toThrow(why);

@@ -110,7 +110,10 @@ async function runGuest(cli, folder, live) {
   const { status, output, errors } = await run(process.execPath, [cli, "run", "--quiet", "--deterministic", "--timeout", TIME_LIMIT, folder], { onLine });
   if (status === 0) return;
   const said = `${output}\n${errors}`.split(/\r?\n/).filter((line) => line.trim() !== "" && !line.startsWith("step "));
-  throw new SetupFailure(`the image could not be made: the guest that installs its packages ended with ${status === null ? "a signal" : `status ${status}`}\n${said.slice(-60).join("\n")}`);
+  // What went before is the kernel's, and of use only where the guest itself has named no cause.
+  const cause = said.findIndex((line) => line.startsWith("failed: "));
+  const end = status === null ? "a signal" : `status ${status}`;
+  throw new SetupFailure(`the image could not be made: the guest that installs its packages ended with ${end}\n${said.slice(cause < 0 ? -60 : cause).join("\n")}`);
 }
 
 /** The same for the same name. Source: RFC 9562, section 5.8 (version 8). @param {string} name */
