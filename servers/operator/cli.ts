@@ -11,6 +11,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map(Object.ent
   check: async () => (await import("./commands/check.ts")).check,
   graph: async () => (await import("./commands/graph.ts")).graph,
   run: async () => (await import("./commands/run.ts")).run,
+  vm: async () => (await import("./commands/vm.ts")).vm,
   build: async () => (await import("./commands/build.ts")).build,
   sign: async () => (await import("./commands/sign.ts")).sign,
   verify: async () => (await import("./commands/verify.ts")).verify,

@@ -49,6 +49,7 @@ export const FailureCode = {
   snapshot: "BW0324",
   guestState: "BW0325",
   control: "BW0326",
+  vm: "BW0327",
   output: "BW0329",
   image: "BW0330",
   key: "BW0331",

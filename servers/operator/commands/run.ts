@@ -23,6 +23,7 @@ import { showProgress } from "../progress.ts";
 import { startSession, type Session } from "../session.ts";
 import { openTraceFile, TRACE_KINDS } from "../trace.ts";
 import { openControl, type ControlServer } from "../vm/api-server.ts";
+import { openConsoleSocket } from "../vm/console-socket.ts";
 import { openSnapshot, type Snapshot } from "../vm/snapshot.ts";
 import { onlyTarget, parseOptions, type Command } from "./command.ts";
 import { SIGNER_HELP, SIGNER_OPTIONS, signersOf } from "./signers.ts";
@@ -38,6 +39,8 @@ const OPTIONS = {
   "allow-rollback": { type: "boolean" },
   disk: { type: "string", multiple: true },
   control: { type: "string" },
+  console: { type: "string" },
+  "console-log": { type: "string" },
   restore: { type: "string", multiple: true },
   paused: { type: "boolean" },
   "platform-key": { type: "string" },
@@ -95,6 +98,9 @@ then ? says what else there is. Without a terminal, input comes from a pipe or f
                     in; may be there for each disk
   --control SOCKET  a socket by which guests are paused, resumed and written down while it
                     runs: 'bailiwick help vm', or HTTP (GET /openapi.json)
+  --console SOCKET  the serial line is at this socket instead, and in a log: one attaches and
+                    detaches, and nothing that was said is lost
+  --console-log F   that log; by default SOCKET.log
   --restore DIR     a guest goes on from the snapshot in DIR; may be there for each guest
   --paused          with --restore: it waits until it is told to go on
   --deterministic   no clock and no randomness of the host's: every run is the same
@@ -155,7 +161,8 @@ older version, or a claim that does not hold, 70 a component faulted, 80 the gue
     // Until the command begins, what the guest's kernel and init say is nobody's output; the VMM reports the last of it if they fail.
     let begun = appliance.commandGuest === undefined || json;
     const readiness = awaitGuests(appliance.system);
-    const line = json ? jsonLine(process.stdout, stop) : openLine(values.exec === undefined, stop);
+    if (values["console-log"] !== undefined && values.console === undefined) throw usageError("--console-log is the log of --console: it needs that");
+    const line = values.console !== undefined ? await socketLine(values.console, values["console-log"]) : json ? jsonLine(process.stdout, stop) : openLine(values.exec === undefined, stop);
     const tell = (event: SystemEvent | undefined, text: string): void => {
       if (event?.event === "guest" && event.state === "ready") {
         if (event.guest === appliance.commandGuest) begun = true;
@@ -171,7 +178,7 @@ older version, or a claim that does not hold, 70 a component faulted, 80 the gue
     try {
       session = await startSession(appliance, {
         ...(display.ports === undefined ? {} : { display: display.ports }),
-        console: withInputFrom({ ...line, onInput: (callback) => line.onInput((bytes) => void (display.typed(bytes) || callback(bytes))) }, line.interactive ? Promise.resolve() : readiness.all, watchOutput(line, (bytes) => {
+        console: withInputFrom({ ...line, onInput: (callback) => line.onInput((bytes) => void (display.typed(bytes) || callback(bytes))) }, line.interactive || values.console !== undefined ? Promise.resolve() : readiness.all, watchOutput(line, (bytes) => {
           tail.add(bytes);
           display.output(bytes);
           return begun;
@@ -383,6 +390,10 @@ function jsonLine(output: NodeJS.WriteStream, stop: Stop): Line {
       if (text !== "") terminal.write(Buffer.from(`${JSON.stringify({ event: "console", text })}\n`));
     },
   };
+}
+
+async function socketLine(path: string, log = `${path}.log`): Promise<Line> {
+  return { ...(await openConsoleSocket(resolve(path), resolve(log))), interactive: false };
 }
 
 /** However this process ends, the terminal is given back. Signals stop the machine; a second one, or a machine that does not stop, ends the process. */

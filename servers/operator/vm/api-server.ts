@@ -2,17 +2,15 @@
 //
 //   A1  What a client sends is checked by the route's schema before anything is done; what is not as described is answered with what is wrong, and nothing else happens.
 //   A2  Clients are bounded in number, in bytes and in time; one that hangs or goes away costs nobody else anything, and what it asked for is done to its end.
-import { chmodSync, lstatSync, rmSync } from "node:fs";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { connect } from "node:net";
-import { FailureCode, Failure, failure, textOf } from "../failure.ts";
+import { rmSync } from "node:fs";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { Failure, textOf } from "../failure.ts";
 import { ROUTES, type Machine, type Route } from "./api.ts";
+import { listenAlone } from "./socket.ts";
 
 const MOST_CLIENTS = 64;
 const MOST_BODY = 64 * 1024;
 const PATIENCE_MS = 10_000;
-/** Longest path of a Unix socket. Source: unix(7), sun_path. */
-const MOST_PATH = 107;
 
 export interface ControlServer {
   /** Takes no more requests; the socket is gone. */
@@ -21,22 +19,9 @@ export interface ControlServer {
 
 /** @throws Failure when the socket cannot be made */
 export async function openControl(path: string, machine: Machine): Promise<ControlServer> {
-  const says = (cause: string, fix?: string): Failure => failure(FailureCode.control, `there is no control socket at ${path}`, { cause, ...(fix === undefined ? {} : { fix }) });
-  if (Buffer.byteLength(path) > MOST_PATH) throw says(`the path is longer than ${MOST_PATH} bytes`, "name a shorter one");
-  if (await isAlive(path)) throw says("somebody listens there", "stop that run, or name another socket");
-  if (isSocket(path)) rmSync(path);
   const server = createServer({ requestTimeout: PATIENCE_MS, headersTimeout: PATIENCE_MS }, (request, response) => void serve(machine, request, response));
   server.maxConnections = MOST_CLIENTS;
-  // Made for its owner alone from the beginning: others could come between making and changing it.
-  const before = process.umask(0o177);
-  try {
-    await listen(server, path);
-  } catch (error) {
-    throw says(textOf(error));
-  } finally {
-    process.umask(before);
-  }
-  chmodSync(path, 0o600);
+  await listenAlone(server, path, "control socket");
   server.unref();
   return {
     close() {
@@ -46,30 +31,6 @@ export async function openControl(path: string, machine: Machine): Promise<Contr
     },
   };
 }
-
-const listen = (server: Server, path: string): Promise<void> =>
-  new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(path, () => {
-      server.off("error", reject);
-      resolve();
-    });
-  });
-
-const isSocket = (path: string): boolean => {
-  try {
-    return lstatSync(path).isSocket();
-  } catch {
-    return false;
-  }
-};
-
-/** Whether somebody answers there; a socket that was left behind is nobody's. */
-const isAlive = (path: string): Promise<boolean> =>
-  new Promise((resolve) => {
-    const socket = connect(path, () => (socket.destroy(), resolve(true)));
-    socket.once("error", () => resolve(false));
-  });
 
 class Refused extends Error {
   readonly status: number;

@@ -193,12 +193,12 @@ export class SnapshotWriter {
 async function copyDisk(disk: Disk, path: string): Promise<void> {
   const bytes = disk.sectors * SECTOR, handle = await open(path, "wx");
   try {
-    const piece = new Uint8Array(PIECE);
+    const piece = new Uint8Array(PIECE), zeros = Buffer.alloc(PIECE);
     for (let at = 0; at < bytes; at += PIECE) {
       const part = piece.subarray(0, Math.min(PIECE, bytes - at));
       const error = await new Promise<string | null>((done) => disk.read(at, part, done));
       if (error !== null) throw new Error(`disk ${disk.id}: ${error}`);
-      if (part.some((byte) => byte !== 0)) await handle.write(part, 0, part.length, at);
+      if (!zeros.subarray(0, part.length).equals(part)) await handle.write(part, 0, part.length, at);
     }
     await handle.truncate(bytes);
     await handle.sync();

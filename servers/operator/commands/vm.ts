@@ -1,0 +1,221 @@
+// bailiwick vm: machines that run in the background, by name: each is an appliance with its guests, in a process of its own.
+import { connect } from "node:net";
+import { join, resolve } from "node:path";
+import { suggest } from "../../../caps/manifest/nearest.ts";
+import { formatSize } from "../../../caps/manifest/units.ts";
+import { openTerminal } from "../../../core/host/terminal.ts";
+import { ExitStatus, FailureCode, failure, usageError } from "../failure.ts";
+import { isImage } from "../image/layout.ts";
+import { loadManifest } from "../load.ts";
+import { ask } from "../vm/client.ts";
+import type { GuestInfo } from "../vm/keeper.ts";
+import { startVm, stateOf, stopVm, useOf, type VmState } from "../vm/process.ts";
+import { createVm, findVm, listVms, removeVm, type Vm } from "../vm/store.ts";
+import { parseOptions, type Command } from "./command.ts";
+
+const TOP_MS = 1000;
+
+const OPTIONS = {
+  json: { type: "boolean" },
+  force: { type: "boolean" },
+  paused: { type: "boolean" },
+  changes: { type: "boolean" },
+  once: { type: "boolean" },
+  disk: { type: "string", multiple: true },
+  key: { type: "string", multiple: true },
+  "allow-unsigned": { type: "boolean" },
+} as const;
+type Values = ReturnType<typeof parseOptions<typeof OPTIONS>>["values"];
+
+interface Verb {
+  readonly arguments: readonly string[];
+  readonly run: (names: readonly string[], values: Values) => Promise<unknown>;
+}
+
+export const vm: Command = {
+  summary: "machines in the background: create, start, pause, snapshot, clone ...",
+  help: `Usage: bailiwick vm VERB [OPTIONS] ...
+
+A machine is an appliance that runs in the background, by a name of yours. GUEST is
+NAME, or NAME/GUEST where the appliance has several guests.
+
+  create NAME [DIR | MANIFEST | IMAGE]   a machine that is stopped. With --disk D=FILE, and
+                          --key FILE.pub or --allow-unsigned, as 'bailiwick run' has them
+  start NAME              it must be stopped; back when its guests have begun
+  stop NAME [--force]     it must run; at once, as if the power was cut
+  rm NAME [--force]       it must be stopped; its logs go with it
+  ls                      all machines, and their guests
+  console NAME            its serial line is this terminal; Ctrl-] then q detaches. What was
+                          said meanwhile is in its log
+  pause GUEST             it must be running
+  resume GUEST            it must be paused
+  snapshot GUEST DIR      it must be running, and runs again, or paused; DIR must not be there.
+                          With --changes, only what was changed since the snapshot that it
+                          goes on from
+  restore NAME DIR        it must be stopped: it starts, and its guest goes on from DIR.
+                          With --paused, when it is told to
+  clone GUEST NEW...      it must be running or paused; each NEW is a machine that goes on from
+                          what it is now. With --paused, when it is told to. What is written
+                          to a clone's disks is gone at its end
+  top [--once]            CPU and memory of those that run, each second
+
+  --json                  what is told, as JSON`,
+  async run(args) {
+    const [name, ...rest] = args;
+    if (name === undefined) throw usageError("vm needs a verb", `one of: ${Object.keys(VERBS).join(", ")}`);
+    const verb = VERBS[name];
+    if (verb === undefined) throw usageError(`vm has no verb '${name}'`, suggest(name, Object.keys(VERBS)));
+    const { values, positionals } = parseOptions(rest, OPTIONS);
+    const least = verb.arguments.filter((each) => !each.startsWith("[")).length, most = verb.arguments.at(-1)?.endsWith("...") === true ? Infinity : verb.arguments.length;
+    if (positionals.length < least || positionals.length > most) throw usageError(`bailiwick vm ${[name, ...verb.arguments].join(" ")}`, "'bailiwick help vm' says more");
+    const told = await verb.run(positionals, values);
+    if (told !== undefined) process.stdout.write(values.json === true ? `${JSON.stringify(told)}\n` : typeof told === "string" ? `${told}\n` : "");
+    return ExitStatus.ok;
+  },
+};
+
+const VERBS: Readonly<Record<string, Verb>> = {
+  create: {
+    arguments: ["NAME", "[APPLIANCE]"],
+    async run([name, appliance = "."], { disk = [], key = [], "allow-unsigned": unsigned, json }) {
+      // What is wrong with it is told now, not when it is started.
+      if (!isImage(appliance)) loadManifest(appliance);
+      const made = createVm(name!, resolve(appliance), [...disk.map(absolute), ...key.map((file) => `--key=${resolve(file)}`), ...(unsigned === true ? ["--allow-unsigned"] : [])]);
+      return json === true ? { name: made.name, appliance: made.appliance } : undefined;
+    },
+  },
+  start: { arguments: ["NAME"], run: async ([name]) => startVm(findVm(name!), []) },
+  stop: { arguments: ["NAME"], run: async ([name], { force }) => stopVm(findVm(name!), force === true) },
+  rm: {
+    arguments: ["NAME"],
+    async run([name], { force }) {
+      const found = findVm(name!);
+      if ((await stateOf(found)).state === "running") {
+        if (force !== true) throw failure(FailureCode.vm, `the machine '${name!}' runs`, { fix: `bailiwick vm stop ${name!}, or rm --force` });
+        await stopVm(found, true);
+      }
+      removeVm(name!);
+    },
+  },
+  ls: {
+    arguments: [],
+    async run(_, { json }) {
+      const all = await Promise.all(listVms().map(async (each) => ({ name: each.name, appliance: each.appliance, ...(await stateOf(each)) })));
+      return json === true ? all : table(["NAME", "STATE", "GUEST", "GUEST STATE", "MEMORY", "CPUS"], all.flatMap(({ name, state, guests }) => (guests.length === 0 ? [[name, state]] : guests.map((guest, i) => [...(i === 0 ? [name, state] : ["", ""]), guest.name, guest.state, formatSize(guest.memory), String(guest.cpus)]))));
+    },
+  },
+  console: { arguments: ["NAME"], run: async ([name]) => attach(findVm(name!)) },
+  pause: { arguments: ["GUEST"], run: async ([guest]) => setState(guest!, "paused") },
+  resume: { arguments: ["GUEST"], run: async ([guest]) => setState(guest!, "running") },
+  snapshot: {
+    arguments: ["GUEST", "DIR"],
+    async run([guest, folder], { changes, json }) {
+      const made = await snapshot(guest!, resolve(folder!), changes === true);
+      return json === true ? made : `${made.folder}: the guest stood for ${made.pausedMs.toFixed(0)} ms`;
+    },
+  },
+  restore: { arguments: ["NAME", "DIR"], run: async ([name, folder], { paused }) => startVm(findVm(name!), restoring(resolve(folder!), paused)) },
+  clone: {
+    arguments: ["GUEST", "NEW..."],
+    async run([guest, ...names], { paused }) {
+      const { vm: original } = await addressed(guest!);
+      const made = names.map((name) => createVm(name, original.appliance, original.options));
+      // Clones share what is in it for as long as they run, so it stands in the first one's folder.
+      const folder = join(made[0]!.folder, "snapshot");
+      try {
+        await snapshot(guest!, folder, false);
+      } catch (error) {
+        for (const { name } of made) removeVm(name);
+        throw error;
+      }
+      await Promise.all(made.map((each) => startVm(each, restoring(folder, paused))));
+    },
+  },
+  top: { arguments: [], run: async (_, { once, json }) => top(once === true || json === true || !process.stdout.isTTY, json === true) },
+};
+
+const restoring = (folder: string, paused: boolean | undefined): readonly string[] => ["--restore", folder, ...(paused === true ? ["--paused"] : [])];
+
+function absolute(disk: string): string {
+  const [, device, file] = /^([^=]+)=(.+)$/s.exec(disk) ?? [];
+  if (device === undefined || file === undefined) throw usageError(`--disk ${disk} says not which disk is where`, "such as --disk blk0=FILE");
+  return `--disk=${device}=${resolve(file)}`;
+}
+
+/** NAME or NAME/GUEST. @throws Failure when the machine does not run, or has not that guest, or several */
+async function addressed(text: string): Promise<{ readonly vm: Vm; readonly guest: string }> {
+  const [name = "", wanted] = text.split("/"), found = findVm(name), { state, guests } = await stateOf(found);
+  if (state !== "running") throw failure(FailureCode.vm, `the machine '${name}' does not run`, { fix: `bailiwick vm start ${name}` });
+  const names = guests.map((guest) => guest.name);
+  if (wanted !== undefined) return { vm: found, guest: wanted };
+  if (names.length !== 1) throw failure(FailureCode.vm, `the machine '${name}' has ${names.length === 0 ? "no guest" : "several guests"}`, names.length === 0 ? {} : { fix: `one of: ${names.map((guest) => `${name}/${guest}`).join(", ")}` });
+  return { vm: found, guest: names[0]! };
+}
+
+async function setState(text: string, state: "paused" | "running"): Promise<undefined> {
+  const { vm: found, guest } = await addressed(text);
+  await ask(found.control, "PATCH", `/guests/${encodeURIComponent(guest)}`, { state });
+}
+
+async function snapshot(text: string, folder: string, changes: boolean): Promise<{ readonly folder: string; readonly pausedMs: number }> {
+  const { vm: found, guest } = await addressed(text);
+  return (await ask(found.control, "POST", `/guests/${encodeURIComponent(guest)}/snapshots`, { folder, ...(changes ? { changes } : {}) })) as { readonly folder: string; readonly pausedMs: number };
+}
+
+/** Until it is detached, or the machine ends. */
+async function attach(found: Vm): Promise<undefined> {
+  const socket = connect(found.console);
+  await new Promise<void>((done, failed) => {
+    socket.once("connect", done);
+    socket.once("error", (error) => failed(failure(FailureCode.vm, `the machine '${found.name}' has no console now`, { cause: error.message, fix: `bailiwick vm start ${found.name}; what it said last is in ${found.consoleLog}` })));
+  });
+  await new Promise<void>((done) => {
+    const terminal = openTerminal({ output: process.stdout, input: process.stdin, onQuit: () => socket.end(), onGone: () => socket.end(), notice: (text) => process.stderr.write(text.replace("stop the machine and leave", "detach; the machine goes on")) });
+    terminal.onInput((bytes) => void socket.write(bytes));
+    socket.on("data", (bytes) => terminal.write(bytes));
+    socket.on("error", () => undefined);
+    socket.on("close", () => {
+      terminal.close();
+      done();
+    });
+  });
+}
+
+interface Use extends VmState {
+  readonly name: string;
+  /** Percent of a CPU. */
+  readonly cpu: number;
+  /** Bytes; what several share counts in parts. */
+  readonly resident: number;
+}
+
+/** @param seen seconds of CPU at the look before, by process; filled with this one's */
+async function uses(seen: Map<number, { readonly at: number; readonly seconds: number }>): Promise<readonly Use[]> {
+  const all = await Promise.all(listVms().map(async (each) => ({ name: each.name, ...(await stateOf(each)) })));
+  return all.flatMap((each) => {
+    const use = each.pid === undefined ? undefined : useOf(each.pid);
+    if (use === undefined) return [];
+    const at = performance.now(), before = seen.get(each.pid!);
+    seen.set(each.pid!, { at, seconds: use.seconds });
+    return [{ ...each, resident: use.resident, cpu: before === undefined ? 0 : ((use.seconds - before.seconds) / (at - before.at)) * 1e5 }];
+  });
+}
+
+async function top(once: boolean, json: boolean): Promise<unknown> {
+  const seen = new Map<number, { readonly at: number; readonly seconds: number }>();
+  const shown = (now: readonly Use[]): string => table(["NAME", "CPU", "MEMORY", "GUESTS"], now.map(({ name, cpu, resident, guests }) => [name, `${cpu.toFixed(0)} %`, formatSize(Math.round(resident / 2 ** 20) * 2 ** 20), guests.map((guest: GuestInfo) => `${guest.name} ${guest.state}`).join(", ")]));
+  await uses(seen);
+  for (;;) {
+    await new Promise((done) => setTimeout(done, TOP_MS));
+    const now = await uses(seen);
+    if (once) return json ? now : shown(now);
+    process.stdout.write(`\x1b[H\x1b[2J${shown(now)}\n`);
+  }
+}
+
+/** Columns as wide as they must be. */
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const all = [head, ...rows], widths = head.map((_, i) => Math.max(...all.map((row) => row[i]?.length ?? 0)));
+  return all.map((row) => row.map((cell, i) => cell.padEnd(widths[i]!)).join("  ").trimEnd()).join("\n");
+}
+

@@ -1,0 +1,102 @@
+// The process that a machine runs in: started so that it outlives its starter, found again, looked at, ended.
+import { spawn } from "node:child_process";
+import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { FailureCode, failure } from "../failure.ts";
+import { ask } from "./client.ts";
+import type { GuestInfo } from "./keeper.ts";
+import { isAnswered } from "./socket.ts";
+import type { Vm } from "./store.ts";
+
+/** An appliance is built first, which may take long the first time. */
+const START_MS = 300_000;
+const END_MS = 10_000;
+const POLL_MS = 20;
+const SAID_LINES = 20;
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+export interface VmState {
+  readonly state: "running" | "stopped";
+  readonly guests: readonly GuestInfo[];
+  readonly pid?: number;
+}
+
+export async function stateOf(vm: Vm): Promise<VmState> {
+  if (!(await isAnswered(vm.control))) return { state: "stopped", guests: [] };
+  const { guests } = (await ask(vm.control, "GET", "/")) as { readonly guests: readonly GuestInfo[] };
+  const pid = pidOf(vm);
+  return { state: "running", guests, ...(pid === undefined ? {} : { pid }) };
+}
+
+/** Of a process that is this machine's: a number alone may have become another's. */
+function pidOf(vm: Vm): number | undefined {
+  try {
+    const pid = Number(readFileSync(join(vm.folder, "pid"), "utf8"));
+    return readFileSync(`/proc/${pid}/cmdline`, "latin1").split("\0").includes(vm.control) ? pid : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Resident bytes, and seconds of CPU, of a process; undefined: it is gone. */
+export function useOf(pid: number): { readonly resident: number; readonly seconds: number } | undefined {
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, "latin1").split(") ")[1]!.split(" ");
+    const resident = /^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "latin1"))?.[1];
+    return { resident: Number(resident ?? 0) * 1024, seconds: (Number(fields[11]) + Number(fields[12])) / 100 };
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Back when its guests have begun. @param options of `bailiwick run`, beside the machine's own.
+ * @throws Failure when it runs, or with what it said when it ended instead
+ */
+export async function startVm(vm: Vm, options: readonly string[]): Promise<void> {
+  if (await isAnswered(vm.control)) throw failure(FailureCode.vm, `the machine '${vm.name}' runs already`);
+  const says = join(vm.folder, "stderr.log"), events = openSync(vm.events, "w", 0o600), errors = openSync(says, "w", 0o600);
+  const child = spawn(process.execPath, [process.argv[1]!, "run", "--json", "--control", vm.control, "--console", vm.console, "--console-log", vm.consoleLog, ...vm.options, ...options, vm.appliance], { detached: true, stdio: ["ignore", events, errors] });
+  closeSync(events);
+  closeSync(errors);
+  let ended: number | null | undefined;
+  child.on("exit", (status) => (ended = status));
+  child.on("error", () => (ended = null));
+  writeFileSync(join(vm.folder, "pid"), `${child.pid ?? 0}`);
+  child.unref();
+  for (const until = Date.now() + START_MS; ; await pause(POLL_MS)) {
+    if (ended !== undefined) {
+      const said = [...messagesOf(vm.events), ...readFileSync(says, "utf8").trimEnd().split("\n")].filter((line) => line !== "").slice(-SAID_LINES);
+      throw failure(FailureCode.vm, `the machine '${vm.name}' did not start`, { cause: said.join("\n") || `it ended with status ${String(ended)}` });
+    }
+    if (Date.now() > until) throw failure(FailureCode.vm, `the machine '${vm.name}' has not started for ${START_MS / 1000} s`, { fix: `bailiwick vm stop --force ${vm.name}` });
+    if (!(await isAnswered(vm.control))) continue;
+    const { guests } = await stateOf(vm).catch(() => ({ guests: undefined }));
+    if (guests?.every(({ state }) => state !== "starting" && state !== "restoring") === true) return;
+  }
+}
+
+/** What the operator was told that it failed by. */
+function messagesOf(events: string): string[] {
+  return readFileSync(events, "utf8").split("\n").flatMap((line) => {
+    try {
+      const event = JSON.parse(line) as { readonly event?: string; readonly message?: string; readonly detail?: string };
+      return event.event === "error" ? [event.message ?? ""] : event.event === "guest" && event.detail !== undefined ? [event.detail] : [];
+    } catch {
+      return [];
+    }
+  });
+}
+
+/** Back when it is gone. @param force do not ask it */
+export async function stopVm(vm: Vm, force: boolean): Promise<void> {
+  const pid = pidOf(vm);
+  if (force && pid !== undefined) process.kill(pid, "SIGKILL");
+  else if (await isAnswered(vm.control)) await ask(vm.control, "POST", "/stop");
+  else if (pid === undefined) throw failure(FailureCode.vm, `the machine '${vm.name}' does not run`);
+  else process.kill(pid, "SIGTERM");
+  for (const until = Date.now() + END_MS; pidOf(vm) !== undefined; await pause(POLL_MS)) {
+    if (Date.now() > until) throw failure(FailureCode.vm, `the machine '${vm.name}' does not end`, { fix: `bailiwick vm stop --force ${vm.name}` });
+  }
+}

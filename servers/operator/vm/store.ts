@@ -1,0 +1,81 @@
+// Machines by name: each is an appliance that runs in a process of its own, with a folder of its own. What is there is the folder; what lives is who answers at its control socket.
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { z } from "zod";
+import { suggest } from "../../../caps/manifest/nearest.ts";
+import { FailureCode, failure, textOf, usageError } from "../failure.ts";
+
+const NAME = /^[a-z0-9][a-z0-9-]{0,31}$/;
+const vmSchema = z.strictObject({
+  format: z.literal(1),
+  /** Absolute path of the manifest, its folder, or an image. */
+  appliance: z.string(),
+  created: z.string(),
+  /** Further options of `bailiwick run`. */
+  options: z.array(z.string()),
+});
+export type VmDescription = z.infer<typeof vmSchema>;
+
+export interface Vm extends VmDescription {
+  readonly name: string;
+  readonly folder: string;
+  readonly control: string;
+  readonly console: string;
+  readonly consoleLog: string;
+  /** What the operator is told, JSON lines, of the last run. */
+  readonly events: string;
+}
+
+const root = (): string => join(process.env["XDG_STATE_HOME"] ?? join(homedir(), ".local", "state"), "bailiwick", "vms");
+
+const placed = (name: string, description: VmDescription): Vm => {
+  const folder = join(root(), name);
+  return { ...description, name, folder, control: join(folder, "control.sock"), console: join(folder, "console.sock"), consoleLog: join(folder, "console.log"), events: join(folder, "events.log") };
+};
+
+export function listVms(): readonly Vm[] {
+  if (!existsSync(root())) return [];
+  return readdirSync(root()).filter((name) => NAME.test(name)).sort().flatMap((name) => {
+    const description = read(name);
+    return typeof description === "string" ? [] : [placed(name, description)];
+  });
+}
+
+/** @throws Failure when there is none of that name, or its folder is damaged */
+export function findVm(name: string): Vm {
+  const names = listVms().map((vm) => vm.name);
+  if (!NAME.test(name) || !existsSync(join(root(), name))) throw failure(FailureCode.vm, `there is no machine '${name}'`, { fix: names.length === 0 ? "bailiwick vm create NAME APPLIANCE" : suggest(name, names) });
+  const description = read(name);
+  if (typeof description === "string") throw failure(FailureCode.vm, `the machine '${name}' is damaged`, { cause: description, fix: `bailiwick vm rm ${name}` });
+  return placed(name, description);
+}
+
+function read(name: string): VmDescription | string {
+  try {
+    return vmSchema.parse(JSON.parse(readFileSync(join(root(), name, "vm.json"), "utf8")));
+  } catch (error) {
+    return textOf(error);
+  }
+}
+
+/** @throws Failure when there is one of that name */
+export function createVm(name: string, appliance: string, options: readonly string[]): Vm {
+  if (!NAME.test(name)) throw usageError(`'${name}' is no name for a machine`, "small letters, digits and hyphens, at most 32");
+  const description: VmDescription = { format: 1, appliance, created: new Date().toISOString(), options: [...options] };
+  const vm = placed(name, description);
+  mkdirSync(root(), { recursive: true, mode: 0o700 });
+  try {
+    mkdirSync(vm.folder, { mode: 0o700 });
+  } catch (error) {
+    throw failure(FailureCode.exists, `there is a machine '${name}' already`, { cause: textOf(error), fix: `another name, or bailiwick vm rm ${name}` });
+  }
+  writeFileSync(join(vm.folder, "vm.json"), `${JSON.stringify(description, null, 2)}\n`);
+  return vm;
+}
+
+/** Its folder, with its logs, is gone. */
+export function removeVm(name: string): void {
+  if (!NAME.test(name)) throw usageError(`'${name}' is no name for a machine`);
+  rmSync(join(root(), name), { recursive: true, force: true });
+}
