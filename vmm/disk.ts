@@ -1,7 +1,7 @@
 // A guest's disk: a virtio block device whose backend is a capability to a block server (servers/block). Data is copied once, between the guest's memory and
 // the window that this VMM shares with the server; from there the disk's driver has its device take it.
 //
-// The window is cut into blocks of 64 KiB, the most of one request to the server: a part of what the guest asks for goes through one.
+// The window is cut into blocks of 64 KiB: a part of what the guest asks for, which is one request to the server, goes through a run of them.
 import type { DmaFault, DmaPort } from "../core/devices/device.ts";
 import type { BlockBackend, BlockBuffers, BlockDone } from "../core/devices/virtio/block-backend.ts";
 import { Block, BLOCK_WINDOW_BYTES, BlockAnswer, BlockOperation, BlockRequest, BlockResult } from "../servers/block/protocol.ts";
@@ -14,11 +14,14 @@ import type { GuestMemory } from "./memory.ts";
 import { openOutside, placeOf, READ_WRITE, type Outside } from "./outside.ts";
 
 const BLOCK = 64 * 1024;
+/** A bit of one word each: 32. */
 const BLOCKS = BLOCK_WINDOW_BYTES / BLOCK;
+/** Blocks of one request to the server: each costs three programs some work, and while one is copied others are on their way. */
+const MOST_BLOCKS = 4;
 const RING = 32;
 const SECTOR = 512;
 
-/** A block of the window, and how much of it is used. */
+/** A run of blocks of the window, by its first, and how much of it is used. */
 export interface Piece {
   readonly block: number;
   readonly bytes: number;
@@ -36,7 +39,7 @@ export class GuestDisk implements BlockBackend<Piece>, BlockBuffers<Piece>, Outs
   readonly readOnly: boolean;
   readonly id: string;
   readonly bit: number;
-  readonly mostBytes = BLOCK;
+  readonly mostBytes: number;
   /** U-Boot asks for a whole file at once. */
   readonly mostRequest = 2 ** 30;
   due = false;
@@ -44,14 +47,15 @@ export class GuestDisk implements BlockBackend<Piece>, BlockBuffers<Piece>, Outs
   readonly #window: number;
   readonly #channel: Channel;
   readonly #complain: (line: string) => void;
-  readonly #free: number[] = Array.from({ length: BLOCKS }, (_, i) => i);
+  /** Blocks in use: bit n for block n. */
+  #used = 0;
   /** What waits for room in the ring, and what the server has, by number. */
   readonly #waiting: Uint8Array[] = [];
   readonly #out = new Map<number, BlockDone>();
   #next = 0;
   #over = false;
 
-  private constructor(memory: GuestMemory, index: number, channel: Channel, facts: { readonly sectors: number; readonly readOnly: boolean; readonly id: string }, complain: (line: string) => void) {
+  private constructor(memory: GuestMemory, index: number, channel: Channel, facts: { readonly sectors: number; readonly mostBytes: number; readonly readOnly: boolean; readonly id: string }, complain: (line: string) => void) {
     const { window, bit } = placeOf(index);
     this.#memory = memory;
     this.#window = window;
@@ -59,6 +63,7 @@ export class GuestDisk implements BlockBackend<Piece>, BlockBuffers<Piece>, Outs
     this.#complain = complain;
     this.bit = bit;
     this.sectors = facts.sectors;
+    this.mostBytes = Math.min(Math.floor(facts.mostBytes / BLOCK), MOST_BLOCKS) * BLOCK;
     this.readOnly = facts.readOnly;
     this.id = facts.id;
   }
@@ -72,17 +77,22 @@ export class GuestDisk implements BlockBackend<Piece>, BlockBuffers<Piece>, Outs
     const channel = yield* openOutside(env, index, server, { capacity: RING, bytes: BlockRequest.BYTES }, { capacity: RING, bytes: BlockAnswer.BYTES });
     if (typeof channel === "string") return channel;
     const problem = yield* mapWindow(env, index, server);
-    return problem ?? new GuestDisk(memory, index, channel, { sectors: info.sectors, readOnly: info.readOnly !== 0, id }, complain);
+    return problem ?? new GuestDisk(memory, index, channel, { sectors: info.sectors, mostBytes: info.mostBytes, readOnly: info.readOnly !== 0, id }, complain);
   }
 
   // Buffers.
 
   take(bytes: number): Piece | null {
-    const block = this.#free.pop();
-    return block === undefined ? null : { block, bytes };
+    const run = runOf(bytes);
+    for (let block = 0; block + Math.ceil(bytes / BLOCK) <= BLOCKS; block++) {
+      if ((this.#used & (run << block)) !== 0) continue;
+      this.#used |= run << block;
+      return { block, bytes };
+    }
+    return null;
   }
-  give({ block }: Piece): undefined {
-    this.#free.push(block);
+  give({ block, bytes }: Piece): undefined {
+    this.#used &= ~(runOf(bytes) << block);
   }
   load({ block }: Piece, at: number, _dma: DmaPort, address: number, bytes: number): DmaFault | null {
     return this.#memory.copyOut(this.#window + block * BLOCK + at, address, bytes);
@@ -169,6 +179,9 @@ export class GuestDisk implements BlockBackend<Piece>, BlockBuffers<Piece>, Outs
     for (const done of all) done("the block server is gone");
   }
 }
+
+/** The bits of as many blocks as it takes, from block 0 on. */
+const runOf = (bytes: number): number => 2 ** Math.ceil(bytes / BLOCK) - 1;
 
 /** The server lends window 0. */
 function* mapWindow(env: Env, index: number, server: number): Op<string | null> {

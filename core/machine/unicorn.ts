@@ -286,6 +286,7 @@ interface Addon {
   hostMemory(bytes: number): ArrayBuffer;
   readCached(fd: number, position: number, into: Uint8Array): number;
   verifyRamImage(fd: number, done: (failure: string) => void): void;
+  writeWithin(fd: number, position: number, bytes: Uint8Array, patience: number, done: (result: number) => void): number | undefined;
   engineOpen(codeBytes: number): number;
   engineClose(engine: number): void;
   engineMapMemory(engine: number, phys: number, offset: number, bytes: number, buffer: ArrayBuffer): void;
@@ -401,6 +402,12 @@ export function readCached(fd: number, position: number, into: Uint8Array): numb
 /** Reads all of an image of RAM, beside this thread. Resolves to what is wrong with it, or "". */
 export function verifyRamImage(fd: number): Promise<string> {
   return new Promise((resolve) => addon().verifyRamImage(fd, resolve));
+/**
+ * Writes to a file by another thread, and waits for that so many microseconds at most, 0..1000000. Bytes written, or the negative number of an error of the host's; undefined: it
+ * goes on, and `done` is called with that later. Until then the bytes are the file's.
+ */
+export function writeWithin(fd: number, position: number, bytes: Uint8Array, patience: number, done: (result: number) => void): number | undefined {
+  return addon().writeWithin(fd, position, bytes, patience, done);
 }
 
 /** Opens a bare engine. `codeBytes` is the size of its translation buffer, 2^20..2^30. */

@@ -1,32 +1,45 @@
 // Disks on the host: image files in each mode, overlays, disks in memory.
 import { execFileSync, spawn } from "node:child_process";
 import { chmodSync, existsSync, linkSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { open } from "node:fs/promises";
+import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { BlockBackend } from "../../core/devices/virtio/block-backend.ts";
 import { DiskError, openDisk, ramDisk, type Disk, type DiskOptions } from "../../core/host/disk.ts";
 import { overlay } from "../../core/host/overlay.ts";
+import { writeWithin } from "../../core/machine/unicorn.ts";
 import { failingDisk } from "../support/disk.ts";
 
-/** While `held` is a list, writes to the host wait in it; `log` tells what reached the host. */
-const host = vi.hoisted(() => ({ held: null as (() => void)[] | null, log: null as string[] | null }));
+/** While `held` is a list, writes to the host wait in it; `log` tells what reached the host, and `patience` how long each write was waited for at most; while `slow`, that is not enough. */
+const host = vi.hoisted(() => ({ held: null as (() => void)[] | null, log: null as string[] | null, patience: null as number[] | null, slow: false }));
 vi.mock("node:fs", async (original) => {
   const fs = await original<typeof import("node:fs")>();
-  const write = (...parameters: unknown[]): void => {
-    const perform = (): void => {
-      host.log?.push("write");
-      Reflect.apply(fs.write, fs, parameters);
-    };
-    if (host.held === null) perform();
-    else host.held.push(perform);
-  };
   const fdatasync = (...parameters: Parameters<typeof fs.fdatasync>): void => {
     host.log?.push("sync");
     fs.fdatasync(...parameters);
   };
-  return { ...fs, write, fdatasync };
+  return { ...fs, fdatasync };
+});
+vi.mock("../../core/machine/unicorn.ts", async (original) => {
+  const addon = await original<typeof import("../../core/machine/unicorn.ts")>();
+  const writeWithin = (fd: number, position: number, bytes: Uint8Array, patience: number, done: (result: number) => void): number | undefined => {
+    if (host.held === null) {
+      host.log?.push("write");
+      host.patience?.push(patience);
+      if (host.slow) return void setImmediate(() => done(addon.writeWithin(fd, position, bytes, 1e6, () => undefined)!));
+      // Whoever counts what is waited for has a machine that is never too busy.
+      return addon.writeWithin(fd, position, bytes, host.patience !== null && patience > 0 ? 1e6 : patience, done);
+    }
+    host.held.push(() => {
+      host.log?.push("write");
+      const result = addon.writeWithin(fd, position, bytes, 0, done);
+      if (result !== undefined) done(result);
+    });
+    return undefined;
+  };
+  return { ...addon, writeWithin };
 });
 
 let folder: string;
@@ -129,6 +142,45 @@ describe("an image file", () => {
         host.held = host.log = null;
       }
     });
+  });
+
+  it("waits a moment for a write, and not for some after one that took longer", async () => {
+    await using({ path: image(8192), mode: "rw" }, async (disk) => {
+      const patience: number[] = (host.patience = []);
+      try {
+        let done = 0;
+        for (let n = 0; n < 3; n++) disk.write(512 * n, new Uint8Array(512).fill(n + 1), (error) => void (error === null && done++));
+        await new Promise(setImmediate);
+        expect([done, patience.every((us) => us > 0 && us < 1000)]).toEqual([3, true]);
+        expect(await read(disk, 0, 4)).toEqual([1, 2, 3, 0]);
+        patience.length = 0;
+        host.slow = true;
+        expect(await write(disk, 4, 1, 9)).toBeNull();
+        host.slow = false;
+        for (let n = 0; n < 12; n++) expect(await write(disk, n % 8, 1, 7)).toBeNull();
+        const hasty = patience.slice(1).findIndex((us) => us > 0);
+        expect([patience[0]! > 0, hasty, patience.slice(1 + hasty).every((us) => us > 0)]).toEqual([true, 8, true]);
+        expect(await read(disk, 0, 8)).toEqual(Array(8).fill(7));
+      } finally {
+        host.patience = null;
+        host.slow = false;
+      }
+    });
+  });
+
+  it("says of a write that fails what the host says, whether it was waited for or not", async () => {
+    const full = await open("/dev/full", "r+");
+    try {
+      for (const patience of [1e6, 0]) {
+        const result = await new Promise<number>((resolve) => {
+          const now = writeWithin(full.fd, 0, new Uint8Array(512), patience, resolve);
+          if (now !== undefined) resolve(now);
+        });
+        expect(result).toBe(-constants.errno.ENOSPC);
+      }
+    } finally {
+      await full.close();
+    }
   });
 
   it("says so when it has become shorter, and when it is closed", async () => {

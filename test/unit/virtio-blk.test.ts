@@ -64,7 +64,7 @@ describe("block device: what it is", () => {
     const { driver, device } = diskBench();
     expect(driver.reg(Mmio.DEVICE_ID)).toBe(2);
     const config = (offset: number): number => Number(readDevice(device, Mmio.CONFIG + offset, 4));
-    expect([config(BlkConfig.CAPACITY), config(4), config(BlkConfig.SIZE_MAX), config(BlkConfig.SEG_MAX), config(BlkConfig.BLK_SIZE)]).toEqual([SECTORS, 0, 65536, 126, 512]);
+    expect([config(BlkConfig.CAPACITY), config(4), config(BlkConfig.SIZE_MAX), config(BlkConfig.SEG_MAX), config(BlkConfig.BLK_SIZE)]).toEqual([SECTORS, 0, 256 * 1024, 510, 512]);
     expect(config(BlkConfig.SIZE_MAX) * config(BlkConfig.SEG_MAX)).toBe(BLK_REQUEST_BYTES);
     for (const [offset, size, value] of [[0, 1, SECTORS], [0, 2, SECTORS], [0, 8, SECTORS], [22, 2, 0], [24, 4, 0], [24, 1, 0], [252, 4, 0]] as const)
       expect(readDevice(device, Mmio.CONFIG + offset, size)).toBe(value);
@@ -221,7 +221,7 @@ describe("block device: requests that make no sense end in an error, and nothing
     b.driver.writeDescriptor(desc, 2, room, 1, DescFlag.WRITE, 0);
     b.driver.offer(0, 0);
     b.driver.notify(0);
-    // Its status byte lies where it should, after 8 MiB that do not exist.
+    // Its status byte lies where it should, after 127 MiB that do not exist.
     expect([b.memory.data[room - b.memory.base], big.operations, needsReset(b)]).toEqual([IOERR, [], false]);
   });
 });
@@ -452,6 +452,35 @@ describe("block device on a disk that misbehaves", () => {
     expect(sizes).toEqual(Array(BLK_HELD_BYTES / 2 ** 22).fill(2 ** 22));
     for (let n = 0; n < 8; n++) answers[n]!();
     expect([sizes.length, b.memory.load16(b.driver.queues[0]!.device + 2)]).toEqual([8, 8]);
+  });
+  it("holds no more of one long request, and begins the rest of it as answers come", () => {
+    const answers: (() => void)[] = [];
+    let held = 0, most = 0, end = 0;
+    const read: BlockBackend["read"] = (offset, into, done) => {
+      expect(offset).toBe(end);
+      end += into.length;
+      held += into.length;
+      most = Math.max(most, held);
+      answers.push(() => ((held -= into.length), done(null)));
+    };
+    const b = bench({ ...ramDisk(new Uint8Array(512)), sectors: 2 ** 30, read }, new TestMemory(2 ** 20));
+    b.driver.init(0, 256);
+    const table = b.driver.queues[0]!.desc;
+    const [header, room, status] = [b.driver.allocate(16), b.driver.allocate(2 ** 18), b.driver.allocate(1)];
+    b.memory.write(header, blkHeader(IN, 0));
+    b.memory.write(status, filled(1, 0xff));
+    // 40 MiB into one and the same room.
+    b.driver.writeDescriptor(table, 0, header, 16, DescFlag.NEXT, 1);
+    for (let n = 1; n <= 160; n++) b.driver.writeDescriptor(table, n, room, 2 ** 18, DescFlag.WRITE | DescFlag.NEXT, n + 1);
+    b.driver.writeDescriptor(table, 161, status, 1, DescFlag.WRITE, 0);
+    b.driver.offer(0, 0);
+    b.driver.notify(0);
+    expect(held).toBe(BLK_HELD_BYTES);
+    while (answers.length > 0) {
+      expect(b.memory.data[status - b.memory.base]).toBe(0xff);
+      answers.shift()!();
+    }
+    expect([most, end, b.memory.data[status - b.memory.base]]).toEqual([BLK_HELD_BYTES, 40 * 2 ** 20, OK]);
   });
 });
 

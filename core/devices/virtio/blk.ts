@@ -8,19 +8,17 @@
 //   B2  A request is given back at most once, and not to a driver that has reset the device since.
 //   B3  After a reset nothing is begun before the backend has answered what was begun before: an old write cannot land on a new one.
 //   B4  What the backend holds for us is bounded, in requests and in bytes, however often the driver resets the device.
-import type { BlockBackend, BlockBuffers, BlockDone } from "./block-backend.ts";
+import { BLK_SEGMENT_BYTES, BLK_SEGMENTS, type BlockBackend, type BlockBuffers, type BlockDone } from "./block-backend.ts";
 import type { VirtioLink, VirtioModel } from "./mmio.ts";
 import { Chain, type VirtQueue } from "./queue.ts";
 import { BLK_HEADER_BYTES, BLK_ID_BYTES, BlkConfig, BlkFeature, BlkStatus, BlkType, DeviceId, SECTOR_BYTES } from "./spec.ts";
 
 const REQUESTS = 0;
-export const BLK_QUEUE_SIZE = 128;
-/** Buffers of one request, and the bytes of each, that the driver is told: a header and a status byte go with them through the queue. */
-const SEGMENTS = BLK_QUEUE_SIZE - 2;
-const SEGMENT_BYTES = 65536;
+/** A header and a status byte go with a request's buffers through the queue. */
+export const BLK_QUEUE_SIZE = BLK_SEGMENTS + 2;
 /** Data of one request, as the driver is told. */
-export const BLK_REQUEST_BYTES = SEGMENTS * SEGMENT_BYTES;
-/** While this much data is with the backend, requests stay in the queue: at most this and one request more is ever held. */
+export const BLK_REQUEST_BYTES = BLK_SEGMENTS * BLK_SEGMENT_BYTES;
+/** While this much data is with the backend, no part is begun: at most this and one part more is ever held. */
 export const BLK_HELD_BYTES = 16 * 1024 * 1024;
 export interface BlkState {
   /** Requests taken from the queue and not given back: their heads, in the order they were taken. */
@@ -85,8 +83,8 @@ export class VirtioBlk<Buffer = Uint8Array> implements VirtioModel<BlkState> {
     this.features = backend === null ? 0 : (1 << SIZE_MAX) | (1 << SEG_MAX) | (1 << BLK_SIZE) | (1 << FLUSH) | (backend.readOnly ? 1 << RO : 0);
     if (backend === null) return;
     this.#config.setBigUint64(BlkConfig.CAPACITY, BigInt(backend.sectors), true);
-    this.#config.setUint32(BlkConfig.SIZE_MAX, SEGMENT_BYTES, true);
-    this.#config.setUint32(BlkConfig.SEG_MAX, SEGMENTS, true);
+    this.#config.setUint32(BlkConfig.SIZE_MAX, BLK_SEGMENT_BYTES, true);
+    this.#config.setUint32(BlkConfig.SEG_MAX, BLK_SEGMENTS, true);
     this.#config.setUint32(BlkConfig.BLK_SIZE, SECTOR_BYTES, true);
   }
 
@@ -226,11 +224,11 @@ export class VirtioBlk<Buffer = Uint8Array> implements VirtioModel<BlkState> {
     return true;
   }
 
-  /** Begins the request's further parts. False: it waits for a buffer. */
+  /** Begins the request's further parts. False: it waits for a buffer, or until less is held. */
   #advance(backend: BlockBackend<Buffer>, queue: VirtQueue, request: Request<Buffer>): boolean {
     while (request.begun < request.bytes && !request.failed) {
       const at = request.begun, bytes = Math.min(this.#buffers.mostBytes, request.bytes - at);
-      const buffer = this.#buffers.take(bytes, request.kept);
+      const buffer = this.#outBytes >= BLK_HELD_BYTES ? null : this.#buffers.take(bytes, request.kept);
       if (buffer === null) return false;
       request.kept = undefined;
       const { chain, reads, offset } = request;

@@ -1,6 +1,12 @@
 // What is behind a virtio block device: the disk, and where data is on its way to it and from it.
 import type { DmaFault, DmaPort } from "../device.ts";
 
+/**
+ * Buffers of one request, and the bytes of each, that a driver is told. A request of 1 MiB, which is what Linux makes of a long one, goes at once, also when no two of its pages of 4 KiB are neighbours.
+ */
+export const BLK_SEGMENTS = 510;
+export const BLK_SEGMENT_BYTES = 256 * 1024;
+
 export type BlockDone = (error: string | null) => void;
 
 /**
@@ -39,16 +45,25 @@ export interface BlockBuffers<Buffer> {
 
 /** An array up to this size stays with its request for the next one. */
 const KEPT_BYTES = 64 * 1024;
+/** Larger ones, up to the length of a segment, come from here and go back: to have the host clear fresh memory takes longer than to fill it. */
+const spare: ArrayBuffer[] = [];
+const MOST_SPARE = 16;
 
-/** Arrays of this program's, each for all of a request. */
+/** Arrays of this program's, each for all of a request that is not very long. */
 export const ARRAYS: BlockBuffers<Uint8Array> = {
-  mostBytes: Number.MAX_SAFE_INTEGER,
-  mostRequest: 126 * 64 * 1024,
+  mostBytes: 4 * 1024 * 1024,
+  mostRequest: BLK_SEGMENTS * BLK_SEGMENT_BYTES,
   take(bytes, last) {
-    if (bytes > KEPT_BYTES || last === undefined || last.buffer.byteLength < bytes) return new Uint8Array(bytes);
+    if (bytes > BLK_SEGMENT_BYTES) return new Uint8Array(bytes);
+    if (bytes > KEPT_BYTES) return new Uint8Array(spare.pop() ?? new ArrayBuffer(BLK_SEGMENT_BYTES), 0, bytes);
+    if (last === undefined || last.buffer.byteLength < bytes) return new Uint8Array(bytes);
     return last.length === bytes ? last : new Uint8Array(last.buffer, 0, bytes);
   },
-  give: (buffer) => (buffer.buffer.byteLength > KEPT_BYTES ? undefined : buffer),
+  give(buffer) {
+    if (buffer.buffer.byteLength <= KEPT_BYTES) return buffer;
+    if (buffer.buffer.byteLength === BLK_SEGMENT_BYTES && spare.length < MOST_SPARE) spare.push(buffer.buffer as ArrayBuffer);
+    return undefined;
+  },
   load: (buffer, at, dma, address, bytes) => dma.readInto(address, part(buffer, at, bytes)),
   store: (buffer, at, dma, address, bytes) => dma.write(address, part(buffer, at, bytes)),
 };
