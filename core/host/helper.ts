@@ -3,6 +3,7 @@
 // Invariants:
 //   - the helper is not trusted: a record that is no frame ends it, and what it holds back is bounded (MAX_RECORD);
 //   - what the helper has not taken yet is at most MAX_UNSENT bytes; frames beyond are lost;
+//   - frames go in order, and none waits longer than until the next turn of the event loop;
 //   - the helper ends with us, however we end: its input ends.
 import { spawn, type ChildProcessByStdio } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
@@ -38,6 +39,9 @@ const MAX_SAID = 2000;
 /** A record: its length in two bytes, and a frame. */
 const HEADER = 2;
 const MAX_RECORD = HEADER + MAX_FRAME;
+/** Long frames wait for each other up to so many bytes: a call of the host's for each would cost more than they do. A shorter one takes them along at once, since somebody may wait for it. */
+const BATCH = 16 * 1024;
+const LONG = 1024;
 
 /** The caller closes it. @throws NetworkError when there is no helper, or it cannot open what it is to */
 export async function openHelper({ helper: path, onLost }: HelperOptions, kind: HelperKind): Promise<NetBackend> {
@@ -52,6 +56,14 @@ export async function openHelper({ helper: path, onLost }: HelperOptions, kind: 
   let listener: ((frame: Uint8Array) => void) | null = null;
   let closing: Promise<void> | null = null;
   let up = false;
+  let batch = new Uint8Array(BATCH), gathered = 0;
+  const hand = (): void => {
+    if (gathered === 0) return;
+    const records = batch.subarray(0, gathered);
+    gathered = 0;
+    batch = new Uint8Array(BATCH);
+    if (closing === null && !helper.stdin.destroyed) helper.stdin.write(records);
+  };
   const opened = new Promise<void>((resolve, reject) => {
     const records = createRecords();
     helper.stdout.on("data", (piece: Buffer) => {
@@ -74,12 +86,13 @@ export async function openHelper({ helper: path, onLost }: HelperOptions, kind: 
   await opened.finally(() => clearTimeout(timer));
   return {
     send(frame) {
-      if (closing !== null || !isFrameLength(frame.length) || helper.stdin.destroyed || helper.stdin.writableLength > MAX_UNSENT - MAX_RECORD) return;
-      const record = new Uint8Array(HEADER + frame.length);
-      record[0] = frame.length & 0xff;
-      record[1] = frame.length >> 8;
-      record.set(frame, HEADER);
-      helper.stdin.write(record);
+      if (closing !== null || !isFrameLength(frame.length) || helper.stdin.destroyed || helper.stdin.writableLength + gathered > MAX_UNSENT - MAX_RECORD) return;
+      if (gathered === 0 && frame.length >= LONG) setImmediate(hand);
+      batch[gathered] = frame.length & 0xff;
+      batch[gathered + 1] = frame.length >> 8;
+      batch.set(frame, gathered + HEADER);
+      gathered += HEADER + frame.length;
+      if (frame.length < LONG || gathered > BATCH - MAX_RECORD) hand();
     },
     onFrame: (callback) => void (listener = callback),
     close: () => (closing ??= end(helper, ended)),

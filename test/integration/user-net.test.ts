@@ -497,6 +497,26 @@ describe("a helper that lies", () => {
     expect(none).toMatchObject({ name: "NetworkError", fix: "build it: bailiwick setup --only networks" });
   });
 
+  test("frames go to it in order, long ones too, and none waits for another", async () => {
+    const backend = await lying(String.raw`printf '\000\000'; exec cat`);
+    open.push(backend);
+    const came: number[][] = [], sent: number[][] = [];
+    backend.onFrame((frame) => void came.push([frame.length, frame[0]!, frame.at(-1)!]));
+    const send = (length: number): void => {
+      const n = sent.length & 0xff;
+      backend.send(new Uint8Array(length).fill(n));
+      sent.push([length, n, n]);
+    };
+    // More than are gathered, a short one in the middle, a long one at the end; then one alone.
+    for (const length of [...Array<number>(30).fill(1514), 60, 1514, 1023, 1024, 14, 1514]) send(length);
+    await until("the echo of all", () => came.length === sent.length);
+    for (const length of [1514, 60]) {
+      send(length);
+      await until("the echo of one", () => came.length === sent.length);
+    }
+    expect(came).toEqual(sent);
+  });
+
   test("records come out whole however the stream is cut", () => {
     fc.assert(
       fc.property(fc.array(fc.oneof(fc.constant(0), fc.integer({ min: 14, max: 1514 })), { maxLength: 12 }), fc.array(fc.integer({ min: 1, max: 700 }), { minLength: 1 }), (lengths, cuts) => {
