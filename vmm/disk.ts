@@ -83,8 +83,8 @@ export class GuestDisk implements BlockBackend<Piece>, BlockBuffers<Piece>, Outs
   // Buffers.
 
   take(bytes: number): Piece | null {
-    const run = runOf(bytes);
-    for (let block = 0; block + Math.ceil(bytes / BLOCK) <= BLOCKS; block++) {
+    const run = runOf(bytes), last = BLOCKS - blocksOf(bytes);
+    for (let block = 0; block <= last; block++) {
       if ((this.#used & (run << block)) !== 0) continue;
       this.#used |= run << block;
       return { block, bytes };
@@ -180,8 +180,9 @@ export class GuestDisk implements BlockBackend<Piece>, BlockBuffers<Piece>, Outs
   }
 }
 
+const blocksOf = (bytes: number): number => ((bytes + BLOCK - 1) / BLOCK) | 0;
 /** The bits of as many blocks as it takes, from block 0 on. */
-const runOf = (bytes: number): number => 2 ** Math.ceil(bytes / BLOCK) - 1;
+const runOf = (bytes: number): number => (1 << blocksOf(bytes)) - 1;
 
 /** The server lends window 0. */
 function* mapWindow(env: Env, index: number, server: number): Op<string | null> {

@@ -49,6 +49,11 @@ export interface DmaPort {
   /** A copy of `bytes` bytes. */
   read(address: number, bytes: number): Uint8Array | DmaFault;
   write(address: number, bytes: Uint8Array): DmaFault | null;
+  /**
+   * Has `bytes` bytes of memory written in place: `fill` gets the memory itself, for the time of its call, and says whether it wrote it. False also when that memory is not one piece, or may not be
+   * written: then nothing happened, and `write` says why. Absent: nothing is written so.
+   */
+  fill?(address: number, bytes: number, fill: (memory: Uint8Array) => boolean): boolean;
 }
 
 /** The outside of a serial device. The device calls `output` only while `ready()`; whoever made it unready calls the device's `drained()` later. */

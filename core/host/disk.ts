@@ -253,6 +253,7 @@ function fileBackend(fd: number, sectors: number, readOnly: boolean, id: string)
       if (had === into.length) done(null);
       else transfer(read, into, Math.max(0, had), offset, done);
     },
+    readNow: (offset, into) => readCached(fd, offset, into) === into.length,
     write(offset, bytes, done) {
       if (readOnly) return done("the image is open for reading only");
       const number = begun++;
@@ -289,6 +290,7 @@ function closable(inner: BlockBackend, path: string, steps: readonly (() => unkn
     readOnly: inner.readOnly,
     id: inner.id,
     read: (offset, into, done) => (closing === null ? inner.read(offset, into, end(done)) : done(CLOSED)),
+    readNow: (offset, into) => closing === null && (inner.readNow?.(offset, into) ?? false),
     write: (offset, bytes, done) => (closing === null ? inner.write(offset, bytes, end(done)) : done(CLOSED)),
     flush: (done) => (closing === null ? inner.flush(end(done)) : done(CLOSED)),
     close() {

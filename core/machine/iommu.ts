@@ -188,6 +188,14 @@ export class Iommu {
       }
       return null;
     };
+    const fill: DmaPort["fill"] = (address, bytes, fill) => {
+      const at = this.#translate(device, address, Right.Write);
+      if (at === null || at.room < bytes) return false;
+      const wrote = fill(this.#bytes.subarray(at.offset, at.offset + bytes));
+      // Also a part of it may have been.
+      this.#memory.written(this.#memory.ramBase + at.offset, bytes);
+      return wrote;
+    };
     const load = (address: number, bytes: 2 | 4): number | DmaFault => {
       const at = this.#translate(device, address, Right.Read);
       if (at === null) return this.#fault(device, address, bytes, "read");
@@ -215,6 +223,7 @@ export class Iommu {
         return readInto(address, copy) ?? copy;
       },
       write,
+      fill,
     };
   }
 }

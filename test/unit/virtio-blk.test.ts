@@ -485,6 +485,57 @@ describe("block device on a disk that misbehaves", () => {
 });
 
 describe("block device behind an IOMMU", () => {
+  it("reads at once into memory itself what lies in one buffer; otherwise as usual, and what is refused is refused", () => {
+    const memory = new TestMemory(2 ** 17, 0x8000_0000), told: [number, number][] = [];
+    const iommu = new Iommu(["disk"], { ram: memory.data.buffer as ArrayBuffer, ramBase: memory.base, written: (physical, bytes) => void told.push([physical, bytes]) }, () => undefined);
+    const map = (page: number, rights: number): boolean => iommu.map(0, page, page, 4096, rights);
+    for (let page = memory.base; page < memory.base + memory.data.length; page += 4096) map(page, Right.Read | Right.Write);
+    const plain = ramDisk(Uint8Array.from({ length: 16384 }, (_, i) => i >>> 9)), now: number[] = [], usual: number[] = [];
+    let has = true;
+    const b = bench({
+      ...plain,
+      read: (offset, into, done) => (usual.push(into.length), plain.read(offset, into, done)),
+      readNow: (offset, into) => {
+        now.push(into.length);
+        expect(into.buffer).toBe(memory.data.buffer);
+        // Of what is not there a part may have come.
+        plain.read(offset, has ? into : into.subarray(0, 512), () => undefined);
+        return has;
+      },
+    }, memory, iommu.port(0));
+    b.driver.init(0, 8);
+    const sector = (n: number): Uint8Array => filled(512, n);
+    const data = (buffers: readonly Buffer[]): Uint8Array | undefined => {
+      told.length = now.length = usual.length = 0;
+      const answer = request(b, buffers);
+      expect(answer?.status).toBe(OK);
+      return answer?.data;
+    };
+    expect(data([blkHeader(IN, 3), 512, 1])).toEqual(sector(3));
+    expect([now, usual, told.some(([, bytes]) => bytes === 512)]).toEqual([[512], [], true]);
+    // Status and data in one buffer.
+    expect(data([blkHeader(IN, 5), 513])).toEqual(sector(5));
+    expect([now, usual]).toEqual([[512], []]);
+    expect(data([blkHeader(IN, 6), 256, 256, 1])).toEqual(sector(6));
+    expect([now, usual]).toEqual([[], [512]]);
+    has = false;
+    expect(data([blkHeader(IN, 7), 1024, 1])).toEqual(Uint8Array.from([...sector(7), ...sector(8)]));
+    expect([now, usual, told.some(([, bytes]) => bytes === 1024)]).toEqual([[1024], [1024], true]);
+    has = true;
+    // Over two frames, which need not be neighbours.
+    b.driver.allocate(4096 - 16);
+    expect(data([blkHeader(IN, 0), 8192, 1])?.[8191]).toBe(15);
+    expect([now, usual]).toEqual([[], [8192]]);
+    // A frame that may only be read, with nothing but the data in it.
+    while ((b.driver.allocate(16) + 32) % 4096 !== 0);
+    const head = b.driver.add(0, [blkHeader(IN, 9), 4096, 1]);
+    const { address } = b.driver.writable(0, head)[0]!;
+    expect(address % 4096).toBe(0);
+    iommu.unmap(0, address);
+    map(address, Right.Read);
+    b.driver.notify(0);
+    expect([needsReset(b), memory.read(address, 4096), iommu.fault(0, 0)?.direction]).toEqual([true, filled(4096, 0), "write"]);
+  });
   it("a frame taken away while a read is held: the access is refused and recorded, and the memory is left as it was", () => {
     const memory = new TestMemory(2 ** 17, 0x8000_0000);
     const iommu = new Iommu(["disk"], { ram: memory.data.buffer as ArrayBuffer, ramBase: memory.base, written: () => undefined }, () => undefined);

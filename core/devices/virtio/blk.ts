@@ -4,7 +4,8 @@
 //
 // Invariants:
 //   B1  The backend works on buffers apart (BlockBuffers). Guest memory is read when a part is begun and written when it is answered, never in between: a
-//       mapping that is taken away meanwhile is met by the DMA port's check at that moment.
+//       mapping that is taken away meanwhile is met by the DMA port's check at that moment. A read that the backend can do at once goes into guest memory itself:
+//       it is begun and answered in one.
 //   B2  A request is given back at most once, and not to a driver that has reset the device since.
 //   B3  After a reset nothing is begun before the backend has answered what was begun before: an old write cannot land on a new one.
 //   B4  What the backend holds for us is bounded, in requests and in bytes, however often the driver resets the device.
@@ -207,12 +208,23 @@ export class VirtioBlk<Buffer = Uint8Array> implements VirtioModel<BlkState> {
     // A driver that cannot flush takes a write that has come back for one that lasts (5.2.6.2).
     request.flushes = !reads && (bytes === 0 || ((this.#link?.accepted ?? 0) & (1 << BlkFeature.FLUSH)) === 0);
     this.#active.add(request);
-    if (bytes === 0) this.#proceed(backend, queue, request);
+    if (bytes === 0 || (reads && this.#readsNow(backend, queue, request))) this.#proceed(backend, queue, request);
     else if (!this.#advance(backend, queue, request)) {
       this.#parked.push(request);
       this.#stalled = true;
     }
     return null;
+  }
+
+  /** Reads all of it at once, if it lies in one buffer and neither disk nor memory is against it. */
+  #readsNow(backend: BlockBackend<Buffer>, queue: VirtQueue, { chain, offset, bytes }: Request<Buffer>): boolean {
+    if (backend.readNow === undefined || chain.length[chain.readable]! < bytes) return false;
+    let done = false;
+    queue.scatter(chain, 0, bytes, (dma, address) => {
+      done = dma.fill?.(address, bytes, (memory) => backend.readNow!(offset, memory)) ?? false;
+      return null;
+    });
+    return done;
   }
 
   /** Begins what is parked, the oldest first. False: some still is. */

@@ -22,6 +22,8 @@ export interface BlockBackend<Buffer = Uint8Array> {
   readonly id: string;
   /** Fills the whole of `into`, or fails. */
   read(offset: number, into: Buffer, done: BlockDone): void;
+  /** Fills all of `into` if that needs no waiting. False: it is to be read as usual, and what is in `into` is unspecified. Absent: nothing is read so. */
+  readNow?(offset: number, into: Uint8Array): boolean;
   /** Two writes that overlap may be done in either order unless the first was done before the second was begun. */
   write(offset: number, bytes: Buffer, done: BlockDone): void;
   /** Every write that was done before this call survives a crash of the host once this is done. */
