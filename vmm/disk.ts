@@ -17,7 +17,7 @@ const BLOCK = 64 * 1024;
 /** A bit of one word each: 32. */
 const BLOCKS = BLOCK_WINDOW_BYTES / BLOCK;
 /** Blocks of one request to the server: each costs three programs some work, and while one is copied others are on their way. */
-const MOST_BLOCKS = 4;
+const MOST_BLOCKS = 8;
 const RING = 32;
 const SECTOR = 512;
 

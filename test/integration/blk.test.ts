@@ -19,7 +19,7 @@ const hash = (i: number): bigint => BigInt.asUintN(64, BigInt(i) * 0x9e37_79b9_7
 test("what is written is read back, is in the image afterwards, and what makes no sense is refused", LIMIT, async () => {
   using folder = withDisk("{ file: disk.img, size: 8MiB }");
   const { output, status } = await runAppliance(folder.path);
-  expect(output.split("\n")).toEqual(["disk of 16384 sectors, requests up to 262144 bytes", "other message sizes: 1 1 1", "written: 0 failed", "flushed: 0", "read back: 0 wrong", ...REFUSED]);
+  expect(output.split("\n")).toEqual(["disk of 16384 sectors, requests up to 524288 bytes", "other message sizes: 1 1 1", "written: 0 failed", "flushed: 0", "read back: 0 wrong", ...REFUSED]);
   expect(status).toBe(0);
   const image = readFileSync(join(folder.path, "disk.img"));
   expect(image.length).toBe(8 * 2 ** 20);

@@ -64,7 +64,7 @@ describe("block device: what it is", () => {
     const { driver, device } = diskBench();
     expect(driver.reg(Mmio.DEVICE_ID)).toBe(2);
     const config = (offset: number): number => Number(readDevice(device, Mmio.CONFIG + offset, 4));
-    expect([config(BlkConfig.CAPACITY), config(4), config(BlkConfig.SIZE_MAX), config(BlkConfig.SEG_MAX), config(BlkConfig.BLK_SIZE)]).toEqual([SECTORS, 0, 256 * 1024, 510, 512]);
+    expect([config(BlkConfig.CAPACITY), config(4), config(BlkConfig.SIZE_MAX), config(BlkConfig.SEG_MAX), config(BlkConfig.BLK_SIZE)]).toEqual([SECTORS, 0, 512 * 1024, 510, 512]);
     expect(config(BlkConfig.SIZE_MAX) * config(BlkConfig.SEG_MAX)).toBe(BLK_REQUEST_BYTES);
     for (const [offset, size, value] of [[0, 1, SECTORS], [0, 2, SECTORS], [0, 8, SECTORS], [22, 2, 0], [24, 4, 0], [24, 1, 0], [252, 4, 0]] as const)
       expect(readDevice(device, Mmio.CONFIG + offset, size)).toBe(value);
@@ -221,7 +221,7 @@ describe("block device: requests that make no sense end in an error, and nothing
     b.driver.writeDescriptor(desc, 2, room, 1, DescFlag.WRITE, 0);
     b.driver.offer(0, 0);
     b.driver.notify(0);
-    // Its status byte lies where it should, after 127 MiB that do not exist.
+    // Its status byte lies where it should, after 255 MiB that do not exist.
     expect([b.memory.data[room - b.memory.base], big.operations, needsReset(b)]).toEqual([IOERR, [], false]);
   });
 });

@@ -5,7 +5,7 @@ import type { DmaFault, DmaPort } from "../device.ts";
  * Buffers of one request, and the bytes of each, that a driver is told. A request of 1 MiB, which is what Linux makes of a long one, goes at once, also when no two of its pages of 4 KiB are neighbours.
  */
 export const BLK_SEGMENTS = 510;
-export const BLK_SEGMENT_BYTES = 256 * 1024;
+export const BLK_SEGMENT_BYTES = 512 * 1024;
 
 export type BlockDone = (error: string | null) => void;
 
@@ -49,7 +49,7 @@ export interface BlockBuffers<Buffer> {
 const KEPT_BYTES = 64 * 1024;
 /** Larger ones, up to the length of a segment, come from here and go back: to have the host clear fresh memory takes longer than to fill it. */
 const spare: ArrayBuffer[] = [];
-const MOST_SPARE = 16;
+const MOST_SPARE = 8;
 
 /** Arrays of this program's, each for all of a request that is not very long. */
 export const ARRAYS: BlockBuffers<Uint8Array> = {
