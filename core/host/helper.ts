@@ -56,12 +56,12 @@ export async function openHelper({ helper: path, onLost }: HelperOptions, kind: 
   let listener: ((frame: Uint8Array) => void) | null = null;
   let closing: Promise<void> | null = null;
   let up = false;
-  let batch = new Uint8Array(BATCH), gathered = 0;
+  const batch = new Uint8Array(BATCH);
+  let gathered = 0;
   const hand = (): void => {
     if (gathered === 0) return;
-    const records = batch.subarray(0, gathered);
+    const records = batch.slice(0, gathered);
     gathered = 0;
-    batch = new Uint8Array(BATCH);
     if (closing === null && !helper.stdin.destroyed) helper.stdin.write(records);
   };
   const opened = new Promise<void>((resolve, reject) => {
