@@ -402,6 +402,8 @@ export function readCached(fd: number, position: number, into: Uint8Array): numb
 /** Reads all of an image of RAM, beside this thread. Resolves to what is wrong with it, or "". */
 export function verifyRamImage(fd: number): Promise<string> {
   return new Promise((resolve) => addon().verifyRamImage(fd, resolve));
+}
+
 /**
  * Writes to a file by another thread, and waits for that so many microseconds at most, 0..1000000. Bytes written, or the negative number of an error of the host's; undefined: it
  * goes on, and `done` is called with that later. Until then the bytes are the file's.

@@ -40,11 +40,13 @@ export async function openConsoleSocket(path: string, log: string): Promise<Cons
     throw error;
   }
   server.unref();
+  let closed = false;
   return {
     ready: () => true,
     onDrained: () => undefined,
     onInput: (callback) => void listeners.push(callback),
     write(bytes) {
+      if (closed) return;
       file.write(bytes);
       past = Buffer.concat([past, bytes]).subarray(-PAST_BYTES);
       for (const reader of readers) {
@@ -55,6 +57,8 @@ export async function openConsoleSocket(path: string, log: string): Promise<Cons
       }
     },
     close() {
+      if (closed) return;
+      closed = true;
       server.close();
       for (const reader of readers) reader.end();
       file.close();
