@@ -24,6 +24,11 @@ interface Order {
   readonly do: string;
   /** With `forgo`. */
   readonly why: string;
+  /** With `restore`: a part of the state, of how many; whether its arrival is to be told; whether the guest waits when it is all there. */
+  readonly data: string;
+  readonly parts: number;
+  readonly told: boolean;
+  readonly paused: boolean;
 }
 
 export class GuestLife {
@@ -58,20 +63,34 @@ export class GuestLife {
   }
 
   /**
-   * A guest that goes on from a snapshot: its RAM is put in place meanwhile. Back when it is to run. What prevents it, or null.
-   * @param state as it was written down; @param fresh GENERATION_BYTES random bytes by which it learns that it is another, undefined: there are none
+   * A guest that goes on from a snapshot: its state comes in parts, when its RAM is in place. Back when it is to run. What prevents it, or null.
+   * @param fresh GENERATION_BYTES random bytes by which it learns that it is another, undefined: there are none
    */
-  *restore(state: unknown, fresh: Uint8Array | undefined): Op<string | null> {
+  *restore(fresh: Uint8Array | undefined): Op<string | null> {
     yield* this.#reporter.state({ state: "restoring" });
-    for (let order = yield* this.#next(); order?.do !== "restore"; order = yield* this.#next()) {
+    const parts: string[] = [];
+    let last: Order | null = null;
+    while (last === null) {
+      const order = yield* this.#next();
       if (order?.do === "forgo") return order.why;
-      if (order !== null) yield* this.#refuse(order, "its memory is not there yet");
-      else yield* this.#env.sys.wait(InitSlot.Notification);
+      if (order === null) yield* this.#env.sys.wait(InitSlot.Notification);
+      else if (order.do !== "restore") yield* this.#refuse(order, "it has not begun");
+      else {
+        parts.push(order.data);
+        if (order.told) yield* this.#reporter.state({ state: "taken", order: order.id });
+        if (parts.length >= order.parts) last = order;
+      }
+    }
+    let state: unknown;
+    try {
+      state = JSON.parse(parts.join(""));
+    } catch {
+      return "the state of its snapshot is no JSON";
     }
     const problem = yield* putState(this.#env.sys, this.#vcpus, this.#args.ramBytes, this.#machine, state);
     if (problem !== null) return problem;
     if (fresh !== undefined) this.#machine.generation?.change(fresh);
-    if (this.#args.paused !== true) return null;
+    if (!last.paused) return null;
     yield* this.#pause();
     yield* this.#reporter.state({ state: "paused" });
     yield* this.obey();
@@ -121,10 +140,10 @@ export class GuestLife {
     const answer = yield* client(Parent, this.#env.sys, this.#env.mem, InitSlot.Parent).order();
     if (!answer.ok) return null;
     try {
-      const { id, do: what, why } = JSON.parse(String.fromCharCode(...answer.bytes)) as Partial<Order>;
-      return { id: typeof id === "number" ? id : 0, do: String(what), why: String(why) };
+      const { id, do: what, why, data, parts, told, paused } = JSON.parse(String.fromCharCode(...answer.bytes)) as Partial<Order>;
+      return { id: Number(id ?? 0), do: String(what), why: String(why), data: String(data), parts: Number(parts ?? 0), told: told === true, paused: paused === true };
     } catch {
-      return { id: 0, do: "", why: "" };
+      return { id: 0, do: "", why: "", data: "", parts: 0, told: false, paused: false };
     }
   }
 }

@@ -32,8 +32,6 @@ import { attachInput, createHarts, INPUT_BIT, setStart, setStartAgain, softwareI
 /** Completion codes of VCPURun. */
 const Completion = { NONE: 0, MMIO: 1, SBI: 2 } as const;
 const REPORT_LINES = 20;
-/** Characters made of bytes at once. */
-const TEXT_PIECE = 8192;
 const NO_FILE: LoadedFile = { address: 0, bytes: 0 };
 
 interface Ending {
@@ -95,24 +93,10 @@ function* boot(env: Env, args: GuestArgs, machine: GuestMachine, entropy: Seeded
 
 /** Makes the guest what it was when its snapshot was taken. What prevents it, or null. */
 function* goOn(env: Env, args: GuestArgs, machine: GuestMachine, entropy: SeededEntropy | null, life: GuestLife): Op<string | null> {
-  const { ram, state } = env.use, vcpus = vcpusOf(env, args);
+  const { ram } = env.use, vcpus = vcpusOf(env, args);
   if (vcpus.includes(0) || ram === undefined || ram.bytes < args.ramBytes) return "no VCPU, or less RAM than args.ramBytes";
-  const text = state === undefined ? undefined : readText(env.mem, state);
-  let given: unknown;
-  try {
-    given = JSON.parse(text ?? "");
-  } catch {
-    return "the state of its snapshot is no JSON";
-  }
   const problem = yield* createHarts(env.sys, vcpus, { clock: machine.clock !== null, generation: machine.generation !== null, machineMode: false });
-  return problem ?? (yield* life.restore(given, entropy?.take(GENERATION_BYTES)));
-}
-
-/** ASCII. */
-function readText(mem: Env["mem"], { address, bytes }: LoadedFile): string {
-  const pieces: string[] = [];
-  for (let at = 0; at < bytes; at += TEXT_PIECE) pieces.push(String.fromCharCode(...mem.read(address + at, Math.min(TEXT_PIECE, bytes - at))));
-  return pieces.join("");
+  return problem ?? (yield* life.restore(entropy?.take(GENERATION_BYTES)));
 }
 
 /** A guest that has it starts in it, in machine mode. */

@@ -53,10 +53,8 @@ export interface GuestArgs {
   readonly balloon?: number;
   /** false: nothing typed is for this guest. A guest that waits for ever is then known to be stuck. Default true. */
   readonly input?: boolean;
-  /** It goes on from a snapshot: its RAM is put in place when it says `restoring`, the rest is the file of the VMM's use `state`. */
+  /** It goes on from a snapshot, which it is given when it says `restoring` (life.ts). */
   readonly restore?: boolean;
-  /** With `restore`: it waits until it is told to go on. */
-  readonly paused?: boolean;
 }
 
 /** How a guest ended, and the exit status of its VMM then. An `exit` has the status that the guest's init gave (0..255). */
@@ -78,10 +76,10 @@ export type EndingKind = keyof typeof EndingStatus;
 /** What the root server is told of a guest (`Parent.guest`), as JSON. */
 export interface GuestReport {
   /**
-   * `running`: started. `ready`: user space is up. `balloon`: its balloon holds what it should. `exit`: the guest's init said so; it powers off next. `restoring`: it waits for its RAM (life.ts).
-   * `paused`, `resumed`, `saved`, `refused`: answers to orders. The others are endings.
+   * `running`: started. `ready`: user space is up. `balloon`: its balloon holds what it should. `exit`: the guest's init said so; it powers off next. `restoring`: it waits for its snapshot (life.ts).
+   * `paused`, `resumed`, `saved`, `taken`, `refused`: answers to orders. The others are endings.
    */
-  readonly state: "running" | "ready" | "balloon" | "exit" | "restoring" | "paused" | "resumed" | "saved" | "refused" | EndingKind;
+  readonly state: "running" | "ready" | "balloon" | "exit" | "restoring" | "paused" | "resumed" | "saved" | "taken" | "refused" | EndingKind;
   /** With answers: the order's number. */
   readonly order?: number;
   /** With `saved`: a part of the state, as text; the how manieth, from 0, of how many. */

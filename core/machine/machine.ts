@@ -88,8 +88,8 @@ export interface BoardMachine extends Machine {
 export interface RamImages {
   /** Resolves to what went wrong, or "". */
   save(physical: number, bytes: number, fd: number, how: { readonly backed: boolean; readonly changes: boolean }): Promise<string>;
-  /** @throws Error what is wrong with the file */
-  place(physical: number, bytes: number, fd: number): void;
+  /** @param from byte of the image. @throws Error what is wrong with the file */
+  place(physical: number, bytes: number, fd: number, from: number): void;
   use(physical: number, bytes: number): { readonly own: number; readonly shared: number };
 }
 
@@ -165,7 +165,7 @@ export function openMachine(options: MachineOptions): BoardMachine {
     order: (text) => devices.ctl0.order(text),
     ramImages: {
       save: (physical, bytes, fd, how) => new Promise((resolve) => native.saveRam(physical - RAM_BASE, bytes, fd, how.backed, how.changes, resolve)),
-      place: (physical, bytes, fd) => native.placeRam(physical - RAM_BASE, bytes, fd),
+      place: (physical, bytes, fd, from) => native.placeRam(physical - RAM_BASE, bytes, fd, from),
       use: (physical, bytes) => native.ramUse(physical - RAM_BASE, bytes),
     },
     state: () => ({ ticks: native.clock(), blocks: control[CONTROL.blocks]!, kick: kick[CONTROL_KICK]!, lines: irq.state, faults: iommu.faults }),

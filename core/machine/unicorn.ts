@@ -207,8 +207,8 @@ export interface NativeMachine {
    * @param changes only what was changed since
    */
   saveRam(offset: number, bytes: number, fd: number, backed: boolean, changes: boolean, done: (failure: string) => void): void;
-  /** Makes a range what an image has: a whole one as a private mapping of the file, which must stay as it is. Not while running. @throws Error what is wrong with the file */
-  placeRam(offset: number, bytes: number, fd: number): void;
+  /** Makes a range what an image has from byte `from` on: a whole one as a private mapping of the file, which must stay as it is. Not while running. @throws Error what is wrong with the file */
+  placeRam(offset: number, bytes: number, fd: number, from?: number): void;
   /** Bytes of a range that are this process's own, and that it shares with an image's file. */
   ramUse(offset: number, bytes: number): { readonly own: number; readonly shared: number };
   /** -1: any number that is free. */
@@ -318,7 +318,7 @@ interface Addon {
   setClock(machine: number, ticks: number, blocks: number): void;
   advanceClock(machine: number, ticks: number): void;
   saveRam(machine: number, offset: number, bytes: number, fd: number, backed: boolean, changes: boolean, done: (failure: string) => void): void;
-  placeRam(machine: number, offset: number, bytes: number, fd: number): void;
+  placeRam(machine: number, offset: number, bytes: number, fd: number, from: number): void;
   ramUse(machine: number, offset: number, bytes: number): { readonly own: number; readonly shared: number };
   createVcpu(machine: number, at: number): number;
   destroyVcpu(machine: number, vcpu: number): void;
@@ -461,7 +461,7 @@ export function createMachine(options: MachineOptions): NativeMachine {
     advanceClock: (ticks) => native.advanceClock(m, ticks),
     setClock: (ticks, blocks) => native.setClock(m, ticks, blocks),
     saveRam: (offset, bytes, fd, backed, changes, done) => native.saveRam(m, offset, bytes, fd, backed, changes, done),
-    placeRam: (offset, bytes, fd) => native.placeRam(m, offset, bytes, fd),
+    placeRam: (offset, bytes, fd, from = 0) => native.placeRam(m, offset, bytes, fd, from),
     ramUse: (offset, bytes) => native.ramUse(m, offset, bytes),
     createVcpu: (at = -1) => native.createVcpu(m, at),
     destroyVcpu: (vcpu) => native.destroyVcpu(m, vcpu),

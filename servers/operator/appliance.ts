@@ -22,19 +22,12 @@ export interface ExecRequest {
   readonly guest?: string;
 }
 
-export interface RestoreRequest {
-  /** What each guest's VMM wrote down, by guest. */
-  readonly states: ReadonlyMap<string, Uint8Array>;
-  /** They wait until they are told to go on. */
-  readonly paused?: boolean;
-}
-
 export interface PrepareOptions {
   readonly exec?: ExecRequest;
   /** The same bytes at each run: no randomness of the host's. */
   readonly deterministic?: boolean;
-  /** Guests that go on from snapshots. */
-  readonly restore?: RestoreRequest;
+  /** Guests that go on from snapshots, which the session gives them (SessionOptions.restore). */
+  readonly restored?: readonly string[];
   readonly onStep?: (what: string) => void;
   readonly onNote?: (text: string) => void;
 }
@@ -131,12 +124,12 @@ export async function composeAppliance({ path, resolution, kit, shelf }: LoadedM
 }
 
 /** Makes it ready to run: with a command, with seeds, with its measurements. Throws Failure. @param folder that paths of disks are relative to */
-export async function finishAppliance(composition: Composition, folder: string, { exec, restore, deterministic = false }: Pick<PrepareOptions, "exec" | "restore" | "deterministic"> = {}): Promise<Appliance> {
+export async function finishAppliance(composition: Composition, folder: string, { exec, restored = [], deterministic = false }: Pick<PrepareOptions, "exec" | "restored" | "deterministic"> = {}): Promise<Appliance> {
   const { disks, networks, terminal, display } = composition;
   if (exec !== undefined) checkFaculty(composition.system, "exec", "running a command in a guest (--exec)");
-  if (exec !== undefined && restore !== undefined) throw failure(FailureCode.exec, "a guest that goes on from a snapshot takes no command", { fix: "leave --exec or --restore out" });
+  if (exec !== undefined && restored.length > 0) throw failure(FailureCode.exec, "a guest that goes on from a snapshot takes no command", { fix: "leave --exec or --restore out" });
   const asItIs = { system: composition.system, files: new Map(composition.files), commandGuest: undefined };
-  const { system, files, commandGuest } = exec !== undefined ? withCommand(composition, exec) : restore !== undefined ? { ...asItIs, ...withStates(composition, restore) } : asItIs;
+  const { system, files, commandGuest } = exec !== undefined ? withCommand(composition, exec) : restored.length > 0 ? { ...asItIs, ...withRestored(composition, restored) } : asItIs;
   const lasting = await lastingFiles(system, files);
   const started = withSeeds(system, (guest) => guestSeed(guest, () => randomBytes(32), deterministic));
   // The guests' seeds are fresh at each run, and make it no other image.
@@ -207,18 +200,21 @@ function withCommand({ system, files: built, guests }: Composition, { command, g
   return { system: changed, files, commandGuest: reportsReady ? chosen.guest : undefined };
 }
 
-/** The composition in which guests go on from what was written down of them. */
-function withStates({ system, files: built }: Composition, { states, paused = false }: RestoreRequest): Pick<Composition, "system"> & { readonly files: Map<string, Uint8Array> } {
+/** What a guest that goes on from a snapshot has in its memory. */
+const BOOT_FILES = new Set(["firmware", "kernel", "initrd"]);
+
+/** The composition in which these guests go on from snapshots: without what they would be booted from. */
+function withRestored({ system, files: built }: Composition, guests: readonly string[]): Pick<Composition, "system"> & { readonly files: Map<string, Uint8Array> } {
   const names = system.components.flatMap(({ guest }) => guest ?? []);
-  for (const guest of states.keys()) if (!names.includes(guest)) throw failure(FailureCode.snapshot, `the snapshot is of a guest '${guest}', which the appliance has not`, { fix: `its guests: ${names.join(", ") || "none"}` });
-  const files = new Map(built);
+  for (const guest of guests) if (!names.includes(guest)) throw failure(FailureCode.snapshot, `the snapshot is of a guest '${guest}', which the appliance has not`, { fix: `its guests: ${names.join(", ") || "none"}` });
   const components = system.components.map((component) => {
-    const state = states.get(component.guest ?? ""), file = `guest/${component.guest ?? ""}.state`;
-    if (state === undefined) return component;
-    files.set(file, state);
-    const use = { name: "state", kind: "file", file, address: 0, bytes: 0 } as const;
-    return { ...component, uses: [...component.uses, use], args: { ...Object(component.args), restore: true, ...(paused ? { paused } : {}) } as JsonValue };
+    if (!guests.includes(component.guest ?? "")) return component;
+    const uses = component.uses.filter((use) => use.kind !== "file" || !BOOT_FILES.has(use.name));
+    return { ...component, uses, args: { ...Object(component.args), restore: true } as JsonValue };
   });
+  const used = new Set(components.flatMap(({ uses }) => uses.flatMap((use) => (use.kind === "file" ? use.file : []))));
+  const dropped = new Set(system.components.flatMap(({ guest, uses }) => (guest === undefined ? [] : uses.flatMap((use) => (use.kind === "file" && BOOT_FILES.has(use.name) && !used.has(use.file) ? use.file : [])))));
+  const files = new Map([...built].filter(([name]) => !dropped.has(name)));
   return { system: placed({ ...system, components }, files), files };
 }
 

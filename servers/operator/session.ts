@@ -15,8 +15,7 @@ import { checkFaculty } from "./faculties.ts";
 import { ExitStatus, FailureCode, failure, textOf, type Failure } from "./failure.ts";
 import { createMonitor } from "./monitor.ts";
 import { openNetworks, type OnTrouble } from "./networks.ts";
-import { GuestKeeper } from "./vm/keeper.ts";
-import type { Snapshot } from "./vm/snapshot.ts";
+import { GuestKeeper, type Restoring } from "./vm/keeper.ts";
 
 export interface SessionOptions {
   readonly console: ConsoleBackend;
@@ -24,8 +23,8 @@ export interface SessionOptions {
   readonly timeoutMs?: number;
   readonly clock?: "host" | "blocks";
   readonly seed?: Uint8Array;
-  /** Snapshots by guest, for an appliance that was prepared to go on from them (PrepareOptions.restore): their memory and their disks. */
-  readonly restore?: ReadonlyMap<string, Snapshot>;
+  /** What guests go on from, by name; the appliance was prepared for it (PrepareOptions.restored). */
+  readonly restore?: ReadonlyMap<string, Restoring>;
   /** Devices reach all of RAM but for what is mapped for them: to see what the IOMMU is there for. */
   readonly unchecked?: boolean;
   /** The platform's, for an appliance that wants it. */
@@ -155,7 +154,7 @@ function displayFor({ width, height }: NonNullable<Appliance["display"]>, given:
 
 /** A guest that goes on from a snapshot finds its disks as they were then; what it writes from then on is gone at the end. */
 const withDisks = (appliance: Appliance, restore: SessionOptions["restore"]): Appliance => {
-  const saved = new Map([...(restore?.values() ?? [])].flatMap(({ folder, disks }) => disks.map(({ device, file }) => [device, join(folder, file)] as const)));
+  const saved = new Map([...(restore?.values() ?? [])].flatMap(({ snapshot: { folder, disks } }) => disks.map(({ device, file }) => [device, join(folder, file)] as const)));
   return { ...appliance, disks: appliance.disks.map((disk) => (saved.has(disk.device) ? { device: disk.device, file: saved.get(disk.device)!, mode: "overlay" } : disk)) };
 };
 

@@ -91,6 +91,17 @@ describe("RAM-IMAGE", () => {
     machine.placeRam(16 * MIB, BYTES, file("whole", "r"));
     expect(same(ram(16 * MIB), now)).toBe(true);
   });
+  test("008 a part of an image is placed, of a whole one and of changes", async () => {
+    fill(AT, 8);
+    expect(await save("base")).toBe("");
+    machine.placeRam(AT, BYTES, file("base", "r"));
+    ram(AT).fill(0x33, 3 * MIB, 3 * MIB + 5 * PAGE);
+    expect(await save("more", AT, true, true)).toBe("");
+    const now = ram(AT).slice();
+    for (const [from, bytes] of [[0, 3 * MIB + PAGE], [3 * MIB + PAGE, 2 * PAGE], [3 * MIB + 3 * PAGE, 5 * MIB - 3 * PAGE]] as const)
+      for (const name of ["base", "more"]) machine.placeRam(16 * MIB + from, bytes, file(name, "r"), from);
+    expect(same(ram(16 * MIB), now)).toBe(true);
+  });
   test("004 each flipped bit, each cut and each addition is found, by its name", async () => {
     fill(AT, 4);
     expect(await save("a")).toBe("");
@@ -132,7 +143,8 @@ describe("RAM-IMAGE", () => {
     fill(AT, 5);
     expect(await save("a")).toBe("");
     const before = ram(AT).slice();
-    expect(() => machine.placeRam(AT, BYTES / 2, file("a", "r"))).toThrow(/it is of 8388608 bytes of memory, not of 4194304/);
+    expect(() => machine.placeRam(AT, BYTES, file("a", "r"), PAGE)).toThrow(/it is of 8388608 bytes of memory: too few/);
+    expect(() => machine.placeRam(AT, PAGE, file("a", "r"), 100)).toThrow(/from/);
     expect(() => machine.placeRam(AT + 1, BYTES, file("a", "r"))).toThrow(RangeError);
     expect(() => machine.placeRam(30 * MIB, BYTES, file("a", "r"))).toThrow(RangeError);
     expect(() => machine.saveRam(AT, BYTES, file("c", "w"), false, true, () => undefined)).toThrow(/changes/);

@@ -7,6 +7,7 @@ import { prepareAppliance } from "../../servers/operator/appliance.ts";
 import type { SystemEvent } from "../../servers/operator/events.ts";
 import { findPackage } from "../../servers/operator/package.ts";
 import { startSession, type Session } from "../../servers/operator/session.ts";
+import type { Restoring } from "../../servers/operator/vm/keeper.ts";
 import { openSnapshot, type Snapshot } from "../../servers/operator/vm/snapshot.ts";
 import { applianceFolder, Line, manifestWith, pause, until } from "../support/appliance-run.ts";
 
@@ -30,10 +31,10 @@ interface Running {
 }
 
 /** Runs it until `during` is done. */
-async function running<T>(folder: string, from: Snapshot | undefined, during: (run: Running) => Promise<T>, paused = false): Promise<T> {
-  const prepared = await prepareAppliance(folder, from === undefined ? {} : { restore: { states: new Map([[from.guest, from.stateBytes]]), paused } });
+async function running<T>(folder: string, from: Snapshot | undefined, during: (run: Running) => Promise<T>, begin: Restoring["begin"] = "running"): Promise<T> {
+  const prepared = await prepareAppliance(folder, from === undefined ? {} : { restored: [from.guest] });
   const line = new Line(), events: SystemEvent[] = [];
-  const session = await startSession(prepared, { console: line, timeoutMs: LIMIT_MS, onEvent: (event) => void (event === undefined || events.push(event)), ...(from === undefined ? {} : { restore: new Map([[from.guest, from]]) }) });
+  const session = await startSession(prepared, { console: line, timeoutMs: LIMIT_MS, onEvent: (event) => void (event === undefined || events.push(event)), ...(from === undefined ? {} : { restore: new Map([[from.guest, { snapshot: from, begin }]]) }) });
   let asked = 0;
   const ask = async (command: string): Promise<string> => {
     // The shell shows what is typed: with quotes, which what it prints has not.
@@ -54,10 +55,10 @@ async function running<T>(folder: string, from: Snapshot | undefined, during: (r
   }
 }
 
-const restored = <T>(folder: string, from: Snapshot, during: (run: Running) => Promise<T>, paused = false): Promise<T> => running(folder, from, async (run) => {
-  await until("it goes on", () => run.session.guests.info("g").state === (paused ? "paused" : "running"), LIMIT_MS / 2);
+const restored = <T>(folder: string, from: Snapshot, during: (run: Running) => Promise<T>, begin: Restoring["begin"] = "running"): Promise<T> => running(folder, from, async (run) => {
+  await until("it goes on", () => run.session.guests.info("g").state === begin, LIMIT_MS / 2);
   return during(run);
-}, paused);
+}, begin);
 
 describe.skipIf(!hasLinux)("SNAPSHOT", () => {
   test("001 a guest that writes to its disk is written down, goes on, and goes on again elsewhere, twice, as if nothing had been", async () => {
@@ -140,13 +141,23 @@ describe.skipIf(!hasLinux)("SNAPSHOT", () => {
     const blocks = (folder: string): number => readdirSync(folder).reduce((sum, name) => sum + (name.startsWith("memory") ? statSync(join(folder, name)).blocks : 0), 0);
     expect(blocks(two)).toBeLessThan(blocks(one) / 2);
     const changed = await openSnapshot(two);
-    expect(changed.images.every((paths) => paths.length === 2)).toBe(true);
+    expect(changed.layers.length).toBe(2);
     await restored(folder.path, changed, async ({ session, ask, line }) => {
       await pause(500);
       expect(line.output).toBe("");
       await session.guests.resume("g");
       expect(await ask("echo $a; tail -n 1 /tmp/more; kill $busy && echo 1")).toBe("second\n300000\n1\n");
-    }, true);
+    }, "paused");
+    // One that is ready and waits to be told: nothing of it has begun.
+    for (const how of ["resume", "pause"] as const) {
+      await restored(folder.path, changed, async ({ session: { guests }, ask }) => {
+        await expect(guests.snapshot("g", join(folder.path, "x"))).rejects.toThrow(/guest g is standby: only one that is paused can be saved/);
+        await guests[how]("g");
+        expect(guests.info("g").state).toBe(how === "resume" ? "running" : "paused");
+        if (how === "pause") await guests.resume("g");
+        expect(await ask("echo $a")).toBe("second\n");
+      }, "standby");
+    }
     // Its base has changed meanwhile.
     const memory = join(one, "memory-0"), bytes = readFileSync(memory);
     bytes[bytes.length - 5]! ^= 4;
@@ -182,12 +193,12 @@ describe.skipIf(!hasLinux)("SNAPSHOT", () => {
     const snapshot = await openSnapshot(at);
     const unlike = async (manifest: string): Promise<string> => {
       const events: SystemEvent[] = [];
-      const prepared = await prepareAppliance(join(folder.path, manifest), { restore: { states: new Map([["g", snapshot.stateBytes]]) } });
-      const session = await startSession(prepared, { console: new Line(), timeoutMs: LIMIT_MS, onEvent: (event) => void (event === undefined || events.push(event)), restore: new Map([["g", snapshot]]) });
+      const prepared = await prepareAppliance(join(folder.path, manifest), { restored: ["g"] });
+      const session = await startSession(prepared, { console: new Line(), timeoutMs: LIMIT_MS, onEvent: (event) => void (event === undefined || events.push(event)), restore: new Map([["g", { snapshot, begin: "running" }]]) });
       expect((await session.outcome).status).toBe(80);
       return events.flatMap((event) => (event.event === "guest" && event.state === "unbootable" ? (event.detail ?? "") : [])).join();
     };
-    expect(await unlike("other.yaml")).toMatch(/the memory of its snapshot cannot be put in place: it is of 67108864 bytes of memory, not of 134217728/);
+    expect(await unlike("other.yaml")).toMatch(/the memory of its snapshot cannot be put in place: it is of 100663296 bytes of memory, and this guest has 134217728/);
     expect(await unlike("less.yaml")).toBe("the snapshot is of a guest with virtio slot 4 (disk data), which this one has not");
     expect(await unlike("cpus.yaml")).toBe("the snapshot is of a guest with cpus 1, and this one has 4");
   });

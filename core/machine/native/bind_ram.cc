@@ -88,10 +88,12 @@ void saveRam(Machine &m, Arguments &a) {
 void placeRam(Machine &m, Arguments &a) {
     const Range range = takeRange(m, a);
     const int file = takeFile(a);
+    const u64 from = a.integer("from", 0, MAX_SAFE);
+    if (a.ok && from % PAGE) a.refuse("from", "whole pages");
     if (!a.ok) return;
     RamImage image;
     Failure failure = image.read(file);
-    if (failure.empty()) failure = image.place(file, range.ram, range.bytes);
+    if (failure.empty()) failure = image.place(file, from, range.ram, range.bytes);
     m.invalidate(RAM_BASE + static_cast<u64>(range.ram - m.ram->bytes), range.bytes);
     a.check(failure);
 }

@@ -5,7 +5,7 @@ namespace bailiwick {
 
 /* (offset, bytes, fd, backed, changes, done): RamImage::save. */
 void saveRam(Machine &, Arguments &);
-/* (offset, bytes, fd): RamImage::place, and what engines had translated of it is forgotten. */
+/* (offset, bytes, fd, from): RamImage::place, and what engines had translated of it is forgotten. */
 void placeRam(Machine &, Arguments &);
 /* (offset, bytes): ramUse, in bytes. */
 void giveRamUse(Machine &, Arguments &);

@@ -198,20 +198,21 @@ Failure RamImage::verify(int file) const {
     return {};
 }
 
-Failure RamImage::place(int file, unsigned char *ram, u64 bytes) const {
-    if (header().bytes != bytes) return "it is of " + std::to_string(header().bytes) + " bytes of memory, not of " + std::to_string(bytes);
+Failure RamImage::place(int file, u64 from, unsigned char *ram, u64 bytes) const {
+    if (from > header().bytes || bytes > header().bytes - from) return "it is of " + std::to_string(header().bytes) + " bytes of memory: too few";
     if (!header().changes) {
-        void *at = mmap(ram, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, file, static_cast<off_t>(header().data));
+        void *at = mmap(ram, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, file, static_cast<off_t>(header().data + from));
         return at == MAP_FAILED ? Failure("mapping it: ") + strerror(errno) : Failure{};
     }
-    for (u64 page = 0; page < bytes / PAGE;) {
+    const u64 until = (from + bytes) / PAGE;
+    for (u64 page = from / PAGE; page < until;) {
         u64 end = page;
-        while (end < bytes / PAGE && holds(end)) end++;
+        while (end < until && holds(end)) end++;
         if (end == page) {
             page++;
             continue;
         }
-        if (int e = readAll(file, ram + page * PAGE, (end - page) * PAGE, header().data + page * PAGE)) return Failure("reading it: ") + strerror(e);
+        if (int e = readAll(file, ram + page * PAGE - from, (end - page) * PAGE, header().data + page * PAGE)) return Failure("reading it: ") + strerror(e);
         page = end;
     }
     return {};

@@ -37,8 +37,8 @@ struct RamImage {
     Failure read(int file);
     /* Reads all pages. */
     Failure verify(int file) const;
-    /* `bytes` of RAM become what the image has; of an image of changes, as far as it has it. */
-    Failure place(int file, unsigned char *ram, u64 bytes) const;
+    /* `bytes` of RAM become what the image has from `from` on; of an image of changes, as far as it has it. */
+    Failure place(int file, u64 from, unsigned char *ram, u64 bytes) const;
 
     /* A process that writes the image of this memory, as it is now, and ends with 0 or an errno; -1: there is none. `backed`: it was placed from an image. */
     static pid_t save(const unsigned char *ram, u64 bytes, int file, bool backed, bool changes);

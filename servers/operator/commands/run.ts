@@ -43,6 +43,7 @@ const OPTIONS = {
   "console-log": { type: "string" },
   restore: { type: "string", multiple: true },
   paused: { type: "boolean" },
+  standby: { type: "boolean" },
   "platform-key": { type: "string" },
   "no-iommu": { type: "boolean" },
   trace: { type: "string" },
@@ -102,7 +103,8 @@ then ? says what else there is. Without a terminal, input comes from a pipe or f
                     detaches, and nothing that was said is lost
   --console-log F   that log; by default SOCKET.log
   --restore DIR     a guest goes on from the snapshot in DIR; may be there for each guest
-  --paused          with --restore: it waits until it is told to go on
+  --paused          with --restore: it is paused, until it is told to go on
+  --standby         with --restore: all is made ready, and it begins when it is told
   --deterministic   no clock and no randomness of the host's: every run is the same
   --platform-key F  the platform's secret, 32 bytes, for a component that uses
                     platform.secret; by default DIR/.bailiwick/platform.key, which is
@@ -123,7 +125,7 @@ older version, or a claim that does not hold, 70 a component faulted, 80 the gue
     const timeoutMs = values.timeout === undefined ? undefined : parseTimeout("--timeout", values.timeout);
     const everyMs = values["picture-every"] === undefined ? undefined : parseTimeout("--picture-every", values["picture-every"]);
     const view = values.view === undefined ? undefined : parsePort(values.view);
-    if (values.paused === true && values.restore === undefined) throw usageError("--paused is for a guest that goes on from a snapshot: it needs --restore");
+    for (const option of ["paused", "standby"] as const) if (values[option] === true && values.restore === undefined) throw usageError(`--${option} is for a guest that goes on from a snapshot: it needs --restore`);
     if (values.guest !== undefined && values.exec === undefined) throw usageError("--guest says where --exec runs its command: it needs --exec");
     const tracing = traceOptions(values);
     const json = values.json === true;
@@ -135,7 +137,7 @@ older version, or a claim that does not hold, 70 a component faulted, 80 the gue
     if (values.restore !== undefined) progress.step("checking the snapshot");
     const snapshots = await openSnapshots(values.restore ?? []);
     const appliance = await findAppliance(target, values, {
-      ...(snapshots.size === 0 ? {} : { restore: { states: new Map([...snapshots].map(([guest, { stateBytes }]) => [guest, stateBytes])), paused: values.paused === true } }),
+      restored: [...snapshots.keys()],
       ...(values.exec === undefined ? {} : { exec: { command: values.exec, ...(values.guest === undefined ? {} : { guest: values.guest }) } }),
       deterministic,
       onStep: progress.step,
@@ -190,7 +192,7 @@ older version, or a claim that does not hold, 70 a component faulted, 80 the gue
         ...(values.capture === undefined ? {} : { onFrame: captures.frame }),
         ...(timeoutMs === undefined ? {} : { timeoutMs }),
         ...(trace === undefined ? {} : { onTrace: trace.write }),
-        ...(snapshots.size === 0 ? {} : { restore: snapshots }),
+        restore: new Map([...snapshots].map(([guest, snapshot]) => [guest, { snapshot, begin: values.standby === true ? "standby" : values.paused === true ? "paused" : "running" }])),
         onEvent: tell,
       });
       if (values.control !== undefined) control = await openControl(resolve(values.control), { name: appliance.system.name, guests: session.guests, stop: () => stop(ExitStatus.ok) });

@@ -19,6 +19,7 @@ const OPTIONS = {
   json: { type: "boolean" },
   force: { type: "boolean" },
   paused: { type: "boolean" },
+  standby: { type: "boolean" },
   changes: { type: "boolean" },
   once: { type: "boolean" },
   disk: { type: "string", multiple: true },
@@ -47,16 +48,17 @@ NAME, or NAME/GUEST where the appliance has several guests.
   ls                      all machines, and their guests
   console NAME            its serial line is this terminal; Ctrl-] then q detaches. What was
                           said meanwhile is in its log
-  pause GUEST             it must be running
-  resume GUEST            it must be paused
+  pause GUEST             it must be running, or on standby
+  resume GUEST            it must be paused, or on standby: then it begins
   snapshot GUEST DIR      it must be running, and runs again, or paused; DIR must not be there.
                           With --changes, only what was changed since the snapshot that it
                           goes on from
   restore NAME DIR        it must be stopped: it starts, and its guest goes on from DIR.
-                          With --paused, when it is told to
+                          With --paused, when it is told to; with --standby all is made ready
+                          for that, so that it takes milliseconds
   clone GUEST NEW...      it must be running or paused; each NEW is a machine that goes on from
-                          what it is now. With --paused, when it is told to. What is written
-                          to a clone's disks is gone at its end
+                          what it is now; --paused and --standby as above. What is written to
+                          a clone's disks is gone at its end
   top [--once]            CPU and memory of those that run, each second
 
   --json                  what is told, as JSON`,
@@ -114,10 +116,10 @@ const VERBS: Readonly<Record<string, Verb>> = {
       return json === true ? made : `${made.folder}: the guest stood for ${made.pausedMs.toFixed(0)} ms`;
     },
   },
-  restore: { arguments: ["NAME", "DIR"], run: async ([name, folder], { paused }) => startVm(findVm(name!), restoring(resolve(folder!), paused)) },
+  restore: { arguments: ["NAME", "DIR"], run: async ([name, folder], values) => startVm(findVm(name!), restoring(resolve(folder!), values)) },
   clone: {
     arguments: ["GUEST", "NEW..."],
-    async run([guest, ...names], { paused }) {
+    async run([guest, ...names], values) {
       const { vm: original } = await addressed(guest!);
       const made = names.map((name) => createVm(name, original.appliance, original.options));
       // Clones share what is in it for as long as they run, so it stands in the first one's folder.
@@ -128,13 +130,13 @@ const VERBS: Readonly<Record<string, Verb>> = {
         for (const { name } of made) removeVm(name);
         throw error;
       }
-      await Promise.all(made.map((each) => startVm(each, restoring(folder, paused))));
+      await Promise.all(made.map((each) => startVm(each, restoring(folder, values))));
     },
   },
   top: { arguments: [], run: async (_, { once, json }) => top(once === true || json === true || !process.stdout.isTTY, json === true) },
 };
 
-const restoring = (folder: string, paused: boolean | undefined): readonly string[] => ["--restore", folder, ...(paused === true ? ["--paused"] : [])];
+const restoring = (folder: string, { paused, standby }: Values): readonly string[] => ["--restore", folder, ...(standby === true ? ["--standby"] : paused === true ? ["--paused"] : [])];
 
 function absolute(disk: string): string {
   const [, device, file] = /^([^=]+)=(.+)$/s.exec(disk) ?? [];

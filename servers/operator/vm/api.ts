@@ -10,7 +10,7 @@ const name = z.string().meta({ description: "the guest, as the manifest names it
 const guestSchema = z
   .strictObject({
     name,
-    state: z.enum(["starting", "restoring", "running", "paused", "ended"]),
+    state: z.enum(["starting", "restoring", "standby", "running", "paused", "ended"]),
     memory: z.number().int().meta({ description: "bytes of its RAM" }),
     cpus: z.number().int(),
     ending: z.string().optional().meta({ description: "how it ended" }),
@@ -60,7 +60,7 @@ export const ROUTES: readonly Route[] = [
   route({ method: "GET", path: "/guests/{guest}", id: "getGuest", summary: "one guest", gives: { status: 200, schema: guestSchema }, answer: ({ guests }, { guest }) => guests.info(guest!) }),
   route({
     method: "PATCH", path: "/guests/{guest}", id: "setGuestState", summary: "pause a guest, or let it go on",
-    when: "it is running (to pause it), or paused (to resume it)",
+    when: "it is running (to pause it), paused (to resume it), or on standby: then it begins, running or paused",
     body: z.strictObject({ state: z.enum(["paused", "running"]) }),
     answer: ({ guests }, { guest }, { state }) => (state === "paused" ? guests.pause(guest!) : guests.resume(guest!)),
   }),

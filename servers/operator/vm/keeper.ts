@@ -9,13 +9,24 @@ import type { System } from "../../../core/boot.ts";
 import type { Disk } from "../../../core/host/disk.ts";
 import type { SystemEvent } from "../events.ts";
 import { FailureCode, failure, textOf } from "../failure.ts";
-import { guestRam } from "./guest-ram.ts";
-import { SnapshotWriter, type Snapshot, type SnapshotDescription } from "./snapshot.ts";
+import { guestRam, type RamPiece } from "./guest-ram.ts";
+import { memoryBytes, SnapshotWriter, type Snapshot, type SnapshotDescription } from "./snapshot.ts";
 
 /** A VMM answers between two exits of its guest; it may wait for its turn. */
 const PATIENCE_MS = 30_000;
+/** Characters of a state in one order: with escapes they fit (vmm/life.ts has the same). */
+const PART = 400;
+/** Orders that are given before the first is answered. */
+const AT_ONCE = 32;
 
-export type LifeState = "starting" | "restoring" | "running" | "paused" | "ended";
+/** `standby`: all is ready for it to go on from its snapshot, as soon as it is told. */
+export type LifeState = "starting" | "restoring" | "standby" | "running" | "paused" | "ended";
+
+/** A snapshot to go on from, and how: at once; paused; or only when it is told (`resume`, or `pause`, which leaves it paused). */
+export interface Restoring {
+  readonly snapshot: Snapshot;
+  readonly begin: "running" | "paused" | "standby";
+}
 
 export interface GuestInfo {
   readonly name: string;
@@ -41,6 +52,8 @@ interface Life {
   ending?: string;
   /** The snapshot that its memory lies on. */
   base?: string;
+  /** Who waits for it to begin. */
+  begun?: { readonly resolve: () => void; readonly reject: (error: Error) => void };
 }
 
 interface Waiting {
@@ -55,14 +68,14 @@ type GuestEvent = Extract<SystemEvent, { readonly event: "guest" }>;
 export class GuestKeeper {
   readonly #lives: ReadonlyMap<string, Life>;
   readonly #disks: Readonly<Record<string, Disk>>;
-  readonly #restore: ReadonlyMap<string, Snapshot>;
+  readonly #restore: ReadonlyMap<string, Restoring>;
   #machine: KeptMachine | undefined;
   readonly #waiting = new Map<number, Waiting>();
   #next = 1;
   #lines: Promise<unknown> = Promise.resolve();
 
   /** @param restore what guests go on from, by name: their components were told so (appliance.ts) */
-  constructor(system: ResolvedSystem, disks: Readonly<Record<string, Disk>>, restore: ReadonlyMap<string, Snapshot> = new Map()) {
+  constructor(system: ResolvedSystem, disks: Readonly<Record<string, Disk>>, restore: ReadonlyMap<string, Restoring> = new Map()) {
     this.#lives = new Map(system.components.flatMap((component) => (component.guest === undefined ? [] : [[component.guest, { component, state: "starting" } satisfies Life]])));
     this.#disks = disks;
     this.#restore = restore;
@@ -94,16 +107,21 @@ export class GuestKeeper {
     const waiting = typeof event["order"] === "number" ? this.#waiting.get(event["order"]) : undefined;
     switch (event.state) {
       case "running":
-        if (life !== undefined) life.state = "running";
+        if (life !== undefined) this.#became(life, "running");
         return false;
-      case "restoring":
-        if (life !== undefined) life.state = "restoring";
+      case "restoring": {
+        const begin = this.#restore.get(event.guest)?.begin ?? "standby";
+        if (life !== undefined) life.state = begin === "standby" ? "standby" : "restoring";
         // Not from inside the machine's own turn.
-        setImmediate(() => void this.#place(event.guest));
+        if (begin !== "standby") setImmediate(() => void this.#place(event.guest, begin));
         return false;
+      }
+      case "taken":
+        waiting?.resolve("");
+        return true;
       case "paused":
       case "resumed":
-        if (life !== undefined) life.state = event.state === "paused" ? "paused" : "running";
+        if (life !== undefined) this.#became(life, event.state === "paused" ? "paused" : "running");
         waiting?.resolve("");
         return false;
       case "saved": {
@@ -122,22 +140,31 @@ export class GuestKeeper {
         return false;
       default: {
         if (life === undefined) return false;
-        life.state = "ended";
-        life.ending = event.state;
+        life.ending = event.detail ?? event.state;
+        this.#became(life, "ended");
         for (const each of this.#waiting.values()) if (each.guest === event.guest) each.reject(failure(FailureCode.guestState, `guest ${event.guest} has ended (${event.state})`));
         return false;
       }
     }
   }
 
-  /** @throws Failure when it is not running */
-  async pause(name: string): Promise<void> {
-    return this.#inTurn(() => this.#pause(name));
+  #became(life: Life, state: LifeState): void {
+    life.state = state;
+    const { begun } = life;
+    delete life.begun;
+    if (state === "ended") begun?.reject(failure(FailureCode.guestState, "the guest did not go on from its snapshot", { cause: life.ending ?? "no reason is given" }));
+    else begun?.resolve();
   }
 
-  /** @throws Failure when it is not paused */
+  /** @throws Failure when it is neither running nor on standby */
+  async pause(name: string): Promise<void> {
+    return this.#inTurn(() => (this.#life(name).state === "standby" ? this.#begin(name, "paused") : this.#pause(name)));
+  }
+
+  /** @throws Failure when it is neither paused nor on standby */
   async resume(name: string): Promise<void> {
     return this.#inTurn(async () => {
+      if (this.#life(name).state === "standby") return this.#begin(name, "running");
       this.#must(name, "paused", "resumed");
       await this.#order(name, "resume");
     });
@@ -189,22 +216,34 @@ export class GuestKeeper {
     await this.#order(name, "pause");
   }
 
-  /** Its memory becomes what the snapshot has; then it may go on. What prevents that ends it, and is told as the reason. */
-  async #place(name: string): Promise<void> {
-    const life = this.#lives.get(name), snapshot = this.#restore.get(name), machine = this.#machine;
+  /** Back when it has begun. @throws Failure why it did not */
+  async #begin(name: string, as: "running" | "paused"): Promise<void> {
+    const life = this.#life(name);
+    const begun = new Promise<void>((resolve, reject) => (life.begun = { resolve, reject }));
+    await turn();
+    await Promise.all([begun, this.#place(name, as)]);
+  }
+
+  /** Its memory becomes what the snapshot has, and it is told its state; then it goes on. What prevents that ends it, and is told as the reason. */
+  async #place(name: string, as: "running" | "paused"): Promise<void> {
+    const life = this.#lives.get(name), snapshot = this.#restore.get(name)?.snapshot, machine = this.#machine;
     if (life === undefined || snapshot === undefined || machine === undefined) return;
     try {
-      const ram = guestRam(machine.kernel, life.component);
-      for (const [i, { physical, bytes }] of ram.entries()) for (const path of snapshot.images[i] ?? []) placeFile(machine, physical, bytes, path);
+      placeAll(machine, guestRam(machine.kernel, life.component), snapshot);
       life.base = snapshot.base ?? snapshot.folder;
-      await this.#order(name, "restore", { answered: false });
+      const text = Buffer.from(snapshot.stateBytes).toString("latin1"), parts = Math.ceil(text.length / PART);
+      for (let part = 0; part < parts; part++) {
+        // So many are on their way at once; the last is answered by what the guest does.
+        const told = part % AT_ONCE === AT_ONCE - 1 && part < parts - 1;
+        await this.#order(name, "restore", { answered: told, told, parts, data: text.slice(part * PART, (part + 1) * PART), paused: as === "paused" });
+      }
     } catch (error) {
       await this.#order(name, "forgo", { answered: false, why: `the memory of its snapshot cannot be put in place: ${textOf(error)}` }).catch(() => undefined);
     }
   }
 
   /** @returns what the answer brought. `answered` false: there is no answer but what the guest does next */
-  #order(guest: string, what: string, { answered = true, ...more }: { readonly answered?: boolean; readonly why?: string } = {}): Promise<string> {
+  #order(guest: string, what: string, { answered = true, ...more }: { readonly answered?: boolean } & Readonly<Record<string, unknown>> = {}): Promise<string> {
     const id = this.#next++;
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => settle(() => reject(failure(FailureCode.guestState, `guest ${guest} does not answer`, { cause: `it was asked to '${what}' ${PATIENCE_MS / 1000} s ago`, fix: "its VMM may have too little CPU time" }))), PATIENCE_MS);
@@ -242,11 +281,18 @@ export class GuestKeeper {
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-function placeFile({ ramImages }: KeptMachine, physical: number, bytes: number, path: string): void {
-  const fd = openSync(path, "r");
-  try {
-    ramImages.place(physical, bytes, fd);
-  } finally {
-    closeSync(fd);
+/** The guest's RAM may be in other pieces now than it was then. */
+function placeAll({ ramImages }: KeptMachine, ram: readonly RamPiece[], { memory, layers }: Snapshot): void {
+  if (memoryBytes(ram) !== memoryBytes(memory)) throw new Error(`it is of ${memoryBytes(memory)} bytes of memory, and this guest has ${memoryBytes(ram)}`);
+  for (const saved of layers.flat()) {
+    const fd = openSync(saved.path, "r");
+    try {
+      for (const { guestPhysical, physical, bytes } of ram) {
+        const first = Math.max(guestPhysical, saved.guestPhysical), end = Math.min(guestPhysical + bytes, saved.guestPhysical + saved.bytes);
+        if (first < end) ramImages.place(physical + first - guestPhysical, end - first, fd, first - saved.guestPhysical);
+      }
+    } finally {
+      closeSync(fd);
+    }
   }
 }

@@ -40,8 +40,14 @@ export type SnapshotDescription = z.infer<typeof schema>;
 export interface Snapshot extends SnapshotDescription {
   readonly folder: string;
   readonly stateBytes: Uint8Array;
-  /** In the order in which they are to be placed: the base's first. By piece. */
-  readonly images: readonly (readonly string[])[];
+  /** Images of memory in the order in which they are to be placed: the base's first. The pieces of each have all of the guest's RAM, but not the same boundaries. */
+  readonly layers: readonly (readonly ImageFile[])[];
+}
+
+export interface ImageFile {
+  readonly guestPhysical: number;
+  readonly bytes: number;
+  readonly path: string;
 }
 
 const damaged = (folder: string, what: string, fix = "restore another snapshot: this one cannot be relied upon"): Failure =>
@@ -53,8 +59,8 @@ export async function openSnapshot(path: string): Promise<Snapshot> {
   const state = join(folder, described.state.file);
   await Promise.all([described.state, ...described.disks].map((each) => checkFile(folder, each)));
   const base = described.base === undefined ? undefined : await openBase(folder, described.base, described);
-  const images = await Promise.all(described.memory.map(async (piece, i) => [...(base?.images[i] ?? []), await checkImage(folder, piece.file)]));
-  return { ...described, folder, images, stateBytes: await readFile(state) };
+  const own = await Promise.all(described.memory.map(async ({ guestPhysical, bytes, file: name }) => ({ guestPhysical, bytes, path: await checkImage(folder, name) })));
+  return { ...described, folder, layers: [...(base?.layers ?? []), own], stateBytes: await readFile(state) };
 }
 
 async function describe(folder: string): Promise<SnapshotDescription> {
@@ -83,10 +89,11 @@ async function openBase(folder: string, path: string, { memory }: SnapshotDescri
   const base = await openSnapshot(path).catch((error: unknown) => {
     throw failure(FailureCode.snapshot, `the snapshot ${folder} lies on ${path}, which is not what it was`, { cause: textOf(error), fix: "put that back, or restore a snapshot that is whole", status: ExitStatus.verification });
   });
-  const same = base.memory.length === memory.length && memory.every((piece, i) => piece.bytes === base.memory[i]!.bytes && piece.guestPhysical === base.memory[i]!.guestPhysical);
-  if (!same) throw damaged(folder, `its memory is not that of its base ${path}`);
+  if (memoryBytes(memory) !== memoryBytes(base.memory)) throw damaged(folder, `it has not as much memory as its base ${path}`);
   return base;
 }
+
+export const memoryBytes = (pieces: readonly { readonly bytes: number }[]): number => pieces.reduce((sum, { bytes }) => sum + bytes, 0);
 
 async function checkFile(folder: string, { file: name, bytes, sha256 }: { readonly file: string; readonly bytes: number; readonly sha256: string }): Promise<void> {
   const path = join(folder, name), found = await stat(path).catch((error: unknown) => {
