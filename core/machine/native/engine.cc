@@ -1,8 +1,6 @@
 /* The rv64 engine: see engine.h for what it promises. */
 #include "engine.h"
-#include <malloc.h>
 #include <stdio.h>
-#include <sys/mman.h>
 #include <algorithm>
 #include <iterator>
 
@@ -16,7 +14,6 @@ namespace {
 constexpr size_t PMP_ENTRIES = 2 * Engine::MOST_RUNS;
 constexpr u64 PMP_READ = 1, PMP_WRITE = 2, PMP_ALL = 7;
 constexpr u64 BYTES_A_BLOCK = 256, BYTES_AN_INSTRUCTION = 192; /* of a translation, at most; 330 a block of seven instructions are usual */
-constexpr u64 KEPT = 256 << 10; /* of the buffer, from its start: the code that enters and leaves translations lies there */
 constexpr u32 wfi = 0x10500073;
 constexpr u32 csrw(u32 csr, u32 source) { return csr << 20 | source << 15 | 1 << 12 | 0x73; }
 
@@ -77,7 +74,7 @@ Failure Engine::prepare() {
     return failure;
 }
 
-Failure Engine::openBare(u32 codeBytes) {
+Failure Engine::openHart(u32 codeBytes) {
     if (uc_err e = uc_open(UC_ARCH_RISCV, UC_MODE_RISCV64, &uc)) return explain("opening an rv64 engine", e);
     if (uc_err e = uc_ctl_set_tcg_buffer_size(uc, codeBytes)) return explain("setting the translation buffer's size", e);
     room = codeBytes;
@@ -88,9 +85,14 @@ Failure Engine::openBare(u32 codeBytes) {
     std::vector<u64> added;
     std::set_difference(after.begin(), after.end(), before.begin(), before.end(), std::back_inserter(added));
     if (added.size() == 1) buffer = reinterpret_cast<unsigned char *>(added[0]);
+    if (uc_err e = uc_mem_map_ptr(uc, Scratch::AT, Scratch::BYTES, UC_PROT_ALL, Scratch::get().bytes)) return explain("mapping the scratch page", e);
+    return {};
+}
+
+Failure Engine::openBare(u32 codeBytes) {
+    if (Failure failure = openHart(codeBytes); !failure.empty()) return failure;
     if (uc_err e = uc_context_alloc(uc, &context)) return explain("allocating a context", e);
     contexts.push_back(context);
-    if (uc_err e = uc_mem_map_ptr(uc, Scratch::AT, Scratch::BYTES, UC_PROT_ALL, Scratch::get().bytes)) return explain("mapping the scratch page", e);
     save();
     return {};
 }
@@ -106,14 +108,6 @@ void Engine::onTranslated(uc_engine *uc, uc_tb *block, uc_tb *, void *user) {
     if (engine->outOfRoom || engine->translated <= engine->room / 8 * 7) return;
     engine->outOfRoom = true;
     uc_emu_stop(uc);
-}
-
-/* The engine has no call for it: it begins its buffer anew, and what lies behind would stay the process's. */
-void Engine::forget() {
-    uc_ctl_flush_tb(uc);
-    translated = 0;
-    if (buffer) madvise(buffer + KEPT, room - PAGE - KEPT, MADV_DONTNEED);
-    malloc_trim(0); /* what it knew of each is many small pieces */
 }
 
 Failure Engine::open(u32 codeBytes) {
@@ -135,7 +129,7 @@ void Engine::close() {
     contexts.clear();
     if (uc) uc_close(uc);
     context = nullptr, uc = nullptr;
-    windows.clear();
+    windows.clear(), hooks.clear();
 }
 
 Failure checkPages(u64 base, u64 bytes) {
@@ -153,7 +147,7 @@ Failure Engine::checkRange(u64 base, u64 bytes) const {
 Failure Engine::mapAs(u64 base, u64 bytes, void *host, u64 permissions) {
     if (Failure failure = checkRange(base, bytes); !failure.empty()) return failure;
     if (uc_err e = uc_mem_map_ptr(uc, base, bytes, UC_PROT_ALL, host)) return explain("mapping memory", e);
-    windows.push_back({base, bytes, permissions});
+    windows.push_back({base, bytes, permissions, host});
     return {};
 }
 
@@ -163,7 +157,7 @@ Failure Engine::mapTable(u64 base, u64 bytes, void *host) { return mapAs(base, b
 Failure Engine::mapDevice(u64 base, u64 bytes, uc_cb_mmio_read_t read, uc_cb_mmio_write_t write, void *user) {
     if (Failure failure = checkRange(base, bytes); !failure.empty()) return failure;
     if (uc_err e = uc_mmio_map(uc, base, bytes, read, user, write, user)) return explain("mapping a device window", e);
-    windows.push_back({base, bytes, PMP_READ | PMP_WRITE});
+    windows.push_back({base, bytes, PMP_READ | PMP_WRITE, nullptr});
     return {};
 }
 
@@ -209,23 +203,16 @@ Failure Engine::protect() {
     return error ? explain("programming the PMP", error) : Failure{};
 }
 
-Failure Engine::hookTraps(uc_cb_hookintr_t callback, void *user) {
+Failure Engine::addHook(const char *what, int kind, void *callback, void *user) {
     uc_hook hook;
-    uc_err e = uc_hook_add(uc, &hook, UC_HOOK_INTR, reinterpret_cast<void *>(callback), user, 1, 0);
-    return e ? explain("hooking traps", e) : Failure{};
+    if (uc_err e = uc_hook_add(uc, &hook, kind, callback, user, 1, 0)) return explain(what, e);
+    hooks.push_back({kind, callback, user});
+    return {};
 }
 
-Failure Engine::hookBlocks(uc_cb_hookcode_t callback, void *user) {
-    uc_hook hook;
-    uc_err e = uc_hook_add(uc, &hook, UC_HOOK_BLOCK, reinterpret_cast<void *>(callback), user, 1, 0);
-    return e ? explain("hooking blocks", e) : Failure{};
-}
-
-Failure Engine::hookInstructions(uc_cb_hookcode_t callback, void *user) {
-    uc_hook hook;
-    uc_err e = uc_hook_add(uc, &hook, UC_HOOK_CODE, reinterpret_cast<void *>(callback), user, 1, 0);
-    return e ? explain("hooking instructions", e) : Failure{};
-}
+Failure Engine::hookTraps(uc_cb_hookintr_t callback, void *user) { return addHook("hooking traps", UC_HOOK_INTR, reinterpret_cast<void *>(callback), user); }
+Failure Engine::hookBlocks(uc_cb_hookcode_t callback, void *user) { return addHook("hooking blocks", UC_HOOK_BLOCK, reinterpret_cast<void *>(callback), user); }
+Failure Engine::hookInstructions(uc_cb_hookcode_t callback, void *user) { return addHook("hooking instructions", UC_HOOK_CODE, reinterpret_cast<void *>(callback), user); }
 
 u64 Engine::enterMachineMode() {
     if (running) save();

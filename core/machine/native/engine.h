@@ -46,6 +46,7 @@ Failure calibrate(Layout &layout);
 struct Window {
     u64 base, bytes;
     u64 permissions; /* as in pmpcfg */
+    void *host;      /* null: a device */
     u64 end() const { return base + bytes; }
 };
 
@@ -119,7 +120,7 @@ public:
     void writeCsr(int reg, u64 value);
 
     void flushTlb() { uc_ctl_flush_tlb(uc); }
-    /* Forgets all translations and gives their memory back to the host. Not while running. */
+    /* Forgets all translations and gives their memory, and that of all else the engine knows of them, back to the host: renew.cc. Not while running. */
     void forget();
     /* Memory of this physical range was written from outside the hart: forget its translations. */
     void invalidate(u64 base, u64 bytes);
@@ -135,7 +136,12 @@ public:
 private:
     static Layout found;
     static thread_local bool ownCode;
+    struct Hook {
+        int kind;
+        void *callback, *user;
+    };
     std::vector<Window> windows;
+    std::vector<Hook> hooks; /* but for the engine's own */
     std::vector<uc_context *> contexts;
     /* Bytes for translations, and about how many there are since they were forgotten. */
     u64 room = 0, translated = 0;
@@ -150,6 +156,9 @@ private:
     void leaveMachineMode(u64 privilege);
     friend Failure calibrate(Layout &);
     Failure openBare(u32 codeBytes);
+    Failure openHart(u32 codeBytes);
+    Failure addHook(const char *what, int kind, void *callback, void *user);
+    Failure renew();
 };
 
 u64 Context::x(unsigned i) const { return get(Engine::layout().gpr + 8 * i); }
