@@ -1,7 +1,7 @@
 /** A guest's translated code is given back to the host, and the guest goes on as if nothing had been. */
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
-import { EXIT, RAM_BASE, VCPU_RECORD as R } from "../../core/machine/unicorn.ts";
+import { CONTROL, EXIT, RAM_BASE, VCPU_RECORD as R } from "../../core/machine/unicorn.ts";
 import { assemble } from "../support/assemble.ts";
 import { withRig } from "./rig.ts";
 
@@ -52,6 +52,84 @@ it("its memory is the host's again, and what it needs is translated anew", () =>
     machine.forgetVcpu(vcpu);
     round(4);
   });
+});
+
+const DONE = "li a7, 0x0a000001\n ecall\n";
+const S = (n: number): number => R.x + (n < 2 ? 8 + n : 16 + n);
+
+/** Runs to the first DONE, forgets, runs on to the second; s0, s1, ... then. `meanwhile` is done before. */
+function resumed(source: string, count: number, meanwhile: (words: BigUint64Array) => void = () => {}): bigint[] {
+  return withRig((rig) => {
+    const { machine } = rig, vcpu = machine.createVcpu(), { words } = rig.record(vcpu);
+    rig.control[CONTROL.deadline] = 1_000_000; // What goes wrong ends, too.
+    rig.write(RAM_BASE + BYTES, assemble(source, GUEST).bytes);
+    machine.mapVcpuRam(vcpu, GUEST, BYTES, BYTES);
+    machine.readVcpu(vcpu);
+    words[R.pc] = BigInt(GUEST);
+    machine.writeVcpu(vcpu);
+    meanwhile(words);
+    expect(machine.runVcpu(vcpu)).toBe(EXIT.sbi);
+    machine.forgetVcpu(vcpu);
+    expect(machine.runVcpu(vcpu)).toBe(EXIT.sbi);
+    machine.readVcpu(vcpu);
+    return Array.from({ length: count }, (_, n) => words[S(n)]!);
+  });
+}
+
+it("what a hart has beside its registers stays: the floating-point flags, and whether floating point is dirty", () => {
+  const source = `
+    li t0, 0x6000
+    csrc sstatus, t0
+    li t0, 0x2000
+    csrs sstatus, t0
+    li t1, 0x15
+    fsflags t1
+    csrc sstatus, t0
+    li t0, 0x4000
+    csrs sstatus, t0
+    ${DONE}
+    csrr s0, sstatus
+    frflags s1
+    ${DONE}`;
+  const [sstatus, flags] = resumed(source, 2);
+  expect([sstatus! >> 13n & 3n, flags]).toEqual([2n, 0x15n]);
+});
+
+it("an interrupt that was pending and off comes when it is turned on", () => {
+  const source = `
+    la t0, handler
+    csrw stvec, t0
+    csrsi sie, 2
+    ${DONE}
+    csrr s1, sip
+    csrsi sstatus, 2
+    nop
+    j .
+  .balign 4
+  handler:
+    csrr s0, scause
+    ${DONE}`;
+  expect(resumed(source, 2, (words) => void (words[R.lines] = 2n))).toEqual([1n << 63n | 1n, 2n]);
+});
+
+it("code that the guest changes afterwards is run as it is then", () => {
+  const source = `
+.option norvc
+    la t0, patched
+    la t1, again
+    lw t1, 0(t1)
+    jal patched
+    mv s1, s0
+    ${DONE}
+    sw t1, 0(t0)
+    jal patched
+    ${DONE}
+  .balign 4
+  patched: li s0, 1
+    ret
+  .balign 4
+  again: li s0, 2`;
+  expect(resumed(source, 2)).toEqual([2n, 1n]);
 });
 
 it("is refused for what is no VCPU, and while the machine runs", () => {

@@ -7,6 +7,34 @@ const PERMISSION = { r: 2, w: 4, x: 8, u: 16 } as const;
 /** "urw" and the like, as page-table bits with V, A and D. */
 const bits = (permissions: string): number => [...permissions].reduce((sum, p) => sum | PERMISSION[p as keyof typeof PERMISSION], 0xc1);
 
+/** When on, guests get new engines (forgetVcpu) before their runs: of each machine's runs before the first twenty, then before every twentieth. */
+export const renewals = { on: false, done: 0 };
+const RENEWED = 20;
+
+function renewing(machine: NativeMachine): NativeMachine {
+  let runs = 0, inside = false;
+  const inRun = <T>(body: () => T): T => {
+    const before = inside;
+    inside = true;
+    try {
+      return body();
+    } finally {
+      inside = before;
+    }
+  };
+  return {
+    ...machine,
+    run: (frame, onTrap, fast) => inRun(() => machine.run(frame, onTrap, fast)),
+    runVcpu(vcpu) {
+      if (!inside && (runs++ < RENEWED || runs % RENEWED === 0)) {
+        machine.forgetVcpu(vcpu);
+        renewals.done++;
+      }
+      return inRun(() => machine.runVcpu(vcpu));
+    },
+  };
+}
+
 export class Rig {
   readonly machine: NativeMachine;
   readonly words: BigUint64Array;
@@ -16,7 +44,8 @@ export class Rig {
   #next = RAM_BASE;
 
   constructor(options: Partial<MachineOptions> = {}) {
-    this.machine = createMachine({ ramBytes: 32 << 20, maxThreads: 32, maxSpaces: 32, maxEngines: 4, maxVcpus: 2, clock: "blocks", ...options });
+    const machine = createMachine({ ramBytes: 32 << 20, maxThreads: 32, maxSpaces: 32, maxEngines: 4, maxVcpus: 2, clock: "blocks", ...options });
+    this.machine = renewals.on ? renewing(machine) : machine;
     this.words = new BigUint64Array(this.machine.ram);
     this.frames = new BigUint64Array(this.machine.frames);
     this.control = new Float64Array(this.machine.control, 0, 32);
