@@ -1,5 +1,5 @@
-// Guests that hardly run give the memory of their translated code back to the host: some 40 MiB after a boot of Linux, beside 13 MiB of what the engine knows of it. What they still
-// need is translated again, a few MiB.
+// Guests that hardly run give their engine back to the host and get a new one: some 40 MiB of translated code after a boot of Linux, and 10 MiB of what the engine knows of it. What they
+// still need is translated again, a few MiB.
 import { VCPU_RECORD } from "./machine/unicorn.ts";
 import type { Kernel, Vcpu } from "./kernel/state.ts";
 
@@ -28,7 +28,7 @@ export class Resting {
     this.#forget = forget;
   }
 
-  /** Between two slices: looks, if it is time. One guest forgets at a time, which takes 40 ms of CPU. */
+  /** Between two slices: looks, if it is time. One guest forgets at a time, which takes 20 to 30 ms of CPU. */
   look(now: number): void {
     if (now < this.#next) return;
     this.#next = now + INTERVAL;

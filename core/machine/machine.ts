@@ -75,7 +75,7 @@ export interface BoardMachine extends Machine {
   /** Called whenever an interrupt line becomes pending. */
   onInterrupt(callback: () => void): void;
   advanceClock(ticks: number): void;
-  /** Gives the memory of a guest's translated code back to the host: of the VCPU with this record that leads it. Between two slices. */
+  /** Gives the memory of a guest's translated code, and of all else its engine holds but registers, back to the host: of the VCPU with this record that leads it. Between two slices. */
   forgetVcpu(index: number): void;
   /** A line for the root server; false: too many wait that it has not taken. */
   order(line: string): boolean;

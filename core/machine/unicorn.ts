@@ -238,7 +238,7 @@ export interface NativeMachine {
   unmapVcpuDevice(vcpu: number, guestPhys: number, bytes: number): void;
   /** Runs the guest until it exits; the record says why. Also allowed inside onTrap. */
   runVcpu(vcpu: number): number;
-  /** Gives the memory of a guest's translated code back to the host; it is translated again as it runs. The guest notices nothing. A leader's; not inside run. */
+  /** A new engine takes the place of the guest's, so that what that knew of all code it ever ran is the host's memory again; it is translated again as it runs. The guest notices nothing. A leader's; not inside run. */
   forgetVcpu(vcpu: number): void;
   /** Does at once what the next runVcpu would do first: the exit before is completed by what the record says. A leader's. */
   settleVcpu(vcpu: number): void;
