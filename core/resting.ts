@@ -3,23 +3,24 @@
 import { VCPU_RECORD } from "./machine/unicorn.ts";
 import type { Kernel, Vcpu } from "./kernel/state.ts";
 
-/** How often is looked, in ticks. */
+/** How often is looked, in ticks, at most: a host that sleeps for longer looks when it wakes. */
 const INTERVAL = 10_000_000;
 /** A guest that computes is entered at each slice, 200 times a second; Linux that waits at its prompt four to six times. */
 const FEW_ENTRIES = 20;
-/** So many looks in a row have to find a guest at rest. */
-const LOOKS = 30;
+/** So long a guest has to be at rest, in ticks. */
+const LONG = 30 * INTERVAL;
 
 interface Rest {
   readonly serial: number;
   entries: number;
-  looks: number;
+  /** Since when; Infinity: it has been forgotten, and has not worked since. */
+  since: number;
 }
 
 export class Resting {
   readonly #k: Kernel;
   readonly #forget: (index: number) => void;
-  #next = INTERVAL;
+  #last = 0;
   readonly #guests = new Map<number, Rest>();
 
   /** @param forget gives translations back, of the VCPU with this record */
@@ -30,28 +31,28 @@ export class Resting {
 
   /** Between two slices: looks, if it is time. One guest forgets at a time, which takes 20 to 30 ms of CPU. */
   look(now: number): void {
-    if (now < this.#next) return;
-    this.#next = now + INTERVAL;
+    const passed = now - this.#last;
+    if (passed < INTERVAL) return;
+    this.#last = now;
     let free = true, left = this.#k.vcpusAlive;
     for (let id = 0; left > 0; id++) {
       const v = this.#k.vcpus[id];
       if (v !== undefined) left--;
       if (v === undefined || v.leader !== v.id) continue;
-      const rest = this.#restOf(v), entries = this.#entries(v);
-      rest.looks = entries - rest.entries <= FEW_ENTRIES ? rest.looks + 1 : 0;
+      const rest = this.#restOf(v, now), entries = this.#entries(v);
+      if (entries - rest.entries > (FEW_ENTRIES * passed) / INTERVAL) rest.since = now;
       rest.entries = entries;
-      if (rest.looks < LOOKS || rest.looks === Infinity || !free) continue;
-      // Not again before it has worked.
-      rest.looks = Infinity;
+      if (now - rest.since < LONG || !free) continue;
+      rest.since = Infinity;
       free = false;
       this.#forget(v.index);
     }
   }
 
-  #restOf(v: Vcpu): Rest {
+  #restOf(v: Vcpu, now: number): Rest {
     const known = this.#guests.get(v.id);
     if (known?.serial === v.serial) return known;
-    const rest = { serial: v.serial, entries: 0, looks: 0 };
+    const rest = { serial: v.serial, entries: 0, since: now - INTERVAL };
     this.#guests.set(v.id, rest);
     return rest;
   }

@@ -84,6 +84,20 @@ test("a guest at rest for half a minute is forgotten, one at a time, and again o
   expect(forgotten).toEqual([0, 1, 2, 2]);
 });
 
+test("a host that sleeps for long looks seldom, and counts the time", () => {
+  const { k, enter, reset } = world(2), forgotten: number[] = [];
+  reset();
+  const resting = new Resting(k, (index) => void forgotten.push(index));
+  for (let second = 10; second <= 30; second += 10) {
+    enter(0, 50);
+    enter(1, 500);
+    resting.look(second * SECOND);
+  }
+  expect(forgotten).toEqual([]);
+  resting.look(40 * SECOND);
+  expect(forgotten).toEqual([0]);
+});
+
 test("a guest that takes the number of one that has ended begins anew", () => {
   const { k, reset } = world(1), forgotten: number[] = [];
   reset();
