@@ -1,14 +1,14 @@
-// The operator's channel: a device of our own. Bytes stored at offset 0 gather into lines; each line goes to the operator. What he says comes the other way: a load of 4 bytes at
-// offset 4 takes the next byte, with bit 8 set, and is 0 when there is none; while some wait, the device interrupts.
+// The operator's channel: a device of our own. What is stored gathers into lines; each line goes to the operator. What he says comes the other way; while some of it waits, the device interrupts.
+// Registers: at offset 0 a store is one byte; at offset 4 a word is up to three of them, the first lowest, and above them how many: stores give and loads take so many, and a load
+// that takes none is 0.
 import type { Device, IrqLine } from "./device.ts";
 
 /** A line that grows beyond this is cut here, and the rest begins another: one writer cannot make the host hold without bound. */
 const MOST_BYTES = 65_536;
 const NEWLINE = 10;
 /** Offsets of the registers. */
-export const ControlRegister = { OUT: 0, IN: 4 } as const;
-/** In what IN gives: there was a byte. */
-export const CONTROL_BYTE = 0x100;
+const Register = { BYTE: 0, WORD: 4 } as const;
+const WORD_BYTES = 3;
 
 export interface ControlState {
   readonly line: readonly number[];
@@ -43,15 +43,18 @@ export class ControlChannel implements Device<ControlState> {
   }
 
   read(offset: number, size: number): number {
-    if (offset !== ControlRegister.IN || size !== 4) return 0;
-    const byte = this.#orders.shift();
+    if (offset !== Register.WORD || size !== 4) return 0;
+    const taken = this.#orders.splice(0, WORD_BYTES);
     if (this.#orders.length === 0) this.#irq(false);
-    return byte === undefined ? 0 : CONTROL_BYTE | byte;
+    return taken.reduce((word, byte, i) => word + byte * 2 ** (8 * i), taken.length * 2 ** 24);
   }
 
-  write(offset: number, _size: number, value: number): void {
-    if (offset !== ControlRegister.OUT) return;
-    const byte = value & 0xff;
+  write(offset: number, size: number, value: number): void {
+    if (offset === Register.BYTE) this.#put(value & 0xff);
+    else if (offset === Register.WORD && size === 4) for (let i = 0; i < Math.min(value >>> 24, WORD_BYTES); i++) this.#put((value >>> (8 * i)) & 0xff);
+  }
+
+  #put(byte: number): void {
     if (byte !== NEWLINE) this.#line.push(byte);
     if (byte !== NEWLINE && this.#line.length < MOST_BYTES) return;
     const text = new TextDecoder().decode(Uint8Array.from(this.#line));

@@ -4,9 +4,9 @@ import type { Memory } from "../lib/ts/sdk.ts";
 /** Physical address of the control device's page, and its interrupt. Source: core/devices/control.ts, core/machine/board.ts. */
 export const CONTROL_DEVICE = 0x1000_2000;
 export const CONTROL_IRQ = 9;
-/** Offset of the register from which the operator's bytes are loaded, and the bit that says that there was one. Bytes stored at offset 0 make a line for him. */
-export const CONTROL_IN = 4;
-export const CONTROL_BYTE = 0x100;
+/** Offset of the register by which bytes go both ways: up to three in a word, the first lowest, and above them how many. */
+export const CONTROL_WORD = 4;
+const WORD_BYTES = 3;
 
 export type OperatorEvent =
   | { readonly event: "started"; readonly component: string }
@@ -26,9 +26,19 @@ export type OperatorEvent =
 
 export type Tell = (event: OperatorEvent) => void;
 
+/** The next bytes of the operator's; none: there are no more now. */
+export function operatorBytes(mem: Memory, registers: number): readonly number[] {
+  const word = mem.load32(registers + CONTROL_WORD);
+  return Array.from({ length: word >>> 24 }, (_, i) => (word >>> (8 * i)) & 0xff);
+}
+
 /** @param registers address where the device is mapped */
 export function operatorChannel(mem: Memory, registers: number): Tell {
   return (event) => {
-    for (const byte of new TextEncoder().encode(`${JSON.stringify(event)}\n`)) mem.store8(registers, byte);
+    const bytes = new TextEncoder().encode(`${JSON.stringify(event)}\n`);
+    for (let at = 0; at < bytes.length; at += WORD_BYTES) {
+      const part = bytes.subarray(at, at + WORD_BYTES);
+      mem.store32(registers + CONTROL_WORD, part.reduce((word, byte, i) => word + byte * 2 ** (8 * i), part.length * 2 ** 24));
+    }
   };
 }

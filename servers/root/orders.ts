@@ -6,11 +6,12 @@ import { irqAck, irqControlGet, irqSetNotification } from "../lib/ts/objects.ts"
 import type { Op } from "../lib/ts/sdk.ts";
 import type { Built } from "./build.ts";
 import { must } from "./failure.ts";
-import { CONTROL_BYTE, CONTROL_IN, CONTROL_IRQ, type Tell } from "./operator.ts";
+import { CONTROL_IRQ, operatorBytes, type Tell } from "./operator.ts";
 import type { RootSpace } from "./space.ts";
 
 /** Its bit of the root server's notification: the last; the drivers' devices have the first (dma.ts). */
 const ORDERS_BIT = 2 ** (FIRST_SIGNAL_BIT + MAX_SIGNALS - 1);
+const NEWLINE = 10;
 /** Orders that wait for one VMM. */
 const MOST_WAITING = 64;
 
@@ -41,9 +42,11 @@ export class Orders {
   /** The root server was signalled. @param byGuest who hosts it, while he lives */
   *signalled(word: number, byGuest: (guest: string) => Built | undefined): Op<void> {
     if (Math.floor(word / ORDERS_BIT) % 2 === 0) return;
-    for (let byte = this.#next(); byte !== 0; byte = this.#next()) {
-      if (byte !== (CONTROL_BYTE | 10)) this.#line.push(byte & 0xff);
-      else yield* this.#take(Uint8Array.from(this.#line.splice(0)), byGuest);
+    for (let bytes = this.#next(); bytes.length > 0; bytes = this.#next()) {
+      for (const byte of bytes) {
+        if (byte !== NEWLINE) this.#line.push(byte);
+        else yield* this.#take(Uint8Array.from(this.#line.splice(0)), byGuest);
+      }
     }
     yield* irqAck(this.#space.sys, this.#handler);
   }
@@ -58,8 +61,8 @@ export class Orders {
     this.#waiting.delete(number);
   }
 
-  #next(): number {
-    return this.#space.mem.load32(this.#registers + CONTROL_IN);
+  #next(): readonly number[] {
+    return operatorBytes(this.#space.mem, this.#registers);
   }
 
   *#take(bytes: Uint8Array, byGuest: (guest: string) => Built | undefined): Op<void> {
