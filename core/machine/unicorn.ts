@@ -44,7 +44,7 @@ export const DEBUG = {
   pass: 4,
 } as const;
 /** Breakpoints of a thread. */
-export const BREAKPOINTS = 16;
+export const BREAKPOINTS = 48;
 
 /** Causes of a trap: RISC-V's 0..15, and two of the machine's own. */
 export const CAUSE = {
@@ -131,7 +131,7 @@ export const VCPU_RECORD = {
 } as const;
 
 /** Why runVcpu returned. */
-export const EXIT = { mmio: 1, sbi: 2, wfi: 3, preempted: 4, broken: 5 } as const;
+export const EXIT = { mmio: 1, sbi: 2, wfi: 3, preempted: 4, broken: 5, debug: 6 } as const;
 
 export interface UnicornVersion {
   readonly major: number;
@@ -242,6 +242,15 @@ export interface NativeMachine {
   forgetVcpu(vcpu: number): void;
   /** Does at once what the next runVcpu would do first: the exit before is completed by what the record says. A leader's. */
   settleVcpu(vcpu: number): void;
+  /**
+   * For a debugger, from the next run on. held: the hart has no turns. steps: it leaves as EXIT.debug after an instruction, `data` of its record being 2, `address` where it is now.
+   * passes: it executes the instruction where it is once, though that is watched.
+   */
+  holdVcpu(vcpu: number, held: boolean, steps: boolean, passes: boolean): void;
+  /** A guest's harts leave as EXIT.debug before an instruction at one of these virtual addresses: `data` of the record is 1. Nothing of it is in the guest's memory. A leader's; not inside run. */
+  watchVcpu(vcpu: number, addresses: BigUint64Array): void;
+  /** Ends what the two above ask for, of a leader and all its harts. */
+  stopWatchingVcpu(vcpu: number): void;
   readVcpu(vcpu: number): void;
   writeVcpu(vcpu: number): void;
   /** A VCPU that has not run takes its record's registers, and goes on in the middle of the exit that the record tells of. */
@@ -332,6 +341,9 @@ interface Addon {
   runVcpu(machine: number, vcpu: number): number;
   forgetVcpu(machine: number, vcpu: number): void;
   settleVcpu(machine: number, vcpu: number): void;
+  holdVcpu(machine: number, vcpu: number, held: boolean, steps: boolean, passes: boolean): void;
+  watchVcpu(machine: number, vcpu: number, addresses: BigUint64Array): void;
+  stopWatchingVcpu(machine: number, vcpu: number): void;
   readVcpu(machine: number, vcpu: number): void;
   writeVcpu(machine: number, vcpu: number): void;
   restoreVcpu(machine: number, vcpu: number): void;
@@ -475,6 +487,9 @@ export function createMachine(options: MachineOptions): NativeMachine {
     runVcpu: (vcpu) => native.runVcpu(m, vcpu),
     forgetVcpu: (vcpu) => native.forgetVcpu(m, vcpu),
     settleVcpu: (vcpu) => native.settleVcpu(m, vcpu),
+    holdVcpu: (vcpu, held, steps, passes) => native.holdVcpu(m, vcpu, held, steps, passes),
+    watchVcpu: (vcpu, addresses) => native.watchVcpu(m, vcpu, addresses),
+    stopWatchingVcpu: (vcpu) => native.stopWatchingVcpu(m, vcpu),
     readVcpu: (vcpu) => native.readVcpu(m, vcpu),
     writeVcpu: (vcpu) => native.writeVcpu(m, vcpu),
     restoreVcpu: (vcpu) => native.restoreVcpu(m, vcpu),

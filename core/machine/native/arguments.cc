@@ -63,7 +63,7 @@ void *Arguments::array(const char *name, napi_typedarray_type wanted, size_t lea
     napi_value v = take();
     if (!ok) return nullptr;
     if (!v || napi_get_typedarray_info(env, v, &type, &length, &data, nullptr, nullptr) != napi_ok || type != wanted || length < least)
-        return refuse(name, (wanted == napi_uint8_array ? "a Uint8Array of at least " : "an Int32Array of at least ") + std::to_string(least)), nullptr;
+        return refuse(name, (wanted == napi_uint8_array ? "a Uint8Array of at least " : wanted == napi_biguint64_array ? "a BigUint64Array of at least " : "an Int32Array of at least ") + std::to_string(least)), nullptr;
     return data;
 }
 

@@ -246,6 +246,21 @@ const Function FUNCTIONS[] = {
          Vcpu *v = takeLeader(a, b.machine);
          if (idle(a, b.machine, "forgetVcpu()")) v->guest->engine.forget();
      }},
+    {"holdVcpu", [](Bound &b, Arguments &a) {
+         Vcpu *v = takeVcpu(a, b.machine);
+         const bool held = a.flag("held"), steps = a.flag("steps"), passes = a.flag("passes");
+         if (a.ok) v->setWatch(held, steps, passes);
+     }},
+    {"watchVcpu", [](Bound &b, Arguments &a) {
+         Vcpu *v = takeLeader(a, b.machine);
+         size_t count = 0;
+         const auto *addresses = static_cast<u64 *>(a.array("addresses", napi_biguint64_array, 0, count));
+         if (idle(a, b.machine, "watchVcpu()")) v->guest->watch({addresses, addresses + count});
+     }},
+    {"stopWatchingVcpu", [](Bound &b, Arguments &a) {
+         Vcpu *v = takeLeader(a, b.machine);
+         if (idle(a, b.machine, "stopWatchingVcpu()")) v->guest->stopWatching();
+     }},
     {"settleVcpu", [](Bound &b, Arguments &a) {
          Vcpu *v = takeLeader(a, b.machine);
          if (v && a.check(b.machine.guest ? "settleVcpu() is not possible while a VCPU runs" : "")) v->guest->settle();

@@ -3,7 +3,7 @@
   "targets": [
     {
       "target_name": "bailiwick",
-      "sources": ["engine.cc", "renew.cc", "calibrate.cc", "debug.cc", "fastpath.cc", "guest.cc", "machine.cc", "vcpu.cc", "registers.cc", "machine_mode.cc", "machine_csr.cc", "clint.cc", "arguments.cc", "bind_engine.cc", "bind_machine.cc", "bind_ram.cc", "ram_image.cc", "file.cc", "module.cc"],
+      "sources": ["engine.cc", "renew.cc", "calibrate.cc", "debug.cc", "fastpath.cc", "guest.cc", "machine.cc", "vcpu.cc", "registers.cc", "machine_mode.cc", "machine_csr.cc", "clint.cc", "watch.cc", "arguments.cc", "bind_engine.cc", "bind_machine.cc", "bind_ram.cc", "ram_image.cc", "file.cc", "module.cc"],
       "defines": ["NAPI_VERSION=8"],
       "include_dirs": ["<!(node -p \"process.env.UNICORN_INCLUDE || '/usr/include'\")"],
       "cflags_cc!": ["-std=gnu++17", "-fno-rtti"],

@@ -214,6 +214,26 @@ Failure Engine::hookTraps(uc_cb_hookintr_t callback, void *user) { return addHoo
 Failure Engine::hookBlocks(uc_cb_hookcode_t callback, void *user) { return addHook("hooking blocks", UC_HOOK_BLOCK, reinterpret_cast<void *>(callback), user); }
 Failure Engine::hookInstructions(uc_cb_hookcode_t callback, void *user) { return addHook("hooking instructions", UC_HOOK_CODE, reinterpret_cast<void *>(callback), user); }
 
+Failure Engine::watchInstructions(uc_cb_hookcode_t callback, void *user, uc_hook *made) {
+    uc_err e = uc_hook_add(uc, made, UC_HOOK_CODE, reinterpret_cast<void *>(callback), user, 1, 0);
+    if (!e) watches++;
+    return e ? explain("hooking instructions", e) : Failure{};
+}
+
+Failure Engine::watchInstructionAt(u64 address, uc_cb_hookcode_t callback, void *user, uc_hook *made) {
+    uc_err e = uc_hook_add(uc, made, UC_HOOK_CODE, reinterpret_cast<void *>(callback), user, address, address);
+    if (!e) watches++;
+    return e ? explain("hooking an instruction", e) : Failure{};
+}
+
+/* The engine looks up what the hook has seen, by virtual addresses: in M mode no table of the guest's is walked for that. */
+void Engine::unwatch(uc_hook hook) {
+    watches--;
+    const u64 privilege = enterMachineMode();
+    uc_hook_del(uc, hook);
+    leaveMachineMode(privilege);
+}
+
 u64 Engine::enterMachineMode() {
     if (running) save();
     u64 privilege = get(layout().priv);

@@ -89,7 +89,12 @@ public:
 
     Failure hookTraps(uc_cb_hookintr_t callback, void *user);
     Failure hookBlocks(uc_cb_hookcode_t callback, void *user);
-    Failure hookInstructions(uc_cb_hookcode_t callback, void *user); /* slow: an engine for debugging only */
+    /* Slow where it is: for debugging. Of all instructions, or of those at one address, whether there is one now or not; in force for what is translated from then on: forgetCode(). */
+    Failure hookInstructions(uc_cb_hookcode_t callback, void *user);
+    /* The same of hooks that go again: while there is one the engine is not renewed. */
+    Failure watchInstructions(uc_cb_hookcode_t callback, void *user, uc_hook *made);
+    Failure watchInstructionAt(u64 address, uc_cb_hookcode_t callback, void *user, uc_hook *made);
+    void unwatch(uc_hook); /* not while running, and forgetCode() before it runs again */
 
     /* A further context, which begins as a copy of the present one; null when the host has no memory. All are the engine's, until it is closed. */
     uc_context *addContext();
@@ -102,7 +107,7 @@ public:
 
     /* Runs from the context's pc until something stops it. The caller saves, unless a hook has done so last. */
     uc_err resume() {
-        if (translated > room / 4 * 3) uc_ctl_flush_tb(uc), translated = 0;
+        if (translated > room / 4 * 3) forgetCode();
         outOfRoom = false;
         restore();
         running = true;
@@ -120,6 +125,8 @@ public:
     void writeCsr(int reg, u64 value);
 
     void flushTlb() { uc_ctl_flush_tlb(uc); }
+    /* Forgets all translations. Not while running. */
+    void forgetCode() { uc_ctl_flush_tb(uc), translated = 0; }
     /* Forgets all translations and gives their memory, and that of all else the engine knows of them, back to the host: renew.cc. Not while running. */
     void forget();
     /* Memory of this physical range was written from outside the hart: forget its translations. */
@@ -142,6 +149,7 @@ private:
     };
     std::vector<Window> windows;
     std::vector<Hook> hooks; /* but for the engine's own */
+    u32 watches = 0;
     std::vector<uc_context *> contexts;
     /* Bytes for translations, and about how many there are since they were forgotten. */
     u64 room = 0, translated = 0;

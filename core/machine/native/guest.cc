@@ -197,14 +197,14 @@ Vcpu *Guest::next() {
     bool over = now >= r.turnEnds;
     u64 able = 0;
     for (Vcpu *hart : harts) {
-        if (!hart) continue;
+        if (!hart || hart->held()) continue;
         if (hart->wakeIfDue()) over = true;
         if (hart->started()) able++;
     }
     const u64 first = r.turn + (over ? 1 : 0);
     for (u64 i = first; !chosen && i < first + count; i++) {
         Vcpu *const hart = harts[i % count];
-        if (!hart || !hart->started()) continue;
+        if (!hart || hart->held() || !hart->started()) continue;
         if (i != r.turn) r.turn = i % count, r.turnEnds = now + TURN;
         chosen = hart;
     }
@@ -213,7 +213,7 @@ Vcpu *Guest::next() {
 }
 
 void Guest::leave(Vcpu &hart, Exit reason) {
-    static constexpr Stop stops[] = {Stop::None, Stop::Mmio, Stop::Sbi, Stop::None, Stop::Preempted, Stop::Broken};
+    static constexpr Stop stops[] = {Stop::None, Stop::Mmio, Stop::Sbi, Stop::None, Stop::Preempted, Stop::Broken, Stop::Debug};
     left = reason;
     hart.record.reason = static_cast<u64>(reason);
     harts[0]->record.hart = static_cast<u64>(std::find(harts.begin(), harts.end(), &hart) - harts.begin());
@@ -229,6 +229,7 @@ void Guest::settle() {
 Failure Guest::run() {
     if (machine.guest) return "a VCPU runs already";
     if (Failure f = applyWindows(); !f.empty()) return f;
+    if (Failure f = applyWatch(); !f.empty()) return f;
     Vcpu &leader = *harts[0];
     const Stop outer = machine.why;
     settle();

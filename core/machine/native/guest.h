@@ -11,11 +11,12 @@
  * Source: RISC-V SBI 2.0, chapters 3 (hart masks), 7, 8 and 9 (states of harts).
  */
 #pragma once
+#include <map>
 #include "machine.h"
 
 namespace bailiwick {
 
-enum class Exit : u64 { None = 0, Mmio = 1, Sbi = 2, Wfi = 3, Preempted = 4, Broken = 5 };
+enum class Exit : u64 { None = 0, Mmio = 1, Sbi = 2, Wfi = 3, Preempted = 4, Broken = 5, Debug = 6 };
 
 struct Guest {
     static constexpr u32 MAX_HARTS = 8;
@@ -64,6 +65,10 @@ struct Guest {
     /* The turn is over after this instruction. Only from a trap. */
     void passTurn();
 
+    /* For a debugger (watch.cc): harts stop at these addresses of theirs, from the next run on. Until stopWatching() what was asked for once may go on being looked at. */
+    void watch(std::vector<u64> addresses);
+    void stopWatching();
+
     /* Of the CLINT, in ticks. */
     u64 time() const;
     void setTime(u64);
@@ -90,6 +95,15 @@ private:
     Vcpu *loaded = nullptr;
     bool contended = false; /* a hart waits for its turn */
     Exit left{};
+
+    /* watch.cc */
+    std::vector<u64> watched;      /* in order */
+    std::map<u64, uc_hook> hooked; /* by address; more than are watched */
+    uc_hook everywhere = 0;        /* on all instructions: while a hart steps, and a little longer */
+    u32 lingered = 0;
+    Failure applyWatch();
+    static void onWatched(uc_engine *, u64 address, u32 size, void *guest);
+    static void onInstruction(uc_engine *, u64 address, u32 size, void *guest);
 
     Failure overlap(u64 base, u64 bytes) const;
     Failure applyGuard();

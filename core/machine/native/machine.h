@@ -37,7 +37,7 @@ struct Frame {
 };
 /* Frame::debug. PASS: the instruction at pc is executed even if a breakpoint stands there. */
 constexpr u64 DEBUG_STEP = 1, DEBUG_BREAK = 2, DEBUG_PASS = 4;
-constexpr u32 BREAKPOINTS = 16; /* of a thread */
+constexpr u32 BREAKPOINTS = 48; /* of a thread: its own debugger's, and the operator's */
 static_assert(sizeof(Frame) == 704 && offsetof(Frame, f) == 32 * 8 && offsetof(Frame, fcsr) == 64 * 8);
 
 constexpr u64 CAUSE_PREEMPTED = 64, CAUSE_ENGINE = 65, CAUSE_STEPPED = 66, CAUSE_BREAKPOINT = 67;

@@ -18,6 +18,7 @@ constexpr u64 KEPT = 256 << 10; /* of the buffer, from its start: the code that 
 
 /* A context holds no pointers, so one engine's can be restored into another. What it does not hold: fflags, and whether mip is looked at. On a failure all is as before. */
 Failure Engine::renew() {
+    if (watches > 0) return "it is watched";
     for (const Window &w : windows)
         if (!w.host) return "an engine with device windows cannot be renewed";
     const u64 mstatus = get(layout().mstatus), pending = get(layout().mip);

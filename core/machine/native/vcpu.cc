@@ -234,7 +234,9 @@ void Vcpu::step() {
     machine.why = Stop::None;
     const uc_err error = engine().resume();
     engine().save();
-    if (machine.why == Stop::Preempted) {
+    if (machine.why == Stop::Debug) {
+        set(Engine::layout().pc, record.address);
+    } else if (machine.why == Stop::Preempted) {
         guest->leave(*this, Exit::Preempted);
     } else if (machine.why == Stop::None && error == UC_ERR_OK) {
         if (!engine().ranOut()) record.state = HartState::Waiting; /* wfi, pc after it */

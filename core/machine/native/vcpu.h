@@ -63,7 +63,12 @@ public:
     /* Started, Stopped or Suspended: from its next turn on. A hart that stops disarms its timer. */
     Failure setState(u64 state);
 
+    /* For a debugger, from the next run on: it has no turns; it stops after an instruction; it stops not where it is, though that address is watched. */
+    void setWatch(bool isHeld, bool step, bool pass);
+
     /* For the guest. */
+    bool held() const { return watch.held; }
+    bool steps() const { return watch.steps; }
     bool started() const { return record.state == HartState::Started; }
     bool waits() const { return record.state == HartState::Waiting || record.state == HartState::Suspended; }
     bool wakeIfDue(); /* whether it waited, and something interrupts it */
@@ -73,6 +78,7 @@ public:
     void trapped(u32 cause); /* its registers have been saved, and are restored afterwards */
     void arrive(), depart(); /* as the hart that is loaded */
     void forgetReservation() { set(Engine::layout().reservation, ~0ull); }
+    void atInstruction(u64 address, bool isWatched); /* it is about to execute it: for a debugger, who may want to stop it there */
     std::pair<u64, u64> addressing() const; /* two harts with the same may use one TLB */
 
 private:
@@ -80,6 +86,11 @@ private:
     enum class Pending { None, Mmio, Sbi } pending = Pending::None;
     Access pendingAccess;
     u64 flags = 0; /* fflags while it is not loaded */
+    /* begun: the instruction of a step has been; from: where a step began; passed: an address that is executed once though it is watched, 1 for none. */
+    struct {
+        bool held = false, steps = false, begun = false;
+        u64 from = 0, passed = 1;
+    } watch;
 
     Engine &engine() const { return guest->engine; }
     bool timerExpired() const;
