@@ -66,6 +66,8 @@ export interface System {
   /** Runs until the end; once. */
   run(): Promise<Ending>;
   stop(reason: string): void;
+  /** Something outside has made a thread ready, between two slices: the machine does not sleep. */
+  wake(): void;
   stats(): SystemStats;
   readonly kernel: Kernel;
   /** A line for the root server, which hands it on to a guest's VMM. False: too many wait. */
@@ -158,9 +160,9 @@ function systemOf(k: Kernel, machine: BoardMachine, { clock, onTrace, onTurn }: 
       if (stopped !== undefined) break;
       if (pause === "slice") {
         await turn();
-      } else if (k.nextTimer === Infinity && !awaitsInterrupt(k)) {
+      } else if (k.nextTimer === Infinity && !awaitsInterrupt(k) && k.debugger?.holds !== true) {
         return { kind: "idle" };
-      } else if (deterministic && due < Infinity && !machine.irq.pending) {
+      } else if (deterministic && due < Infinity && !machine.irq.pending && k.debugger?.holds !== true) {
         machine.advanceClock(Math.max(0, Math.ceil(due - machine.clock())));
         machine.alarms.ring();
         await turn();
@@ -198,6 +200,7 @@ function systemOf(k: Kernel, machine: BoardMachine, { clock, onTrace, onTurn }: 
       k.leave = true;
       wakeUp();
     },
+    wake: () => wakeUp(),
     stats: () => stats ?? readStats(),
     kernel: k,
     order: machine.order,

@@ -6,18 +6,21 @@
 // TCB-3  A thread that is not stopped has a VSpace. While it has one its trap frame names that space, and no priority is beyond the table.
 // TCB-4  A thread that was stopped inside a system call is stopped, and has no fault.
 // FAULT-1  A thread with a fault is stopped by it: Faulted or Inactive, or it waits to tell it or for its keeper's answer. No other is Faulted.
-// DEBUG-1  The debug word of a trap frame says what its thread's debugger asked for.
+// DEBUG-1  The debug word of a trap frame says what its thread's debuggers asked for.
+// DEBUG-2 (debugger.ts)
 import { DebugBit, Frame } from "../../caps/abi/message.ts";
 import { Kind, Right } from "../../caps/abi/numbers.ts";
 import { kassert } from "../../caps/model/panic.ts";
 import { canTell } from "./fault.ts";
-import { BREAKPOINTS } from "./objects/debug.ts";
+import { allHeld, isHeld, type Debugger } from "./held.ts";
+import { BREAKPOINTS, debugBits, MOST_OPERATOR_BREAKPOINTS } from "./debugger.ts";
 import { IN_TCB } from "./objects/mapping.ts";
 import { USER_TOP } from "./objects/vspace.ts";
 import { PRIORITIES, TcbSlot, ThreadState, type Kernel, type Tcb } from "./state.ts";
 
 export function checkThreads(k: Kernel): void {
   checkFrames(k);
+  if (k.debugger !== null) checkDebugger(k, k.debugger);
   for (const t of k.tcbs) {
     if (t === undefined) continue;
     checkOwnSlots(k, t);
@@ -91,10 +94,19 @@ function checkState(k: Kernel, t: Tcb): void {
 }
 
 function checkDebug(k: Kernel, t: Tcb): void {
-  const set = t.breakpoints.filter((at) => at >= 0);
-  const asked = (t.steps ? DebugBit.Step : 0) | (set.length > 0 ? DebugBit.Breakpoints : 0);
+  const set = t.breakpoints.filter((at) => at >= 0), asked = debugBits(k, t);
   const word = k.frames32[t.base + 2 * Frame.DEBUG]!;
   kassert((word & ~DebugBit.Pass) === asked, "DEBUG-1", `thread ${t.id} is debugged with ${asked}, its trap frame says ${word}`);
   kassert(!t.stepped || t.steps, "DEBUG-1", `thread ${t.id} has a step to tell and takes none`);
   kassert(t.breakpoints.length <= BREAKPOINTS && set.every((at) => at < USER_TOP), "DEBUG-1", `thread ${t.id} has ${t.breakpoints.length} breakpoints, or one that no program reaches`);
+}
+
+function checkDebugger(k: Kernel, d: Debugger): void {
+  for (const id of [...d.threads, ...d.steps, ...d.called, ...d.breakpoints.keys(), ...d.passed.keys()]) kassert(k.tcbs[id]?.hosted === false, "DEBUG-2", `thread ${id} is debugged, and is no machine thread`);
+  for (const id of [...d.harts, ...d.still.keys()]) kassert(k.vcpus[id] !== undefined, "DEBUG-2", `VCPU ${id} is debugged, and is not there`);
+  for (const id of d.steps) kassert(!d.threads.has(id), "DEBUG-2", `thread ${id} steps and is held`);
+  for (const id of d.called) kassert(d.steps.has(id), "DEBUG-2", `thread ${id} has a step to tell and takes none`);
+  for (const [id, addresses] of d.breakpoints) kassert(addresses.length > 0 && addresses.length <= MOST_OPERATOR_BREAKPOINTS && addresses.every((at) => at < USER_TOP), "DEBUG-2", `thread ${id} has ${addresses.length} of the operator's breakpoints, or one that no program reaches`);
+  for (const id of d.still.keys()) kassert(allHeld(k, k.vcpus[id]!), "DEBUG-2", `the clock of the guest of VCPU ${id} stands still, and a hart of it runs`);
+  for (const t of k.tcbs) kassert(t === undefined || !isHeld(k, d, t) || (!t.queued && k.chosen !== t.id), "DEBUG-2", `thread ${t?.id} is held and waits for the CPU`);
 }

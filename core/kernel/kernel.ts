@@ -45,7 +45,7 @@ export function run(k: Kernel, until: number): Pause {
     const frame = dispatch(k, handle);
     traceSwitch(k);
     if (frame >= 0) {
-      k.machine.run(frame, onTrap, k.fast && k.trace === null);
+      k.machine.run(frame, onTrap, k.fast && k.trace === null && k.debugger === null);
       continue;
     }
     const t = k.current === 0 ? undefined : k.tcbs[k.current]!;
@@ -76,7 +76,7 @@ function dispatch(k: Kernel, handle: typeof trap): number {
     if (current === 0) return -1;
     const t = k.tcbs[current]!;
     if (t.state === ThreadState.RunningVcpu) return -1;
-    if (t.stepped) {
+    if (t.stepped || (k.debugger !== null && k.debugger.called.has(t.id))) {
       tellStep(k, t);
       continue;
     }
@@ -95,7 +95,7 @@ function dispatch(k: Kernel, handle: typeof trap): number {
 
 function trap(k: Kernel, t: Tcb, cause: number): void {
   if (cause === Cause.Ecall) {
-    if (t.steps) steppedCall(k, t);
+    if (t.steps || (k.debugger !== null && k.debugger.steps.has(t.id))) steppedCall(k, t);
     else syscall(k, t);
   } else if (cause === Cause.Stepped) tellStep(k, t);
   else if (cause === Cause.BreakpointHit) breakpointHit(k, t);
@@ -107,7 +107,9 @@ function trap(k: Kernel, t: Tcb, cause: number): void {
 function steppedCall(k: Kernel, t: Tcb): void {
   const pc = k.frames32[t.base]!;
   syscall(k, t);
-  if (t.steps && k.frames32[t.base] === pc) t.stepped = true;
+  if (k.frames32[t.base] !== pc) return;
+  if (t.steps) t.stepped = true;
+  if (k.debugger !== null && k.debugger.steps.has(t.id)) k.debugger.called.add(t.id);
 }
 
 function tracedTrap(k: Kernel, t: Tcb, cause: number): void {

@@ -22,7 +22,7 @@ export const Cause = {
 } as const;
 
 /** Why a VCPU's engine handed control to the kernel. */
-export const VcpuStop = { MMIO: 1, SBI: 2, WFI: 3, Preempted: 4, Broken: 5 } as const;
+export const VcpuStop = { MMIO: 1, SBI: 2, WFI: 3, Preempted: 4, Broken: 5, Debug: 6 } as const;
 
 /** A VCPU's exit record as the kernel sees it. Words are pairs of signed 32-bit halves. */
 export interface VcpuPort {
@@ -46,6 +46,11 @@ export interface VcpuPort {
   mapDevice(vcpu: number, guestPhysical: number, bytes: number): void;
   /** What the record says of the exit before is done now, as the next run would: the registers are after it. A leader's. */
   settle(vcpu: number): void;
+  /** For a debugger: a hart has no turns; stops (VcpuStop.Debug) after an instruction; executes the one where it is though a breakpoint is there. */
+  hold(vcpu: number, held: boolean, steps: boolean, passes: boolean): void;
+  /** The addresses at which a guest's harts stop, of its leader; and the end of that, and of what was asked of its harts. */
+  watch(vcpu: number, addresses: BigUint64Array): void;
+  stopWatching(vcpu: number): void;
   /** Copies all registers from the engine to the record, or back. */
   readRegisters(vcpu: number): void;
   writeRegisters(vcpu: number): void;
@@ -139,7 +144,7 @@ export interface Machine {
   /** RAM was written behind the engines' backs, or is about to be executed: drop what they translated of it. */
   invalidate(physical: number, bytes: number): void;
 
-  /** Breakpoint `number` (0..15) of the machine thread in this frame, in force while the frame's debug word says so. */
+  /** Breakpoint `number` (0..47) of the machine thread in this frame, in force while the frame's debug word says so. */
   setBreakpoint(frame: number, number: number, address: number, on: boolean): void;
 
   /** Hosted programs; frames are those of machine threads. `load` answers an error text or null. */

@@ -61,8 +61,9 @@ interface Data {
   readonly numbers: Fields<(typeof NUMBERS)[number]>;
 }
 
-/** The state as bytes. Between two runs only. @throws SavedStateError when there are hosted programs */
+/** The state as bytes. Between two runs only. @throws SavedStateError when there are hosted programs, or a debugger */
 export function save(k: Kernel): Uint8Array {
+  if (k.debugger !== null) throw new SavedStateError("a debugger has stopped, or may stop, what is to be saved: let it go first");
   const hosted = k.tcbs.find((t) => t?.hosted === true);
   if (hosted !== undefined) throw new SavedStateError(`'${threadName(hosted)}' is a hosted program: what it remembers is in its generator, and cannot be written down`);
   return pack(FORMAT, { data: dataOf(k), arrays: { ...tablesOf(k), ...memoryOf(k) } });

@@ -3,12 +3,14 @@
 //
 // SCHED-1  The current thread is in no ready queue; a queued thread wants the CPU and has time.
 // Source: Elphinstone and Heiser, SOSP 2013 (Benno scheduling, direct switch).
+import { isHeld } from "./held.ts";
 import { PRIORITIES, ThreadState, type Kernel, type Tcb } from "./state.ts";
 
-/** Whether the thread wants the CPU and has time. */
+/** Whether the thread wants the CPU and has time, and no debugger holds it. */
 export function isRunnable(k: Kernel, t: Tcb): boolean {
   const { state, sc: id } = t;
   if ((state !== ThreadState.Ready && state !== ThreadState.RunningVcpu) || id === 0) return false;
+  if (k.debugger !== null && isHeld(k, k.debugger, t)) return false;
   const sc = k.schedContexts[id]!;
   return sc.budget > 0 && !sc.exhausted;
 }

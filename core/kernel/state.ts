@@ -1,6 +1,7 @@
 // All that changes in the kernel, as plain data: tables and ids, no closures. What an object is, is in objects/.
 import { ObjectTable } from "../../caps/model/objects.ts";
 import { SlotTable } from "../../caps/model/slots.ts";
+import type { Debugger } from "./held.ts";
 import type { Machine } from "./machine.ts";
 import type { CNode, Endpoint, Notification, Reply, SchedContext, Tcb } from "./records.ts";
 import type { Trace } from "./trace.ts";
@@ -172,4 +173,6 @@ export class Kernel {
   grants: number[] | null = null;
   /** What is done is recorded there; null: nothing is. */
   trace: Trace | null = null;
+  /** What the operator's debugger holds and wants to be told of; null: there is none. No part of what is saved. */
+  debugger: Debugger | null = null;
 }

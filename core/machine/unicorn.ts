@@ -183,7 +183,7 @@ export interface NativeMachine {
    * misaligned access to a device is an access fault.
    */
   mapDevice(phys: number, bytes: number, read: DeviceRead, write: DeviceWrite): void;
-  /** Breakpoint `number` (0..15) of the thread with this frame; it holds while the frame's debug word says so. */
+  /** Breakpoint `number` (0..47) of the thread with this frame; it holds while the frame's debug word says so. */
   setBreakpoint(frame: number, number: number, address: number, on: boolean): void;
   /**
    * Shows the kernel's tables: all of one length but `words` (8 for each object) and `ready` (8). Also inside onTrap.

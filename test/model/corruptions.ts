@@ -2,6 +2,7 @@
 import { Frame } from "../../caps/abi/message.ts";
 import { Kind, MAP_EXECUTE, Right } from "../../caps/abi/numbers.ts";
 import { deleteSlot, derive, install } from "../../core/kernel/capabilities.ts";
+import { Debugger } from "../../core/kernel/held.ts";
 import { IN_TCB } from "../../core/kernel/objects/mapping.ts";
 import { Pte, setPte, walk } from "../../core/kernel/objects/vspace.ts";
 import { TcbSlot, ThreadState, type Kernel, type SchedContext, type Tcb } from "../../core/kernel/state.ts";
@@ -33,6 +34,8 @@ function relink(w: RichWorld, row: number, list: number, steps = Infinity): void
   if (last !== 0) s.next[last] = row;
   if (s.next[row] !== 0) s.prev[s.next[row]!] = row;
 }
+const NOBODY = 2 ** 20;
+const debugged = (w: RichWorld): Debugger => (w.k.debugger = new Debugger());
 const queue = (k: Kernel, t: Tcb): void => {
   t.queued = true;
   k.readyHead[t.priority] = t.id;
@@ -205,6 +208,19 @@ const threads: Readonly<Record<string, Ways>> = {
     "the machine looks for breakpoints that nobody set": (w) => (w.k.frames32[w.a.tcb.base + 2 * Frame.DEBUG] = 2),
     "a step is told to nobody": (w) => (w.ready.tcb.stepped = true),
     "a breakpoint in the kernel's half": (w) => (w.c.tcb.breakpoints[0] = 2 ** 38),
+  },
+  "DEBUG-2": {
+    "a thread is held that is not there": (w) => debugged(w).threads.add(NOBODY),
+    "a thread steps and is held": (w) => {
+      const d = debugged(w);
+      d.threads.add(w.stopped.tcb.id);
+      d.steps.add(w.stopped.tcb.id);
+    },
+    "a step is told of a thread that takes none": (w) => debugged(w).called.add(w.stopped.tcb.id),
+    "a breakpoint of the operator's is in the kernel's half": (w) => debugged(w).breakpoints.set(w.c.tcb.id, [2 ** 38]),
+    "a guest's clock stands still while it runs": (w) => debugged(w).still.set(w.vmm.tcb.vcpu, 0),
+    "a hart is held that is not there": (w) => debugged(w).harts.add(NOBODY),
+    "a held thread waits for the CPU": (w) => debugged(w).threads.add(w.ready.tcb.id),
   },
   "VCPU-1": {
     "a VCPU names a thread that is not inside": (w) => {

@@ -5,13 +5,13 @@
 // instruction that faults is not counted until it was repaired and done. A thread that goes on at a breakpoint executes the instruction there.
 import { DebugBit, Frame, infoLength } from "../../../caps/abi/message.ts";
 import { Fault, Invocation } from "../../../caps/abi/numbers.ts";
+import { BREAKPOINTS, forgetThread, pcOf, setDebugWord, takesStop } from "../debugger.ts";
 import { fault } from "../fault.ts";
 import { ILLEGAL, invalidArgument, outOfRange, TRUNCATED, type Outcome } from "../outcome.ts";
 import { wordHi, wordLo, wordNumber } from "../registers.ts";
 import type { Kernel, Tcb } from "../state.ts";
 import { USER_TOP } from "./vspace.ts";
 
-export const BREAKPOINTS = 16;
 /** Word 1 of a Breakpoint fault. */
 const Why = { Ebreak: 0, Breakpoint: 1, Step: 2 } as const;
 
@@ -31,9 +31,7 @@ export function invokeDebug(k: Kernel, caller: Tcb, t: Tcb, label: number, info:
     t.breakpoints[number] = on === 1 ? address : -1;
     k.machine.setBreakpoint(t.frame, number, address, on === 1);
   }
-  const bits = (t.steps ? DebugBit.Step : 0) | (t.breakpoints.some((at) => at >= 0) ? DebugBit.Breakpoints : 0);
-  const word = t.base + 2 * Frame.DEBUG;
-  k.frames32[word] = bits | (k.frames32[word]! & DebugBit.Pass);
+  setDebugWord(k, t);
   return 0;
 }
 
@@ -42,15 +40,20 @@ export function endDebugging(k: Kernel, t: Tcb): void {
   t.breakpoints.forEach((at, number) => {
     if (at >= 0) k.machine.setBreakpoint(t.frame, number, 0, false);
   });
+  forgetThread(k, t);
 }
 
 /** The machine found one of the thread's breakpoints. When it goes on, the instruction there is done. */
 export function breakpointHit(k: Kernel, t: Tcb): void {
+  if (k.debugger !== null && takesStop(k, k.debugger, t, "breakpoint")) return;
   k.frames32[t.base + 2 * Frame.DEBUG]! |= DebugBit.Pass;
-  fault(k, t, Fault.Breakpoint, Why.Breakpoint, 0);
+  const alone = k.debugger?.breakpoints.get(t.id)?.includes(pcOf(k, t)) === true && !t.breakpoints.includes(pcOf(k, t));
+  // One that is the operator's alone, and has been seen.
+  if (!alone) fault(k, t, Fault.Breakpoint, Why.Breakpoint, 0);
 }
 
 export function tellStep(k: Kernel, t: Tcb): void {
+  if (k.debugger !== null && takesStop(k, k.debugger, t, "step")) return;
   t.stepped = false;
   fault(k, t, Fault.Breakpoint, Why.Step, 0);
 }

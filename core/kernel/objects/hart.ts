@@ -94,12 +94,12 @@ export function setLines(k: Kernel, leader: Vcpu, lines: number, others: number)
   }
 }
 
-/** When the next of a waiting guest's timers is due, in ticks of the machine. */
+/** When the next of a waiting guest's timers is due, in ticks of the machine. Harts that a debugger holds wait for none. */
 export function timerDue(k: Kernel, leader: Vcpu): number {
   let due = Infinity;
   for (const id of leader.harts) {
     const hart = k.vcpus[id];
-    if (hart !== undefined) due = Math.min(due, vcpuFloat(k, hart, VcpuRecord.TIMECMP) - vcpuFloat(k, hart, VcpuRecord.TIME_OFFSET));
+    if (hart !== undefined && k.debugger?.harts.has(id) !== true) due = Math.min(due, vcpuFloat(k, hart, VcpuRecord.TIMECMP) - vcpuFloat(k, hart, VcpuRecord.TIME_OFFSET));
   }
   return due;
 }

@@ -7,6 +7,8 @@
 import { infoLength, toInfo } from "../../../caps/abi/message.ts";
 import { Exit, Invocation, Kind, Right, VcpuRegister } from "../../../caps/abi/numbers.ts";
 import { capArgument } from "../arguments.ts";
+import { forgetHart, guestStopped } from "../debugger.ts";
+import { someHeld } from "../held.ts";
 import { VcpuRecord, VcpuStop } from "../machine.ts";
 import { BLOCKED, DELETE_FIRST, ILLEGAL, invalidArgument, invalidCapability, misaligned, missingRight, outOfRange, refuse, TRUNCATED, type Outcome } from "../outcome.ts";
 import { ErrorCode } from "../../../caps/abi/numbers.ts";
@@ -39,6 +41,7 @@ export function destroyVcpu(k: Kernel, id: number): void {
   const leader = k.vcpus[v.leader], number = leaveGuest(k, v);
   const t = leader === undefined || leader.tcb === 0 ? undefined : k.tcbs[leader.tcb]!;
   if (t !== undefined) finish(k, t, Exit.Broken, 0, number);
+  forgetHart(k, v);
   k.spacesBySerial.delete(v.serial);
   k.machine.vcpu.destroy(v.index);
   k.vcpus[id] = undefined;
@@ -218,6 +221,8 @@ export function vcpuStopped(k: Kernel, t: Tcb, stop: number): void {
       return finish(k, t, Exit.SBI, t.buffer < 0 ? 4 : 8, hart);
     case VcpuStop.WFI:
       return waitForInterrupt(k, t, v);
+    case VcpuStop.Debug:
+      return guestStopped(k, v, exitedHart(k, v)!);
     case VcpuStop.Broken:
       copy(0, VcpuRecord.ADDRESS);
       copy(1, VcpuRecord.DATA);
@@ -232,7 +237,7 @@ function waitForInterrupt(k: Kernel, t: Tcb, v: Vcpu): void {
   const due = timerDue(k, v);
   if (due <= k.machine.clock()) return;
   const timer = due < Infinity;
-  if (!timer && t.boundNotification === 0) return finish(k, t, Exit.Stuck, 0);
+  if (!timer && t.boundNotification === 0 && !someHeld(k, v)) return finish(k, t, Exit.Stuck, 0);
   unready(k, t);
   t.state = ThreadState.WaitingVcpu;
   if (!timer) return;
@@ -244,7 +249,7 @@ function waitForInterrupt(k: Kernel, t: Tcb, v: Vcpu): void {
 /** Nothing signals the thread any more: a guest whose timer is not armed either would wait for ever. */
 export function unbindThread(k: Kernel, t: Tcb): void {
   t.boundNotification = 0;
-  if (t.state === ThreadState.WaitingVcpu && timerDue(k, k.vcpus[t.vcpu]!) === Infinity) finish(k, t, Exit.Stuck, 0);
+  if (t.state === ThreadState.WaitingVcpu && timerDue(k, k.vcpus[t.vcpu]!) === Infinity && !someHeld(k, k.vcpus[t.vcpu]!)) finish(k, t, Exit.Stuck, 0);
 }
 
 function readRegisters(k: Kernel, t: Tcb, v: Vcpu): Outcome {
