@@ -295,6 +295,42 @@ it("stepped, stopped everywhere or left alone, random code comes to the same", (
   );
 }, 120_000);
 
+it("stepped now and then, preempted, and left alone in between, a program comes to the same", () => {
+  const source = `li sp, 0x80300000\n li s0, 40\n li s1, 0\n outer: li a0, 7\n jal ra, work\n add s1, s1, a0\n rdtime t0\n li t3, ${DEVICE}\n sw s1, (t3)\n addi s0, s0, -1\n bnez s0, outer\n ${DONE}
+    work: addi sp, sp, -16\n sd ra, (sp)\n sd a0, 8(sp)\n addi a0, a0, -1\n beqz a0, 1f\n jal ra, work\n 1: ld ra, (sp)\n ld a1, 8(sp)\n addi sp, sp, 16\n mul a0, a0, a1\n add a0, a0, a1\n ret`;
+  fc.assert(
+    fc.property(fc.array(fc.tuple(fc.integer({ min: 1, max: 12 }), fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: 20 })), { minLength: 1, maxLength: 6 }), (rounds) => {
+      const outcome = (debugged: boolean): { writes: readonly bigint[]; result: bigint } =>
+        withGuest(source, (g) => {
+          const writes: bigint[] = [];
+          const plan = debugged ? [...rounds] : [];
+          for (;;) {
+            const [steps, runs_, slice] = plan.shift() ?? [0, Infinity, 50];
+            for (let i = 0; i < steps; i++) {
+              g.go({ steps: true });
+              g.rig.control[CONTROL.deadline] = Infinity;
+              const exit = g.run();
+              if (exit === EXIT.mmio) writes.push(g.words()[R.data]!);
+              if (exit === EXIT.sbi) return { writes, result: g.x(9) };
+            }
+            g.go();
+            // Hooks that are there, and nowhere near.
+            g.watch(0x8040_0000 + 4 * plan.length);
+            for (let i = 0; i < runs_; i++) {
+              g.rig.control[CONTROL.deadline] = g.rig.machine.clock() + slice / 4;
+              const exit = g.run();
+              if (exit === EXIT.mmio) writes.push(g.words()[R.data]!);
+              else if (exit === EXIT.sbi) return { writes, result: g.x(9) };
+              else expect(exit).toBe(EXIT.preempted);
+            }
+          }
+        });
+      expect(outcome(true)).toEqual(outcome(false));
+    }),
+    runs(20),
+  );
+}, 120_000);
+
 describe("several harts", () => {
   const LOOP = "li t0, 0\n 1: addi t0, t0, 1\n here: nop\n j 1b";
 

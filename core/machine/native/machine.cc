@@ -96,7 +96,7 @@ void Machine::publish() {
 }
 
 /* The budget is used up: stop the engine, or let this block run and grant more. */
-void Machine::look(uc_engine *uc) {
+void Machine::look(uc_engine *uc, u64 block) {
     if (Engine::configuring()) return;
     const double now = clock();
     if (shared().kick || !(now < shared().deadline)) why = Stop::Preempted;
@@ -110,6 +110,7 @@ void Machine::look(uc_engine *uc) {
     }
     if (why == Stop::Preempted) shared().kick = 0, shared().stoppedAt = now;
     if (!options.blockClock) grant(BLOCKS_PER_LOOK);
+    stoppedBefore = block;
     uc_emu_stop(uc);
 }
 
@@ -338,7 +339,7 @@ void Machine::trapped(Hart &hart, u32 cause) {
 /* What ended a run without a trap, as a cause; the thread is stored. */
 u64 Machine::afterStop(Hart &hart, uc_err error) {
     hart.engine.save();
-    u64 pc = hart.engine.get(Engine::layout().pc);
+    u64 pc = stoppedBefore.value_or(hart.engine.get(Engine::layout().pc));
     if (why == Stop::Debug) return storeThread(hart, debugPc, debugCause, 0), debugCause;
     if (why != Stop::None && begun > 0) frame(current).debug &= ~DEBUG_PASS; /* as in trapped() */
     /* a step that was taken before the preemption is not taken twice */
@@ -357,7 +358,7 @@ Failure Machine::run(u32 first, TrapHandler trapHandler, void *host, bool mayFas
         Hart *hart = hartFor(frame(current));
         if (!hart) break;
         loadThread(*hart, frame(current));
-        why = Stop::None, begun = 0;
+        why = Stop::None, begun = 0, stoppedBefore.reset();
         uc_err error;
         for (;;) {
             error = hart->engine.resume();

@@ -125,11 +125,11 @@ struct Machine {
     void setClock(double ticks, u64 blocks); /* as if so many blocks had run */
 
     /* The block budget: how many blocks may run before look() is due. */
-    static void onBlock(uc_engine *uc, u64, u32, void *user) {
+    static void onBlock(uc_engine *uc, u64 address, u32, void *user) {
         auto *machine = static_cast<Machine *>(user);
         if (machine->left-- > 0) return;
         machine->left = 0;
-        machine->look(uc);
+        machine->look(uc, address);
     }
     u64 blocksRun() const { return granted - static_cast<u64>(left); }
     void budget(); /* after anything that may have moved a deadline, or kicked */
@@ -137,6 +137,8 @@ struct Machine {
 
     u32 guests = 0; /* that exist: each has an engine */
     Stop why = Stop::None;
+    /* Where look() has stopped the engine; nothing: it was not that. An engine with a hook on any instruction does not say itself. */
+    std::optional<u64> stoppedBefore;
     Guest *guest = nullptr; /* the one that runs */
     bool busy() const { return active || guest; }
     Control &shared() const { return *reinterpret_cast<Control *>(control->bytes); }
@@ -158,7 +160,7 @@ private:
     Failure broken;
 
     void grant(u64 blocks) { granted += blocks - static_cast<u64>(left), left = static_cast<int64_t>(blocks); }
-    void look(uc_engine *);
+    void look(uc_engine *, u64 block);
     double nextEvent() const;
     int32_t ask(u32 cause);
     bool choose(int32_t answer);

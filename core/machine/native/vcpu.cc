@@ -231,9 +231,10 @@ void Vcpu::completeExit() {
 void Vcpu::step() {
     applyLines();
     machine.budget();
-    machine.why = Stop::None;
+    machine.why = Stop::None, machine.stoppedBefore.reset();
     const uc_err error = engine().resume();
     engine().save();
+    if (machine.stoppedBefore) set(Engine::layout().pc, *machine.stoppedBefore);
     if (machine.why == Stop::Debug) {
         set(Engine::layout().pc, record.address);
     } else if (machine.why == Stop::Preempted) {
