@@ -7,6 +7,7 @@ export const FACULTIES = {
   display: "see its display",
   exec: "have a guest run a command of his",
   trace: "see what its kernel does",
+  debug: "stop its programs and guests, and see and change their registers and memory",
   capture: "see what goes over its networks",
   unchecked: "run it without DMA translation",
 } as const;

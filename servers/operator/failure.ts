@@ -50,6 +50,7 @@ export const FailureCode = {
   guestState: "BW0325",
   control: "BW0326",
   vm: "BW0327",
+  gdb: "BW0328",
   output: "BW0329",
   image: "BW0330",
   key: "BW0331",

@@ -13,6 +13,7 @@ import { openDisks } from "./disks.ts";
 import { parseEvent, type SystemEvent } from "./events.ts";
 import { checkFaculty } from "./faculties.ts";
 import { ExitStatus, FailureCode, failure, textOf, type Failure } from "./failure.ts";
+import type { GdbServer } from "./gdb/server.ts";
 import { createMonitor } from "./monitor.ts";
 import { openNetworks, type OnTrouble } from "./networks.ts";
 import { GuestKeeper, type Restoring } from "./vm/keeper.ts";
@@ -35,6 +36,8 @@ export interface SessionOptions {
   readonly onFrame?: (device: string, frame: Uint8Array) => void;
   /** What the kernel does, as it is recorded, and how many records were lost because too much happened between two turns of the host. */
   readonly onTrace?: (records: readonly TraceRecord[], lost: number) => void;
+  /** A port for gdb, which the caller has opened; closed with the run. */
+  readonly gdb?: GdbServer;
   /** Every line of the control device: as an event when it is one. */
   readonly onEvent?: (event: SystemEvent | undefined, line: string) => void;
 }
@@ -62,6 +65,7 @@ export async function startSession(appliance: Appliance, options: SessionOptions
   }
   const { denied = [] } = appliance.system;
   if (options.onTrace !== undefined) checkFaculty(appliance.system, "trace");
+  if (options.gdb !== undefined) checkFaculty(appliance.system, "debug");
   if (options.onFrame !== undefined) checkFaculty(appliance.system, "capture");
   if (options.unchecked === true) checkFaculty(appliance.system, "unchecked");
   const console = denyConsole(options.console, denied);
@@ -87,6 +91,7 @@ export async function startSession(appliance: Appliance, options: SessionOptions
       if (event?.event === "started" && !begun && system !== undefined) {
         begun = true;
         const [difference] = monitor?.begin(system.kernel) ?? [];
+        options.gdb?.begin(system, appliance.system);
         if (difference !== undefined) stop(ExitStatus.denied, `what was booted is not what the manifest describes: ${difference}`);
       }
       if (event?.event === "restarting") monitor?.rebuilt(event.component);
@@ -100,6 +105,7 @@ export async function startSession(appliance: Appliance, options: SessionOptions
     },
     onTurn: () => {
       if (system === undefined) return;
+      options.gdb?.turn();
       for (const { broken, by } of monitor?.look(system.kernel) ?? []) {
         const kind = appliance.system.assertions[broken.index]?.kind ?? "";
         stop(ExitStatus.denied, `the appliance was stopped: ${by.holder} was given ${by.thing}, and claim ${broken.index + 1} of the manifest (${kind}) does not hold any more: ${broken.says}`);
@@ -131,6 +137,7 @@ export async function startSession(appliance: Appliance, options: SessionOptions
     .finally(async () => {
       clearTimeout(timer);
       guests.end();
+      options.gdb?.close();
       await behind.close();
     });
   return { outcome, stop, guests };

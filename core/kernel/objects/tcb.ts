@@ -66,6 +66,8 @@ export function setVSpace(k: Kernel, t: Tcb, from: number): void {
   k.slots.mapPage[t.slots + TcbSlot.VSpace] = 0;
   setTcbSlot(k, t, TcbSlot.VSpace, from);
   k.frames32[t.base + 2 * Frame.SPACE] = k.vspaces[k.slots.object[from]!]!.space;
+  // Its debugger may want to know of it before it runs.
+  if (k.debugger !== null) k.leave = true;
 }
 
 /** Makes a stopped thread ready. A thread stopped by a fault goes on at its pc; a system call in which it was stopped answers Cancelled. */

@@ -15,6 +15,7 @@ import { openDisplay } from "../display.ts";
 import { describeEvent, showable, type SystemEvent } from "../events.ts";
 import { checkFaculty } from "../faculties.ts";
 import { ExitStatus, FailureCode, failure, usageError } from "../failure.ts";
+import { checkWait, openGdb } from "../gdb/server.ts";
 import { isImage } from "../image/layout.ts";
 import { applianceOf, openImage } from "../image/open.ts";
 import { admitVersion } from "../image/versions.ts";
@@ -55,6 +56,8 @@ const OPTIONS = {
   "input-script": { type: "string" },
   keys: { type: "boolean" },
   view: { type: "string" },
+  gdb: { type: "string" },
+  "gdb-wait": { type: "string" },
   quiet: { type: "boolean", short: "q" },
   verbose: { type: "boolean", short: "v" },
 } as const;
@@ -95,6 +98,10 @@ then ? says what else there is. Without a terminal, input comes from a pipe or f
                     serial line
   --view [PORT]     the display in a browser of this computer, live, with its keys and
                     pointer: at the address that is said, which nobody else knows
+  --gdb [PORT]      gdb may connect, to guests and to programs in C: at the port of this
+                    computer that is said, which every user of it can reach
+  --gdb-wait NAME   that guest or component waits, from its first instruction on, until
+                    gdb has connected and lets it go on
   --disk D=FILE     the image behind disk D, such as blk0, instead of the one that was built
                     in; may be there for each disk
   --control SOCKET  a socket by which guests are paused, resumed and written down while it
@@ -124,8 +131,10 @@ older version, or a claim that does not hold, 70 a component faulted, 80 the gue
     const target = onlyTarget(positionals);
     const timeoutMs = values.timeout === undefined ? undefined : parseTimeout("--timeout", values.timeout);
     const everyMs = values["picture-every"] === undefined ? undefined : parseTimeout("--picture-every", values["picture-every"]);
-    const view = values.view === undefined ? undefined : parsePort(values.view);
     for (const option of ["paused", "standby"] as const) if (values[option] === true && values.restore === undefined) throw usageError(`--${option} is for a guest that goes on from a snapshot: it needs --restore`);
+    const view = values.view === undefined ? undefined : parsePort("view", values.view);
+    const gdbPort = values.gdb === undefined ? undefined : parsePort("gdb", values.gdb);
+    if (values["gdb-wait"] !== undefined && gdbPort === undefined) throw usageError("--gdb-wait says who waits for gdb: it needs --gdb");
     if (values.guest !== undefined && values.exec === undefined) throw usageError("--guest says where --exec runs its command: it needs --exec");
     const tracing = traceOptions(values);
     const json = values.json === true;
@@ -153,6 +162,9 @@ older version, or a claim that does not hold, 70 a component faulted, 80 the gue
     const captures = openCaptures(values.capture ?? [], appliance.networks.map(({ device }) => device), progress.note);
     const trace = tracing === undefined ? undefined : openTraceFile(tracing.path, { ...tracing, system: appliance.system, onEnd: note });
     let session: Session | undefined, control: ControlServer | undefined;
+    if (values["gdb-wait"] !== undefined) checkWait(appliance.system, values["gdb-wait"]);
+    const gdb = gdbPort === undefined ? undefined : await openGdb({ port: gdbPort, wait: values["gdb-wait"], note: progress.note });
+    if (gdb !== undefined) progress.note(`for gdb: gdb-multiarch -ex 'target extended-remote 127.0.0.1:${gdb.port}'`);
     let asked: readonly [status: number, why: string | undefined] | undefined;
     const stop = (status: number, why?: string): void => {
       asked ??= [status, why];
@@ -193,6 +205,7 @@ older version, or a claim that does not hold, 70 a component faulted, 80 the gue
         ...(timeoutMs === undefined ? {} : { timeoutMs }),
         ...(trace === undefined ? {} : { onTrace: trace.write }),
         restore: new Map([...snapshots].map(([guest, snapshot]) => [guest, { snapshot, begin: values.standby === true ? "standby" : values.paused === true ? "paused" : "running" }])),
+        ...(gdb === undefined ? {} : { gdb }),
         onEvent: tell,
       });
       if (values.control !== undefined) control = await openControl(resolve(values.control), { name: appliance.system.name, guests: session.guests, stop: () => stop(ExitStatus.ok) });
@@ -211,6 +224,7 @@ older version, or a claim that does not hold, 70 a component faulted, 80 the gue
       restore();
       display.close();
       trace?.close();
+      gdb?.close();
       captures.close();
       control?.close();
     }
@@ -220,7 +234,7 @@ older version, or a claim that does not hold, 70 a component faulted, 80 the gue
 /** The option by which each faculty is asked for; what comes by itself (the terminal) is not refused but left out. */
 function askedFor(values: Readonly<Partial<Record<keyof typeof OPTIONS, unknown>>>): Partial<Record<Faculty, string>> {
   const given = (...names: readonly (keyof typeof OPTIONS)[]): string | undefined => names.filter((name) => values[name] !== undefined && values[name] !== false).map((name) => `--${name}`)[0];
-  const all = { input: given("input-script", "keys"), display: given("picture", "view"), trace: given("trace"), capture: given("capture"), unchecked: given("no-iommu") };
+  const all = { input: given("input-script", "keys"), display: given("picture", "view"), trace: given("trace"), debug: given("gdb"), capture: given("capture"), unchecked: given("no-iommu") };
   return Object.fromEntries(Object.entries(all).filter(([, option]) => option !== undefined));
 }
 
@@ -331,14 +345,14 @@ function keepTail(): { add(bytes: Uint8Array): void; lines(): string[] } {
   };
 }
 
-/** --view may be there without its port: then it is 0. */
+/** --view and --gdb may be there without their port: then it is 0. */
 function withPort(args: readonly string[]): string[] {
   const end = args.includes("--") ? args.indexOf("--") : args.length;
-  return args.map((arg, i) => (arg === "--view" && i < end && args[i - 1] !== "--exec" && !/^\d+$/.test(args[i + 1] ?? "") ? "--view=0" : arg));
+  return args.map((arg, i) => ((arg === "--view" || arg === "--gdb") && i < end && args[i - 1] !== "--exec" && !/^\d+$/.test(args[i + 1] ?? "") ? `${arg}=0` : arg));
 }
 
-function parsePort(text: string): number {
-  if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535) throw usageError(`--view ${text} is no port`, "a number from 1 to 65535; without one, any that is free");
+function parsePort(option: string, text: string): number {
+  if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535) throw usageError(`--${option} ${text} is no port`, "a number from 1 to 65535; without one, any that is free");
   return Number(text);
 }
 
