@@ -253,10 +253,10 @@ export class Stub {
   }
 
   #oldResume(command: string, text: string): string | undefined {
-    const signalled = command === "C" || command === "S", address = signalled ? text.replace(/^[0-9a-f]{2};?/i, "") : text;
-    const found = this.#find(this.#general), at = address === "" ? undefined : parseHex(address);
+    const signalled = command === "C" || command === "S", [, address] = (signalled ? /^[0-9a-f]{2}(?:;(.+))?$/i : /^(.+)?$/).exec(text) ?? [undefined, "none"];
+    const found = this.#find(this.#general), at = address === undefined ? undefined : parseHex(address);
     if (found === undefined) return ERROR.gone;
-    if (address !== "" && (at === undefined || this.#running || !found.target.write(found.tid, PC, at))) return ERROR.invalid;
+    if (address !== undefined && (at === undefined || this.#running || !found.target.write(found.tid, PC, at))) return ERROR.invalid;
     const all = this.#resumed.tid <= 0, step = command.toLowerCase() === "s";
     return this.#resume((pid, tid) => {
       const chosen = pid === found.target.pid && tid === found.tid;
@@ -300,6 +300,7 @@ export class Stub {
     const found = this.#find(this.#general);
     if (found === undefined) return ERROR.gone;
     const { target, tid } = found, { registers } = target.registers;
+    if (command === "g" && text !== "") return ERROR.invalid;
     if (command === "g") return (target.read(tid) ?? []).map((value, n) => registerText(registers[n]!, value)).join("");
     if (command === "G") return this.#writeAll(target, tid, text);
     if (command === "p") {

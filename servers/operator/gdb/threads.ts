@@ -34,7 +34,7 @@ export function parseActions(text: string): readonly ThreadAction[] | undefined 
   if (parts.length > MOST_ACTIONS) return undefined;
   const actions: ThreadAction[] = [];
   for (const part of parts) {
-    const [, verb = "", , thread] = /^([cs]|[CS]([0-9a-f]{2}))(?::(.*))?$/is.exec(part) ?? [];
+    const [, verb = "", , thread] = /^([cs]|[CS]([0-9a-fA-F]{2}))(?::(.*))?$/s.exec(part) ?? [];
     const action = VERBS[verb[0] ?? ""], id = thread === undefined ? { pid: -1, tid: -1 } : parseThread(thread);
     if (action === undefined || id === undefined) return undefined;
     actions.push({ action, thread: id });
