@@ -39,6 +39,7 @@ test("who is granted something has that alone; a denial is stronger than a grant
 describe("bailiwick run", () => {
   test.each([
     ["trace", ["--trace", "out"]],
+    ["debug", ["--gdb"]],
     ["capture", ["--capture", "net0=out"]],
     ["display", ["--picture", "out"]],
     ["display", ["--view"]],

@@ -58,7 +58,8 @@ export class Stub {
     if (!this.#running) return;
     this.#stopAll();
     const found = this.#find(this.#general) ?? this.#find({ pid: 0, tid: 0 });
-    if (found !== undefined) this.#tell(SIGNAL.interrupt, { pid: found.target.pid, tid: found.tid });
+    if (found !== undefined) return this.#tell(SIGNAL.interrupt, { pid: found.target.pid, tid: found.tid });
+    for (const { target } of this.#attached.values()) return this.#ended(target);
   }
 
   /** Between two slices: what stopped, what is new, what has ended. */
