@@ -4,16 +4,13 @@
 // Nothing that a client sends throws: what makes no sense is answered with an error, what is not known with an empty packet, as the protocol wants it.
 // Source: "Debugging with GDB", appendix E; the multiprocess extensions.
 import type { DebugStop } from "../../../core/kernel/held.ts";
+import { ERROR, inspect, parseHex } from "./inspect.ts";
 import { MOST_BYTES } from "./packets.ts";
-import { parseRegister, registerText } from "./registers.ts";
+import { RegisterNumber } from "./registers.ts";
 import type { Action, Target } from "./target.ts";
 import { parseActions, parseThread, threadText, type ThreadId } from "./threads.ts";
 
-/** Errors by their numbers in Linux. */
-const ERROR = { invalid: "E16", fault: "E0e", busy: "E10", gone: "E03", room: "E1c" } as const;
 const SIGNAL = { none: "00", interrupt: "02", trap: "05" } as const;
-/** Bytes of memory in an answer. */
-const MOST_MEMORY = MOST_BYTES / 2 - 16;
 
 export interface StubPorts {
   /** A packet for gdb. */
@@ -257,7 +254,7 @@ export class Stub {
     const signalled = command === "C" || command === "S", [, address] = (signalled ? /^[0-9a-f]{2}(?:;(.+))?$/i : /^(.+)?$/).exec(text) ?? [undefined, "none"];
     const found = this.#find(this.#general), at = address === undefined ? undefined : parseHex(address);
     if (found === undefined) return ERROR.gone;
-    if (address !== undefined && (at === undefined || this.#running || !found.target.write(found.tid, PC, at))) return ERROR.invalid;
+    if (address !== undefined && (at === undefined || this.#running || !found.target.write(found.tid, RegisterNumber.PC, at))) return ERROR.invalid;
     const all = this.#resumed.tid <= 0, step = command.toLowerCase() === "s";
     return this.#resume((pid, tid) => {
       const chosen = pid === found.target.pid && tid === found.tid;
@@ -296,52 +293,8 @@ export class Stub {
     return "OK";
   }
 
-  /** Registers and memory. */
   #look(command: string, text: string): string {
     const found = this.#find(this.#general);
-    if (found === undefined) return ERROR.gone;
-    const { target, tid } = found, { registers } = target.registers;
-    if (command === "g" && text !== "") return ERROR.invalid;
-    if (command === "g") return (target.read(tid) ?? []).map((value, n) => registerText(registers[n]!, value)).join("");
-    if (command === "G") return this.#writeAll(target, tid, text);
-    if (command === "p") {
-      const n = Number(parseHex(text) ?? -1n), value = target.read(tid)?.[n];
-      return value === undefined ? ERROR.invalid : registerText(registers[n]!, value);
-    }
-    if (command === "P") {
-      const [, number = "", given = ""] = /^([0-9a-f]{1,4})=([0-9a-f]+)$/i.exec(text) ?? [], n = Number.parseInt(number, 16), register = registers[n];
-      const value = register === undefined ? undefined : parseRegister(register, given);
-      return value !== undefined && target.write(tid, n, value) ? "OK" : ERROR.invalid;
-    }
-    const [, at = "", length = "", data] = /^([0-9a-f]{1,16}),([0-9a-f]{1,8})(?::(.*))?$/is.exec(text) ?? [];
-    const address = parseHex(at), bytes = Number.parseInt(length, 16);
-    if (address === undefined || Number.isNaN(bytes) || (data === undefined) !== (command === "m")) return ERROR.invalid;
-    if (data === undefined) {
-      const memory = target.readMemory(tid, address, Math.min(bytes, MOST_MEMORY));
-      return memory.length === 0 && bytes > 0 ? ERROR.fault : Buffer.from(memory).toString("hex");
-    }
-    if (command === "M" && !/^([0-9a-f]{2})*$/i.test(data)) return ERROR.invalid;
-    const given = command === "M" ? Buffer.from(data, "hex") : Buffer.from(data, "latin1");
-    if (given.length !== bytes) return ERROR.invalid;
-    return target.writeMemory(tid, address, given) ? "OK" : ERROR.fault;
+    return found === undefined ? ERROR.gone : inspect(found.target, found.tid, command, text);
   }
-
-  /** Those that differ: others may be ones that cannot be written now. */
-  #writeAll(target: Target, tid: number, text: string): string {
-    const present = target.read(tid) ?? [];
-    let at = 0;
-    for (const [n, register] of target.registers.registers.entries()) {
-      const value = parseRegister(register, text.slice(at, (at += 2 * register.bytes)));
-      if (value === undefined) return ERROR.invalid;
-      if (value !== present[n] && !target.write(tid, n, value)) return ERROR.invalid;
-    }
-    return at === text.length ? "OK" : ERROR.invalid;
-  }
-}
-
-const PC = 32;
-
-/** A number of at most 64 bits; undefined when it is none. */
-function parseHex(text: string): bigint | undefined {
-  return /^[0-9a-f]{1,16}$/i.test(text) ? BigInt(`0x${text}`) : undefined;
 }
