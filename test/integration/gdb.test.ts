@@ -58,9 +58,14 @@ describe("a guest", LIMIT, () => {
       expect(await gdb.next("the breakpoint again")).toBe("T05thread:p1.1;swbreak:;");
       expect([await gdb.register(S1), fromHex(await gdb.ask(`p${hex(FA0)}`))]).toEqual([2n, 0x3ff0_0000_0000_0000n]);
 
+      // From a breakpoint that is still there, on to where it is met next.
+      gdb.send("vCont;c");
+      await gdb.next("the breakpoint in the next round");
+      expect(await gdb.register(S1)).toBe(3n);
+
       // g is all registers in order.
       const all = await gdb.ask("g");
-      expect(fromHex(all.slice(16 * S1, 16 * S1 + 16))).toBe(2n);
+      expect(fromHex(all.slice(16 * S1, 16 * S1 + 16))).toBe(3n);
       expect(fromHex(all.slice(16 * PC, 16 * PC + 16))).toBe(BigInt(at("work") + HIGH));
       expect(await gdb.ask(`G${all.slice(0, 16 * S1)}${"6400000000000000"}${all.slice(16 * S1 + 16)}`)).toBe("OK");
       expect(await gdb.ask(`P${hex(A0)}=0500000000000000`)).toBe("OK");
