@@ -339,7 +339,7 @@ void Machine::trapped(Hart &hart, u32 cause) {
 /* What ended a run without a trap, as a cause; the thread is stored. */
 u64 Machine::afterStop(Hart &hart, uc_err error) {
     hart.engine.save();
-    u64 pc = stoppedBefore.value_or(hart.engine.get(Engine::layout().pc));
+    u64 pc = hart.engine.get(Engine::layout().pc);
     if (why == Stop::Debug) return storeThread(hart, debugPc, debugCause, 0), debugCause;
     if (why != Stop::None && begun > 0) frame(current).debug &= ~DEBUG_PASS; /* as in trapped() */
     /* a step that was taken before the preemption is not taken twice */
@@ -358,7 +358,7 @@ Failure Machine::run(u32 first, TrapHandler trapHandler, void *host, bool mayFas
         Hart *hart = hartFor(frame(current));
         if (!hart) break;
         loadThread(*hart, frame(current));
-        why = Stop::None, begun = 0, stoppedBefore.reset();
+        why = Stop::None, begun = 0;
         uc_err error;
         for (;;) {
             error = hart->engine.resume();

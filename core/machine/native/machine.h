@@ -137,7 +137,7 @@ struct Machine {
 
     u32 guests = 0; /* that exist: each has an engine */
     Stop why = Stop::None;
-    /* Where look() has stopped the engine; nothing: it was not that. An engine with a hook on any instruction does not say itself. */
+    /* Where look() has stopped the engine since this was reset. One with a hook on some instructions, but not on all, does not say itself where it is: see watch.cc. */
     std::optional<u64> stoppedBefore;
     Guest *guest = nullptr; /* the one that runs */
     bool busy() const { return active || guest; }

@@ -2,6 +2,7 @@
  *
  * The engine calls a hook before the instructions of an address (or before all, while a hart steps) and stops exactly there: the instruction has not begun. So a breakpoint changes nothing
  * in the guest's memory, stands also where nothing is mapped yet, and survives whatever the guest does with its code. It holds for virtual addresses, in whatever table and privilege.
+ * While there is such a hook, the engine leaves pc as it is when it is stopped before a block (seen on 2.1.1), so who stops it remembers where (Machine::stoppedBefore).
  * Translations know the hooks of when they were made, so all are forgotten when hooks come or go, which takes some 50 ms. Hooks that are not needed any more therefore stay for a while: a
  * debugger takes its breakpoints out at each stop, and puts them in again.
  */
