@@ -34,7 +34,7 @@ export function guestTarget(k: Kernel, pid: number, name: string, members: Membe
     return leader === undefined || hart === undefined ? undefined : { leader, hart };
   };
   const registersOf = ({ leader, hart }: { readonly leader: Vcpu; readonly hart: Vcpu }): number => {
-    if (leader.tcb !== 0) k.machine.vcpu.complete(leader.index);
+    if (leader.tcb !== 0) k.machine.vcpu.settle(leader.index);
     k.machine.vcpu.readRegisters(hart.index);
     return k.machine.vcpu.record(hart.index) / 2;
   };
