@@ -8,6 +8,7 @@ export const FACULTIES = {
   exec: "have a guest run a command of his",
   trace: "see what its kernel does",
   debug: "stop its programs and guests, and see and change their registers and memory",
+  control: "pause its guests, write them down with all that they have in memory, and have them go on from that",
   capture: "see what goes over its networks",
   unchecked: "run it without DMA translation",
 } as const;

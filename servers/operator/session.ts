@@ -66,6 +66,7 @@ export async function startSession(appliance: Appliance, options: SessionOptions
   const { denied = [] } = appliance.system;
   if (options.onTrace !== undefined) checkFaculty(appliance.system, "trace");
   if (options.gdb !== undefined) checkFaculty(appliance.system, "debug");
+  if (options.restore !== undefined && options.restore.size > 0) checkFaculty(appliance.system, "control");
   if (options.onFrame !== undefined) checkFaculty(appliance.system, "capture");
   if (options.unchecked === true) checkFaculty(appliance.system, "unchecked");
   const console = denyConsole(options.console, denied);

@@ -40,6 +40,7 @@ describe("bailiwick run", () => {
   test.each([
     ["trace", ["--trace", "out"]],
     ["debug", ["--gdb"]],
+    ["control", ["--control", "c"]],
     ["capture", ["--capture", "net0=out"]],
     ["display", ["--picture", "out"]],
     ["display", ["--view"]],

@@ -234,7 +234,7 @@ older version, or a claim that does not hold, 70 a component faulted, 80 the gue
 /** The option by which each faculty is asked for; what comes by itself (the terminal) is not refused but left out. */
 function askedFor(values: Readonly<Partial<Record<keyof typeof OPTIONS, unknown>>>): Partial<Record<Faculty, string>> {
   const given = (...names: readonly (keyof typeof OPTIONS)[]): string | undefined => names.filter((name) => values[name] !== undefined && values[name] !== false).map((name) => `--${name}`)[0];
-  const all = { input: given("input-script", "keys"), display: given("picture", "view"), trace: given("trace"), debug: given("gdb"), capture: given("capture"), unchecked: given("no-iommu") };
+  const all = { input: given("input-script", "keys"), display: given("picture", "view"), trace: given("trace"), debug: given("gdb"), control: given("control", "restore"), capture: given("capture"), unchecked: given("no-iommu") };
   return Object.fromEntries(Object.entries(all).filter(([, option]) => option !== undefined));
 }
 
