@@ -187,14 +187,15 @@ export class GuestKeeper {
     }
     const memory = guestRam(machine.kernel, life.component);
     if (memory.length === 0) throw failure(FailureCode.guestState, `guest ${name} has no memory`);
-    const since = performance.now();
-    if (ran) await this.#pause(name);
-    let writer: SnapshotWriter | undefined, pausedMs = 0;
+    // All that can be made before the guest stands is made before.
+    const writer = await SnapshotWriter.begin(folder, { guest: name, memory, disks: this.#disks, ...(changes && life.base !== undefined ? { base: life.base } : {}) });
+    let pausedMs = 0;
     try {
+      const files = await Promise.all(memory.map((_, i) => writer.memoryFile(i)));
+      const since = performance.now();
+      if (ran) await this.#pause(name);
       const state = await this.#order(name, "save");
-      writer = await SnapshotWriter.begin(folder, { guest: name, state, memory, disks: this.#disks, ...(changes && life.base !== undefined ? { base: life.base } : {}) });
       await writer.copyDisks();
-      const files = await Promise.all(memory.map((_, i) => writer!.memoryFile(i)));
       await turn();
       const saved = memory.map(({ physical, bytes }, i) => machine.ramImages.save(physical, bytes, files[i]!, { backed: life.base !== undefined, changes }));
       if (ran) {
@@ -203,9 +204,9 @@ export class GuestKeeper {
       }
       const problem = (await Promise.all(saved)).find((each) => each !== "");
       if (problem !== undefined) throw failure(FailureCode.snapshot, `the memory of guest ${name} cannot be written to ${folder}`, { cause: problem });
-      return { ...(await writer.finish()), pausedMs };
+      return { ...(await writer.finish(state)), pausedMs };
     } catch (error) {
-      await writer?.abandon();
+      await writer.abandon();
       if (ran && this.#life(name).state === "paused") await this.#order(name, "resume").catch(() => undefined);
       throw error;
     }

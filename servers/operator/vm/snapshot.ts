@@ -126,7 +126,6 @@ async function hashOf(path: string): Promise<string> {
 /** What a snapshot is made of, by whoever can have it. */
 export interface SnapshotParts {
   readonly guest: string;
-  readonly state: string;
   /** The snapshot that its memory lies on; only changes are saved then. */
   readonly base?: string;
   readonly memory: readonly { readonly guestPhysical: number; readonly bytes: number }[];
@@ -168,9 +167,9 @@ export class SnapshotWriter {
     for (const [device, disk] of Object.entries(this.#parts.disks)) await copyDisk(disk, join(this.#draft, `disk-${device}`));
   }
 
-  /** It stands where it should from now on, and is on stable storage. @throws Failure */
-  async finish(): Promise<SnapshotDescription> {
-    const { guest, state, base, memory, disks } = this.#parts;
+  /** It stands where it should from now on, and is on stable storage. @param state as the VMM wrote it down. @throws Failure */
+  async finish(state: string): Promise<SnapshotDescription> {
+    const { guest, base, memory, disks } = this.#parts;
     await writeFile(join(this.#draft, STATE_FILE), state);
     const about = async (name: string): Promise<z.infer<typeof file>> => ({ file: name, bytes: (await stat(join(this.#draft, name))).size, sha256: await hashOf(join(this.#draft, name)) });
     const description: SnapshotDescription = {
