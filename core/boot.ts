@@ -13,6 +13,7 @@ import { Trace, type TraceRecord } from "./kernel/trace.ts";
 import { BOARD_DEVICES, DEVICE_BYTES } from "./machine/board.ts";
 import { openMachine, type BoardMachine, type MachineOptions, type RamImages } from "./machine/machine.ts";
 import { Resting } from "./resting.ts";
+import { StepTimes } from "./step-times.ts";
 import { Waits } from "./waits.ts";
 
 /** The host's turn comes this often, in ticks of 100 ns: input waits no longer. */
@@ -53,6 +54,8 @@ export interface BootOptions {
 
 export interface SystemStats {
   readonly traps: number;
+  /** Of those, calls that the machine carried out itself. */
+  readonly fastCalls: number;
   readonly blocks: number;
   readonly engines: number;
   readonly rebinds: number;
@@ -70,6 +73,8 @@ export interface System {
   wake(): void;
   stats(): SystemStats;
   readonly kernel: Kernel;
+  /** CPU time of the hosted program in a trap frame, by estimate; 0 in deterministic runs. */
+  hostedSeconds(frame: number): number;
   /** A line for the root server, which hands it on to a guest's VMM. False: too many wait. */
   order(line: string): boolean;
   /** Images of RAM. Between two slices. */
@@ -97,18 +102,20 @@ export async function boot(options: BootOptions): Promise<System> {
     onDevice: (device, text) => report({ event: "log", component: device, text }),
   });
   try {
-    const k = (kernel = new Kernel(machine));
+    const times = new StepTimes();
+    const { hosted } = machine;
+    const k = (kernel = new Kernel(options.clock === "blocks" ? machine : { ...machine, hosted: { ...hosted, step: times.watch(hosted.step) } }));
     machine.attach(threadMemory(k));
     if (options.onTrace !== undefined) k.trace = new Trace(TRACE_ENTRIES);
     startRoot(k, { files: options.files, program: ROOT_FILE, devices: BOARD_DEVICES.map(({ physical }) => ({ physical, bytes: DEVICE_BYTES })) });
-    return systemOf(k, machine, options);
+    return systemOf(k, machine, times, options);
   } catch (error) {
     machine.close();
     throw error;
   }
 }
 
-function systemOf(k: Kernel, machine: BoardMachine, { clock, onTrace, onTurn }: BootOptions): System {
+function systemOf(k: Kernel, machine: BoardMachine, times: StepTimes, { clock, onTrace, onTurn }: BootOptions): System {
   const deterministic = clock === "blocks";
   let stopped: string | undefined;
   let wakeUp = (): void => {};
@@ -178,7 +185,7 @@ function systemOf(k: Kernel, machine: BoardMachine, { clock, onTrace, onTurn }: 
   let stats: SystemStats | undefined;
   const readStats = (): SystemStats => {
     const c = new Float64Array(machine.control, 0, 8);
-    return { traps: c[5]!, blocks: c[2]!, engines: c[3]!, rebinds: c[4]!, ticks: machine.clock() };
+    return { traps: c[5]!, fastCalls: c[6]!, blocks: c[2]!, engines: c[3]!, rebinds: c[4]!, ticks: machine.clock() };
   };
   return {
     async run() {
@@ -203,6 +210,7 @@ function systemOf(k: Kernel, machine: BoardMachine, { clock, onTrace, onTurn }: 
     wake: () => wakeUp(),
     stats: () => stats ?? readStats(),
     kernel: k,
+    hostedSeconds: (frame) => times.seconds(frame),
     order: machine.order,
     ramImages: machine.ramImages,
   };

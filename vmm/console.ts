@@ -29,6 +29,8 @@ export class GuestConsole {
   #gone: boolean;
   /** The server has more input than we had room for. */
   #moreInput = false;
+  #written = 0;
+  #read = 0;
 
   /** @param cap the Console capability, 0 for none: then output is dropped without a word. */
   constructor(env: Env, cap: number, log: (line: string) => void) {
@@ -43,6 +45,11 @@ export class GuestConsole {
     return this.#length;
   }
 
+  /** Bytes that the guest has written, and that came for it. */
+  get bytes(): { readonly written: number; readonly read: number } {
+    return { written: this.#written, read: this.#read };
+  }
+
   ready(): boolean {
     return this.#length < READY_BELOW;
   }
@@ -50,6 +57,7 @@ export class GuestConsole {
   put(byte: number): void {
     this.tail.put(byte);
     this.#buffer[this.#length++] = byte;
+    this.#written++;
   }
 
   /** At most 4096 bytes, and only while ready(). */
@@ -57,6 +65,7 @@ export class GuestConsole {
     for (const byte of bytes) this.tail.put(byte);
     this.#buffer.set(bytes, this.#length);
     this.#length += bytes.length;
+    this.#written += bytes.length;
   }
 
   /** Sends all that was collected; back when the server has it. */
@@ -94,7 +103,9 @@ export class GuestConsole {
       const answer = yield* this.#server.read(most);
       if (!answer.ok) return this.#fail(answer);
       if (answer.bytes.length === 0) return;
-      input.add(answer.bytes.subarray(0, most));
+      const came = answer.bytes.subarray(0, most);
+      this.#read += came.length;
+      input.add(came);
     }
   }
 

@@ -1,4 +1,4 @@
-// What is wanted of a guest from outside while it lives: that it pauses, goes on, is written down. The root server rings (ORDER_BIT), the orders are fetched from it, and each is answered by a
+// What is wanted of a guest from outside while it lives: that it pauses, goes on, is written down, says what it has done. The root server rings (ORDER_BIT), the orders are fetched from it, and each is answered by a
 // report with its number. While the guest is paused its time stands, and nothing of its devices moves: what rings meanwhile is looked at when it goes on.
 //
 //   L1  Orders are carried out between two exits: S1 of state.ts holds.
@@ -16,7 +16,7 @@ import { putState, takeState } from "./state.ts";
 
 /** All that could ring: what did while the guest was paused is not known. */
 const EVERYTHING = 2 ** 53 - 1;
-/** Characters of a state in one report: with escapes they fit. */
+/** Characters of an answer in one report: with escapes they fit. */
 const PART = 400;
 
 interface Order {
@@ -110,6 +110,8 @@ export class GuestLife {
         return yield* this.#reporter.state({ state: "resumed", order: order.id });
       case "save":
         return yield* this.#save(order);
+      case "stats":
+        return yield* this.#tell(order, "stats", this.#machine.counts);
       default:
         return yield* this.#refuse(order, `it knows nothing of '${order.do}'`);
     }
@@ -127,9 +129,14 @@ export class GuestLife {
     if (unsaved !== null) return yield* this.#refuse(order, `it cannot be written down: ${unsaved}`);
     const state = yield* takeState(this.#env.sys, this.#vcpus, this.#args.ramBytes, this.#machine);
     if (typeof state === "string") return yield* this.#refuse(order, state);
-    const text = JSON.stringify({ ...state, time: this.#paused });
+    yield* this.#tell(order, "saved", { ...state, time: this.#paused });
+  }
+
+  /** As JSON, in parts. */
+  *#tell({ id }: Order, state: "saved" | "stats", what: object): Op<void> {
+    const text = JSON.stringify(what);
     const parts = Math.ceil(text.length / PART);
-    for (let part = 0; part < parts; part++) yield* this.#reporter.state({ state: "saved", order: order.id, part, parts, data: text.slice(part * PART, (part + 1) * PART) });
+    for (let part = 0; part < parts; part++) yield* this.#reporter.state({ state, order: id, part, parts, data: text.slice(part * PART, (part + 1) * PART) });
   }
 
   *#refuse({ id }: Order, detail: string): Op<void> {

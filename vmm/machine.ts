@@ -2,10 +2,10 @@
 import type { DmaPort } from "../core/devices/device.ts";
 import { GoldfishRtc } from "../core/devices/goldfish-rtc.ts";
 import { Uart16550 } from "../core/devices/uart16550.ts";
-import { VirtioBlk } from "../core/devices/virtio/blk.ts";
+import { VirtioBlk, type BlkCounts } from "../core/devices/virtio/blk.ts";
 import { VirtioConsole } from "../core/devices/virtio/console.ts";
 import { VirtioMmio, type VirtioModel } from "../core/devices/virtio/mmio.ts";
-import { VirtioNet } from "../core/devices/virtio/net.ts";
+import { VirtioNet, type NetBytes, type NetCounts } from "../core/devices/virtio/net.ts";
 import { VirtioRng } from "../core/devices/virtio/rng.ts";
 import type { GuestBalloon } from "./balloon.ts";
 import { Bus, type Region } from "./bus.ts";
@@ -13,7 +13,7 @@ import type { GuestClock } from "./clock.ts";
 import type { GuestConsole } from "./console.ts";
 import { ControlChannel, type ControlState } from "./control.ts";
 import { GenerationId } from "./generation.ts";
-import type { GuestDisk } from "./disk.ts";
+import type { GuestDisk, Piece } from "./disk.ts";
 import type { SeededEntropy } from "./entropy.ts";
 import { GuestInput, INPUT_BYTES, namedConsole, type InputTarget } from "./input.ts";
 import type { Outside } from "./outside.ts";
@@ -39,6 +39,15 @@ export interface MachineState {
   /** Typed, and taken by no device yet. */
   readonly input: readonly number[];
   readonly asksFirmware: boolean;
+}
+
+/** What it has done since it was built: for the operator's metrics, and nothing is decided by it. */
+export interface MachineCounts {
+  /** Exits for its VMM's notification. */
+  readonly notified: number;
+  readonly console: { readonly written: number; readonly read: number };
+  readonly disks: readonly ({ readonly name: string } & BlkCounts)[];
+  readonly cards: readonly { readonly name: string; readonly frames: NetCounts; readonly bytes: NetBytes }[];
 }
 
 type Slot = readonly [slot: number, model: VirtioModel, name: string];
@@ -99,6 +108,10 @@ export class GuestMachine {
   #alarm = false;
   /** What is typed on the console comes here. */
   hearsInput = false;
+  /** How often it left its VCPU for the notification. */
+  notified = 0;
+  readonly #disks: readonly { readonly name: string; readonly model: VirtioBlk<Piece> }[];
+  readonly #cards: readonly { readonly name: string; readonly model: VirtioNet }[];
 
   constructor({ memory, harts = 1, machineMode = false, console, cmdline, entropy, disks, ports, passed, balloon, clock, screen, complain }: MachineOptions) {
     this.#console = console;
@@ -139,14 +152,16 @@ export class GuestMachine {
     };
 
     this.generation = entropy === null ? null : new GenerationId((level) => this.plic.setLine(GuestMap.GENERATION.irq, level));
+    this.#disks = disks.map((disk) => ({ name: disk.id, model: new VirtioBlk(disk, disk, (reason) => complain(`disk ${disk.id}: ${reason}`)) }));
+    this.#cards = ports.map((port) => ({ name: port.name, model: cardFor(port, complain) }));
     const { base, stride } = GuestMap.VIRTIO;
     const slots: Slot[] = [
       [VirtioSlot.console, this.virtioConsole, "console"],
       [VirtioSlot.control, control, "control console"],
       ...(entropy === null ? [] : [[VirtioSlot.rng, new VirtioRng(entropy), "rng"] as Slot]),
       ...(balloon === null ? [] : [[VirtioSlot.balloon, balloon.device, "balloon"] as Slot]),
-      ...disks.map((disk, i): Slot => [VirtioSlot.disks + i, new VirtioBlk(disk, disk, (reason) => complain(`disk ${disk.id}: ${reason}`)), `disk ${disk.id}`]),
-      ...ports.map((port, i): Slot => [VirtioSlot.ports + i, cardFor(port, complain), `network card ${port.name}`]),
+      ...this.#disks.map(({ name, model }, i): Slot => [VirtioSlot.disks + i, model, `disk ${name}`]),
+      ...this.#cards.map(({ name, model }, i): Slot => [VirtioSlot.ports + i, model, `network card ${name}`]),
       ...(screen === null ? [] : ([[VirtioSlot.gpu, screen.gpu, "display"], [VirtioSlot.keyboard, screen.keyboard.device, "keyboard"], [VirtioSlot.tablet, screen.tablet.device, "tablet"]] satisfies Slot[])),
     ];
     this.virtioSlots = [...slots.map(([slot]) => slot), ...passed.map((_, i) => VirtioSlot.passed + i)];
@@ -173,6 +188,14 @@ export class GuestMachine {
   /** By name. */
   get deviceNames(): readonly string[] {
     return this.bus.regions.map(({ name }) => name);
+  }
+  get counts(): MachineCounts {
+    return {
+      notified: this.notified,
+      console: this.#console.bytes,
+      disks: this.#disks.map(({ name, model }) => ({ name, ...model.counts })),
+      cards: this.#cards.map(({ name, model }) => ({ name, frames: model.counts, bytes: model.bytes })),
+    };
   }
   /** Why it cannot be written down; null: it can. */
   get unsaved(): string | null {

@@ -162,6 +162,7 @@ function* run(env: Env, args: GuestArgs, machine: GuestMachine, console: GuestCo
       }
       case Exit.Notified:
         rung = exit.word(0);
+        machine.notified++;
         if (hasBit(rung, ORDER_BIT)) rung = (yield* life.obey()) || rung;
         if (hasBit(rung, INPUT_BIT)) yield* console.fetch(input);
         break;

@@ -128,6 +128,10 @@ export const VCPU_RECORD = {
   turnEnds: 98,
   /** 1 when the hart has a machine mode (addMachineMode). Behind it are that mode's registers, MachineState in native/vcpu.h. */
   machine: 99,
+  /** What has happened since the VCPU was made. Exits of a leader, by EXIT: `counts + kind`; ticks inside its guest, float64; how often software, timer and external interrupts of a hart rose. */
+  counts: 136,
+  inside: 143,
+  raised: 144,
 } as const;
 
 /** Why runVcpu returned. */

@@ -86,7 +86,7 @@ describe.skipIf(!hasLinux)("VM", () => {
     await refused(/there is something at/, "snapshot", "a", snapshot);
     await done("resume", "a");
     await refused(/guest g is running: only one that is paused can be resumed/, "resume", "a");
-    expect(await done("top", "--once")).toMatch(/^NAME +CPU +MEMORY +GUESTS\na +\d+ % +\d+(\.\d+)? \w+ +g running\n$/);
+    expect(await done("top", "--once")).toMatch(/^NAME +CPU +MEMORY +EXITS\/S +DISK\/S +NET\/S +GUESTS\na +\d+ % +\d+(\.\d+)? \w+ +\d+ +0 bytes +0 bytes +g running\n$/);
     await done("stop", "a");
     expect(await list()).toBe("a stopped");
 

@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { findPackage } from "../../servers/operator/package.ts";
 import type { SetupRecord } from "../../servers/operator/setup/steps.mjs";
 
-type ToolName = "tcpdump" | "minisign" | "skopeo" | "dtc";
+type ToolName = "tcpdump" | "minisign" | "skopeo" | "dtc" | "promtool";
 
 export interface OutsideTool {
   /** It is here, and it runs. */

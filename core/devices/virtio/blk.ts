@@ -30,6 +30,18 @@ export interface BlkState {
   readonly failures: number;
 }
 
+/** What drivers have had of it since it was made; not part of its state. */
+export interface BlkCounts {
+  /** Requests carried out, and the data of the first two in bytes. */
+  readonly reads: number;
+  readonly writes: number;
+  readonly flushes: number;
+  readonly readBytes: number;
+  readonly writtenBytes: number;
+  /** Requests that were answered with an error: of the disk's, or since they made no sense. */
+  readonly failures: number;
+}
+
 class Request<Buffer> {
   readonly chain = new Chain();
   reads = false;
@@ -72,6 +84,7 @@ export class VirtioBlk<Buffer = Uint8Array> implements VirtioModel<BlkState> {
   #stalled = false;
   #working = false;
   #failures = 0;
+  readonly #counts: { -readonly [K in keyof BlkCounts]: number } = { reads: 0, writes: 0, flushes: 0, readBytes: 0, writtenBytes: 0, failures: 0 };
 
   /** @param backend null: there is no disk, and the transport shows no device. @param report as the transport's: one line for the operator. */
   constructor(backend: BlockBackend<Buffer> | null, buffers: BlockBuffers<Buffer>, report: (reason: string) => void) {
@@ -87,6 +100,10 @@ export class VirtioBlk<Buffer = Uint8Array> implements VirtioModel<BlkState> {
     this.#config.setUint32(BlkConfig.SIZE_MAX, BLK_SEGMENT_BYTES, true);
     this.#config.setUint32(BlkConfig.SEG_MAX, BLK_SEGMENTS, true);
     this.#config.setUint32(BlkConfig.BLK_SIZE, SECTOR_BYTES, true);
+  }
+
+  get counts(): BlkCounts {
+    return { ...this.#counts };
   }
 
   attach(link: VirtioLink): void {
@@ -318,12 +335,22 @@ export class VirtioBlk<Buffer = Uint8Array> implements VirtioModel<BlkState> {
     this.#active.delete(request);
     const parked = this.#parked.indexOf(request);
     if (parked >= 0) this.#parked.splice(parked, 1);
+    if (!request.failed) this.#count(request);
     if (awaited) this.#answer(queue, request.chain, request.failed ? BlkStatus.IOERR : BlkStatus.OK);
     this.#idle.push(request);
   }
 
+  #count({ reads, bytes }: Request<Buffer>): void {
+    if (reads) this.#counts.reads++;
+    else if (bytes > 0) this.#counts.writes++;
+    else this.#counts.flushes++;
+    if (reads) this.#counts.readBytes += bytes;
+    else this.#counts.writtenBytes += bytes;
+  }
+
   /** Gives the chain back. The status is the last byte of all, so what was written is said to reach as far, also where an error left data out. */
   #answer(queue: VirtQueue, chain: Chain, status: BlkStatus): void {
+    if (status !== BlkStatus.OK) this.#counts.failures++;
     if (queue.fault !== null) return;
     if (chain.writableBytes > 0 && queue.write(chain, chain.writableBytes - 1, STATUS_BYTES[status]!) < 0) return;
     queue.push(chain.head, chain.writableBytes);

@@ -46,6 +46,12 @@ export interface NetCounts {
   readonly lost: Readonly<Record<NetLoss, number>>;
 }
 
+/** Bytes of the frames that went and came since the card was made, without the headers of virtio; not part of its state. */
+export interface NetBytes {
+  readonly sent: number;
+  readonly received: number;
+}
+
 export interface NetState {
   /** Frames that wait for buffers, the oldest first. */
   readonly waiting: readonly (readonly number[])[];
@@ -82,6 +88,7 @@ export class VirtioNet implements VirtioModel<NetState> {
   #link: VirtioLink | null = null;
   #sent = 0;
   #received = 0;
+  readonly #bytes = { sent: 0, received: 0 };
   #lost: Record<NetLoss, number> = { ...NONE_LOST };
 
   /** @param cable null: there is no network, and the transport shows no device. @param report as the transport's: one line for the operator. */
@@ -103,6 +110,10 @@ export class VirtioNet implements VirtioModel<NetState> {
 
   get counts(): NetCounts {
     return { sent: this.#sent, received: this.#received, lost: { ...this.#lost } };
+  }
+
+  get bytes(): NetBytes {
+    return { ...this.#bytes };
   }
 
   attach(link: VirtioLink): void {
@@ -174,6 +185,7 @@ export class VirtioNet implements VirtioModel<NetState> {
       if (queue.write(this.#input, 0, this.#incomingHeader) < 0 || queue.write(this.#input, NET_HEADER_BYTES, frame) < 0) return;
       queue.push(this.#input.head, bytes);
       this.#received++;
+      this.#bytes.received += frame.length;
     }
   }
 
@@ -188,6 +200,7 @@ export class VirtioNet implements VirtioModel<NetState> {
       queue.push(this.#output.head, 0);
       if (frame.length === 0) continue;
       this.#sent++;
+      this.#bytes.sent += frame.length;
       cable.send(frame);
     }
     this.#link?.interrupt(TRANSMIT);

@@ -214,6 +214,7 @@ Vcpu *Guest::next() {
 
 void Guest::leave(Vcpu &hart, Exit reason) {
     static constexpr Stop stops[] = {Stop::None, Stop::Mmio, Stop::Sbi, Stop::None, Stop::Preempted, Stop::Broken, Stop::Debug};
+    static_assert(sizeof stops / sizeof stops[0] == EXITS);
     left = reason;
     hart.record.reason = static_cast<u64>(reason);
     harts[0]->record.hart = static_cast<u64>(std::find(harts.begin(), harts.end(), &hart) - harts.begin());
@@ -236,7 +237,7 @@ Failure Guest::run() {
     if (harts.size() == 1 && leader.record.state == HartState::Waiting) leader.record.state = HartState::Started; /* a wfi may end at any time */
     if (loaded) loaded->forgetReservation(); /* others may have written meanwhile */
     machine.guest = this;
-    leader.record.exits++, left = Exit::None;
+    leader.record.exits++, left = Exit::None, entered = INFINITY;
     while (left == Exit::None) {
         Vcpu *const hart = next();
         if (!hart) {
@@ -247,7 +248,9 @@ Failure Guest::run() {
         hart->step();
     }
     machine.guest = nullptr, machine.why = outer;
-    machine.shared().stoppedAt = machine.clock();
+    const double stopped = machine.shared().stoppedAt = machine.clock();
+    Counts &counts = leader.record.counts;
+    counts.exits[static_cast<u64>(left)]++, counts.inside += stopped - std::min(entered, stopped);
     machine.publish();
     return {};
 }

@@ -11,12 +11,14 @@
  * Source: RISC-V SBI 2.0, chapters 3 (hart masks), 7, 8 and 9 (states of harts).
  */
 #pragma once
+#include <algorithm>
 #include <map>
 #include "machine.h"
 
 namespace bailiwick {
 
 enum class Exit : u64 { None = 0, Mmio = 1, Sbi = 2, Wfi = 3, Preempted = 4, Broken = 5, Debug = 6 };
+constexpr size_t EXITS = 7;
 
 struct Guest {
     static constexpr u32 MAX_HARTS = 8;
@@ -65,6 +67,13 @@ struct Guest {
     /* The turn is over after this instruction. Only from a trap. */
     void passTurn();
 
+    /* The machine's clock, for a hart that looks at its timer. */
+    double look() {
+        const double now = machine.clock();
+        entered = std::min(entered, now);
+        return now;
+    }
+
     /* For a debugger (watch.cc): harts stop at these addresses of theirs, from the next run on. Until stopWatching() what was asked for once may go on being looked at. */
     void watch(std::vector<u64> addresses);
     void stopWatching();
@@ -95,6 +104,7 @@ private:
     Vcpu *loaded = nullptr;
     bool contended = false; /* a hart waits for its turn */
     Exit left{};
+    double entered = 0; /* when a hart first looked at the clock in this run, which it does before it is on the engine: a look of our own would cost a tenth of an exit */
 
     /* watch.cc */
     std::vector<u64> watched;      /* in order */

@@ -75,7 +75,7 @@ void Vcpu::arrive() {
 
 /* ---- time and interrupt lines ---- */
 
-bool Vcpu::timerExpired() const { return machine.clock() + record.offset >= record.timecmp; }
+bool Vcpu::timerExpired() const { return guest->look() + record.offset >= record.timecmp; }
 
 double Vcpu::timerDue() const {
     if (!machineMode && get(Engine::layout().mip) & STIP) return INFINITY;
@@ -89,6 +89,12 @@ void Vcpu::raise(u64 mip) {
     else set(Engine::layout().mip, mip);
 }
 
+void Vcpu::interrupt(u64 mip) {
+    const u64 rises = mip & ~get(Engine::layout().mip);
+    record.counts.raised[0] += rises >> 1 & 1, record.counts.raised[1] += rises >> 5 & 1, record.counts.raised[2] += rises >> 9 & 1;
+    raise(mip);
+}
+
 /* What mip has to be. */
 u64 Vcpu::linesNow() const {
     return (get(Engine::layout().mip) & SSIP) | (record.lines & (SEIP | SSIP)) | (timerExpired() ? STIP : 0);
@@ -98,7 +104,7 @@ void Vcpu::applyLines() {
     if (machineMode) return machineMode->applyLines();
     const u64 now = get(Engine::layout().mip) & LINES, wanted = linesNow();
     record.lines &= ~SSIP; /* an edge: the guest itself clears the bit */
-    if (wanted & ~now) raise(wanted);
+    if (wanted & ~now) interrupt(wanted);
     else if (wanted != now) set(Engine::layout().mip, wanted);
 }
 
@@ -169,7 +175,7 @@ bool Vcpu::interruptHarts(u64 mask, u64 base) {
     for (size_t n = 0; n < guest->harts.size(); n++) {
         if (!(*chosen >> n & 1) || guest->harts[n]->record.state == HartState::Stopped) continue;
         Vcpu &hart = *guest->harts[n];
-        hart.raise((hart.get(Engine::layout().mip) & LINES) | SSIP);
+        hart.interrupt((hart.get(Engine::layout().mip) & LINES) | SSIP);
         others |= &hart != this;
     }
     if (others) guest->passTurn();

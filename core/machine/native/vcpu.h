@@ -22,6 +22,13 @@ struct MachineState {
     u64 pmpcfg[2], pmpaddr[16];
 };
 
+/* What has happened since the VCPU was made: nothing is decided by it. */
+struct Counts {
+    u64 exits[EXITS]; /* of a leader: by Exit */
+    double inside;    /* of a leader: ticks in Guest::run() */
+    u64 raised[3];    /* of a hart without a machine mode: how often its software, timer and external interrupt rose by us */
+};
+
 /* Shared with JavaScript; the same table, by word, is VCPU_RECORD in ../unicorn.ts. */
 struct Record {
     u64 reason, address, size, isWrite, data, completed, lines;
@@ -31,9 +38,10 @@ struct Record {
     u64 pc, x[31], sstatus, sie, stvec, sscratch, sepc, scause, stval, sip, satp, priv, scounteren, fcsr, f[32];
     u64 hart, turn, turnEnds; /* of a leader: whose exit it was, whose turn it is, and at which count of blocks that is over */
     MachineState machine;
+    Counts counts;
 };
 static_assert(offsetof(Record, timecmp) == 7 * 8 && offsetof(Record, a) == 10 * 8 && offsetof(Record, pc) == 20 * 8 && offsetof(Record, sstatus) == 52 * 8 && offsetof(Record, f) == 64 * 8);
-static_assert(offsetof(Record, hart) == 96 * 8 && offsetof(Record, machine) == 99 * 8);
+static_assert(offsetof(Record, hart) == 96 * 8 && offsetof(Record, machine) == 99 * 8 && offsetof(Record, counts) == 136 * 8 && offsetof(Counts, inside) == 7 * 8);
 
 class MachineMode;
 
@@ -97,6 +105,7 @@ private:
     u64 linesNow() const;
     void applyLines();
     void raise(u64 mip);
+    void interrupt(u64 mip); /* the same, counted */
     void deliver(u64 cause, u64 epc, u64 tval);
     bool emulateTime(u32 instruction, u64 pc);
     bool firmware();

@@ -21,7 +21,7 @@ import { createProgress } from "./progress.mjs";
 import { sqlite } from "./sqlite.mjs";
 import { readIfAny, writeWhole } from "./stamp.mjs";
 import { toolchain } from "./toolchain.mjs";
-import { dtc, minisign, skopeo, tcpdump } from "./tools.mjs";
+import { dtc, minisign, promtool, skopeo, tcpdump } from "./tools.mjs";
 import { unicorn } from "./unicorn.mjs";
 
 /**
@@ -44,7 +44,7 @@ import { unicorn } from "./unicorn.mjs";
  * @property {number} [networksTriedAt]  milliseconds since 1970
  * @property {string | null} [font]  the folder of the console font; null: it could not be fetched
  * @property {number} [fontTriedAt]  milliseconds since 1970
- * @property {import("./tool.mjs").Found | null} [tcpdump]  for tests, as the three behind it; null: it could not be fetched
+ * @property {import("./tool.mjs").Found | null} [tcpdump]  for tests, as the four behind it; null: it could not be fetched
  * @property {number} [tcpdumpTriedAt]  milliseconds since 1970
  * @property {import("./tool.mjs").Found | null} [minisign]
  * @property {number} [minisignTriedAt]
@@ -52,6 +52,8 @@ import { unicorn } from "./unicorn.mjs";
  * @property {number} [skopeoTriedAt]
  * @property {import("./tool.mjs").Found | null} [dtc]
  * @property {number} [dtcTriedAt]
+ * @property {import("./tool.mjs").Found | null} [promtool]
+ * @property {number} [promtoolTriedAt]
  * @property {import("./debian.mjs").PlacedDebian} [debian]  the image of a Debian user space, where it was asked for
  *
  * @typedef {object} Context
@@ -69,7 +71,7 @@ import { unicorn } from "./unicorn.mjs";
  */
 
 /** The compilers come before libunicorn only because a machine without them should say so before anything large is fetched. */
-export const STEPS = [npm, toolchain, unicorn, addon, linux, firmware, sqlite, libsodium, lwip, networks, font, tcpdump, minisign, skopeo, dtc, build];
+export const STEPS = [npm, toolchain, unicorn, addon, linux, firmware, sqlite, libsodium, lwip, networks, font, tcpdump, minisign, skopeo, dtc, promtool, build];
 /** Only when named by --only: it takes minutes, and most do without. */
 const ON_DEMAND = [debian];
 const NAMED = [...STEPS, ...ON_DEMAND];

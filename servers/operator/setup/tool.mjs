@@ -16,7 +16,7 @@ const SUITES = ["bookworm", "trixie"];
 
 /**
  * @typedef {object} Tool
- * @property {"tcpdump" | "minisign" | "skopeo" | "dtc"} name  of the program, the step and the entry in setup.json
+ * @property {"tcpdump" | "minisign" | "skopeo" | "dtc" | "promtool"} name  of the program, the step and the entry in setup.json
  * @property {string} [from]  its package, where that has another name
  * @property {readonly string[]} libraries  packages that it stands on, by the names of all suites; what these stand on is on every Debian
  * @property {readonly string[]} versionOption

@@ -1,4 +1,4 @@
-// Steps: the programs of others that tests ask what they make of our frames, images, signatures and device trees.
+// Steps: the programs of others that tests ask what they make of our frames, images, signatures, device trees and metrics.
 import { fetchedTool } from "./tool.mjs";
 
 export const tcpdump = fetchedTool({
@@ -32,4 +32,13 @@ export const dtc = fetchedTool({
   versionOption: ["--version"],
   version: /^Version: DTC (\S+)/m,
   tests: "read device trees",
+});
+
+export const promtool = fetchedTool({
+  name: "promtool",
+  from: "prometheus",
+  libraries: [],
+  versionOption: ["--version"],
+  version: /^promtool, version (\S+)/m,
+  tests: "check metrics",
 });

@@ -6,6 +6,7 @@ import { rmSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { Failure, textOf } from "../failure.ts";
 import { ROUTES, type Machine, type Route } from "./api.ts";
+import { Metrics } from "./metrics.ts";
 import { listenAlone } from "./socket.ts";
 
 const MOST_CLIENTS = 64;
@@ -18,7 +19,8 @@ export interface ControlServer {
 }
 
 /** @throws Failure when the socket cannot be made */
-export async function openControl(path: string, machine: Machine): Promise<ControlServer> {
+export async function openControl(path: string, appliance: Omit<Machine, "metrics">): Promise<ControlServer> {
+  const machine: Machine = { ...appliance, metrics: new Metrics(appliance.name, appliance.guests) };
   const server = createServer({ requestTimeout: PATIENCE_MS, headersTimeout: PATIENCE_MS }, (request, response) => void serve(machine, request, response));
   server.maxConnections = MOST_CLIENTS;
   await listenAlone(server, path, "control socket");
@@ -47,6 +49,7 @@ async function serve(machine: Machine, request: IncomingMessage, response: Serve
     const body = route.body === undefined ? undefined : checked(route.body, await read(request));
     const result = await route.answer(machine, parameters, body as never);
     if (route.gives === undefined) response.writeHead(204).end();
+    else if ("text" in route.gives) response.writeHead(route.gives.status, { "content-type": route.gives.text }).end(result as string);
     else answer(response, route.gives.status, result);
   } catch (error) {
     const status = error instanceof Refused ? error.status : !(error instanceof Failure) ? 500 : error.message.includes("there is no guest") ? 404 : 409;

@@ -2,9 +2,11 @@
 // so that neither says what the other does not do.
 // Source for the shape: Firecracker's API (actions on a Unix socket, JSON both ways); OpenAPI 3.1.
 import { z } from "zod";
+import { EXPOSITION_TYPE } from "./exposition.ts";
 import type { GuestKeeper } from "./keeper.ts";
+import type { Metrics } from "./metrics.ts";
 
-export const API_VERSION = "1.0.0";
+export const API_VERSION = "1.1.0";
 
 const name = z.string().meta({ description: "the guest, as the manifest names it" });
 const guestSchema = z
@@ -30,6 +32,7 @@ export const errorSchema = z.strictObject({ code: z.string().nullable(), message
 export interface Machine {
   readonly name: string;
   readonly guests: GuestKeeper;
+  readonly metrics: Pick<Metrics, "text">;
   /** Ends the run. */
   readonly stop: () => void;
 }
@@ -43,8 +46,8 @@ export interface Route {
   /** What must hold before. */
   readonly when?: string;
   readonly body?: z.ZodType;
-  /** Absent: 204, and nothing is given. */
-  readonly gives?: { readonly status: 200 | 201; readonly schema: z.ZodType };
+  /** Of JSON its schema, of text its content type. Absent: 204, and nothing is given. */
+  readonly gives?: { readonly status: 200 | 201; readonly schema: z.ZodType } | { readonly status: 200; readonly text: string };
   readonly answer: (machine: Machine, parameters: Readonly<Record<string, string>>, body: never) => unknown;
 }
 
@@ -77,6 +80,7 @@ export const ROUTES: readonly Route[] = [
       return { guest: guest!, folder, taken, ...(base === undefined ? {} : { base }), pausedMs };
     },
   }),
+  route({ method: "GET", path: "/metrics", id: "getMetrics", summary: "metrics of the machine and of its guests, in Prometheus's text format", gives: { status: 200, text: EXPOSITION_TYPE }, answer: ({ metrics }) => metrics.text() }),
   route({ method: "POST", path: "/stop", id: "stop", summary: "end the run at once, as if the power was cut", answer: ({ stop }) => stop() }),
   route({ method: "GET", path: "/openapi.json", id: "getDescription", summary: "this description", gives: { status: 200, schema: z.looseObject({ openapi: z.string() }) }, answer: () => describeApi() }),
 ];
@@ -87,6 +91,7 @@ export function describeApi(): object {
     const { $schema: _, ...rest } = z.toJSONSchema(of);
     return rest;
   };
+  const given = (gives: NonNullable<Route["gives"]>): object => ("text" in gives ? { [gives.text]: { schema: { type: "string" } } } : content(gives.schema));
   const content = (of: z.ZodType): object => ({ "application/json": { schema: schema(of) } });
   const fails = (description: string): object => ({ description, content: content(errorSchema) });
   const paths: Record<string, Record<string, object>> = {};
@@ -96,7 +101,7 @@ export function describeApi(): object {
       operationId: id, summary, ...(when === undefined ? {} : { description: `Only when ${when}.` }), parameters,
       ...(body === undefined ? {} : { requestBody: { required: true, content: content(body) } }),
       responses: {
-        ...(gives === undefined ? { 204: { description: "done" } } : { [gives.status]: { description: "done", content: content(gives.schema) } }),
+        ...(gives === undefined ? { 204: { description: "done" } } : { [gives.status]: { description: "done", content: given(gives) } }),
         ...(body === undefined ? {} : { 400: fails("the request is not as described") }),
         ...(parameters.length === 0 ? {} : { 404: fails("there is no such guest") }),
         ...(when === undefined ? {} : { 409: fails("the guest's state does not allow it, or it could not be done") }),

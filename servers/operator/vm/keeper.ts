@@ -12,6 +12,9 @@ import { FailureCode, failure, textOf } from "../failure.ts";
 import { guestRam, type RamPiece } from "./guest-ram.ts";
 import { memoryBytes, SnapshotWriter, type Snapshot, type SnapshotDescription } from "./snapshot.ts";
 
+/** For what a guest has done nobody waits longer, and its answer has no more parts. */
+const ANSWER_MS = 1000;
+const MOST_STATS_PARTS = 64;
 /** A VMM answers between two exits of its guest; it may wait for its turn. */
 const PATIENCE_MS = 30_000;
 /** Characters of a state in one order: with escapes they fit (vmm/life.ts has the same). */
@@ -44,7 +47,7 @@ export interface SnapshotResult extends SnapshotDescription {
 }
 
 /** What of the machine it needs. */
-export type KeptMachine = Pick<System, "kernel" | "order" | "ramImages">;
+export type KeptMachine = Pick<System, "kernel" | "order" | "ramImages" | "stats" | "hostedSeconds">;
 
 interface Life {
   readonly component: ResolvedComponent;
@@ -52,6 +55,8 @@ interface Life {
   ending?: string;
   /** The snapshot that its memory lies on. */
   base?: string;
+  /** What it has been asked to say of itself and has not. */
+  asked?: Promise<string | undefined> | undefined;
   /** Who waits for it to begin. */
   begun?: { readonly resolve: () => void; readonly reject: (error: Error) => void };
 }
@@ -59,6 +64,7 @@ interface Life {
 interface Waiting {
   readonly guest: string;
   readonly parts: string[];
+  readonly mostParts: number;
   readonly resolve: (data: string) => void;
   readonly reject: (error: Error) => void;
 }
@@ -70,6 +76,7 @@ export class GuestKeeper {
   readonly #disks: Readonly<Record<string, Disk>>;
   readonly #restore: ReadonlyMap<string, Restoring>;
   #machine: KeptMachine | undefined;
+  #ended = false;
   readonly #waiting = new Map<number, Waiting>();
   #next = 1;
   #lines: Promise<unknown> = Promise.resolve();
@@ -85,8 +92,20 @@ export class GuestKeeper {
     this.#machine = machine;
   }
 
+  /** @throws Failure when it has not begun, or has stopped */
+  get machine(): KeptMachine {
+    if (this.#machine === undefined || this.#ended) throw failure(FailureCode.guestState, "the machine does not run");
+    return this.#machine;
+  }
+
+  /** The component that hosts a guest. */
+  component(name: string): ResolvedComponent {
+    return this.#life(name).component;
+  }
+
   /** The machine has stopped. */
   end(): void {
+    this.#ended = true;
     for (const { reject } of this.#waiting.values()) reject(new Error("the machine has stopped"));
     this.#waiting.clear();
   }
@@ -107,7 +126,11 @@ export class GuestKeeper {
     const waiting = typeof event["order"] === "number" ? this.#waiting.get(event["order"]) : undefined;
     switch (event.state) {
       case "running":
-        if (life !== undefined) this.#became(life, "running");
+        // What its VMM was asked before it was started again it does not know.
+        if (life !== undefined) {
+          life.asked = undefined;
+          this.#became(life, "running");
+        }
         return false;
       case "restoring": {
         const begin = this.#restore.get(event.guest)?.begin ?? "standby";
@@ -124,11 +147,13 @@ export class GuestKeeper {
         if (life !== undefined) this.#became(life, event.state === "paused" ? "paused" : "running");
         waiting?.resolve("");
         return false;
-      case "saved": {
+      case "saved":
+      case "stats": {
         const { part, parts, data } = event as { readonly part?: unknown; readonly parts?: unknown; readonly data?: unknown };
         if (waiting === undefined || part !== waiting.parts.length || typeof data !== "string") return true;
         waiting.parts.push(data);
         if (waiting.parts.length === parts) waiting.resolve(waiting.parts.join(""));
+        else if (waiting.parts.length >= waiting.mostParts) waiting.reject(failure(FailureCode.guestState, `guest ${event.guest} does not come to the end of its answer`));
         return true;
       }
       case "refused":
@@ -177,6 +202,26 @@ export class GuestKeeper {
    */
   async snapshot(name: string, folder: string, { changes = false }: { readonly changes?: boolean } = {}): Promise<SnapshotResult> {
     return this.#inTurn(() => this.#snapshot(name, folder, changes));
+  }
+
+  /**
+   * What its devices have done, as its VMM says (vmm/machine.ts, MachineCounts); undefined: it does not run, or has not answered within a second.
+   * It is asked once, and until it has answered not again: orders to one that takes none would be in the way of others.
+   */
+  async stats(name: string): Promise<string | undefined> {
+    const life = this.#life(name);
+    if (life.state !== "running") return undefined;
+    if (life.asked === undefined) {
+      const asked: Promise<string | undefined> = this.#order(name, "stats", { patienceMs: Infinity, mostParts: MOST_STATS_PARTS })
+        .catch(() => undefined)
+        .finally(() => {
+          if (life.asked === asked) life.asked = undefined;
+        });
+      life.asked = asked;
+    }
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<undefined>((resolve) => (timer = setTimeout(() => resolve(undefined), ANSWER_MS)));
+    return Promise.race([life.asked, late]).finally(() => clearTimeout(timer));
   }
 
   async #snapshot(name: string, folder: string, changes: boolean): Promise<SnapshotResult> {
@@ -244,16 +289,17 @@ export class GuestKeeper {
   }
 
   /** @returns what the answer brought. `answered` false: there is no answer but what the guest does next */
-  #order(guest: string, what: string, { answered = true, ...more }: { readonly answered?: boolean } & Readonly<Record<string, unknown>> = {}): Promise<string> {
+  #order(guest: string, what: string, { answered = true, patienceMs = PATIENCE_MS, mostParts = Infinity, ...more }: { readonly answered?: boolean; readonly patienceMs?: number; readonly mostParts?: number } & Readonly<Record<string, unknown>> = {}): Promise<string> {
     const id = this.#next++;
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => settle(() => reject(failure(FailureCode.guestState, `guest ${guest} does not answer`, { cause: `it was asked to '${what}' ${PATIENCE_MS / 1000} s ago`, fix: "its VMM may have too little CPU time" }))), PATIENCE_MS);
+      const giveUp = (): void => settle(() => reject(failure(FailureCode.guestState, `guest ${guest} does not answer`, { cause: `it was asked to '${what}' ${patienceMs / 1000} s ago`, fix: "its VMM may have too little CPU time" })));
+      const timer = patienceMs === Infinity ? undefined : setTimeout(giveUp, patienceMs);
       const settle = (how: () => void): void => {
         clearTimeout(timer);
         this.#waiting.delete(id);
         how();
       };
-      if (answered) this.#waiting.set(id, { guest, parts: [], resolve: (data) => settle(() => resolve(data)), reject: (error) => settle(() => reject(error)) });
+      if (answered) this.#waiting.set(id, { guest, parts: [], mostParts, resolve: (data) => settle(() => resolve(data)), reject: (error) => settle(() => reject(error)) });
       const taken = this.#machine?.order(JSON.stringify({ guest, id, do: what, ...more })) ?? false;
       if (!taken) settle(() => reject(failure(FailureCode.guestState, "the machine takes no more orders now", { fix: "try again" })));
       else if (!answered) settle(() => resolve(""));
