@@ -36,7 +36,8 @@ export function quotaOf(shares: readonly Share[], { draft, from, what, protocol,
   const refuse = (message: string, cause: string, fix?: string): void => report.add({ code: DiagnosticCode.noQuota, at, message, cause, ...(fix === undefined ? {} : { fix }) });
   const keeping = resources.protocols.get(protocol)?.quota;
   if (keeping === undefined || from.image.kind !== "server" || !keeping.by.includes(from.image.name)) {
-    noQuota(report, at, `'${what}'`, "leave it out; a server of your own takes what it needs to know from its args");
+    const others = from.image.kind === "server" ? (keeping?.by ?? []) : [];
+    noQuota(report, at, `'${what}'`, others.length > 0 ? `leave it out, or put a server between the two that keeps one: ${others.join(" or ")}` : "leave it out; a server of your own takes what it needs to know from its args");
     return quota;
   }
   const { counts: kept, clock } = keeping;

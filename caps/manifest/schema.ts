@@ -113,7 +113,7 @@ const share = z.string({ error: A_SHARE }).regex(SHARE_PATTERN, { error: A_SHARE
 const quota = z
   .union([share, z.array(share).min(1).max(QUOTA_KINDS.length)], { error: `${A_SHARE}, or a list of these` })
   .transform((quota): readonly Share[] => (typeof quota === "string" ? [quota] : quota).flatMap((text) => parseShare(text) ?? []))
-  .describe("How much of the server this client may have: 100/s, 2MiB/s, 64MiB, or a list. Of what, says the server's README: log (lines a second), block (bytes and requests a second), net and console (bytes a second), fs (bytes).");
+  .describe("How much of the server this client may have: 100/s, 2MiB/s, 64MiB, or a list. Of what, says the server's README: log (lines a second), block (bytes and requests a second), switch (bytes and frames a second, each way), net and console (bytes a second), fs (bytes).");
 
 const source = z.string().describe("COMPONENT.OFFER or platform.DEVICE.regs, .irq, .iospace, or platform.cpu.time, or programs.PROGRAM");
 const use = z

@@ -5,6 +5,7 @@ import { protocol } from "../../caps/protocol/protocol.ts";
 export const NicDriver = protocol({
   name: "NicDriver",
   gives: true,
+  quota: { by: ["switch"], counts: { perSecond: "frames sent, and as many received", bytesPerSecond: "sent, and as many received" }, clock: "timer" },
   methods: {
     info: {
       label: 1,

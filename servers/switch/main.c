@@ -65,7 +65,7 @@ static uint32_t do_open(struct bw_request *r) {
     struct view *view = view_of(r->badge);
     if (view == NULL) return NIC_DRIVER_E_NO_NETWORK;
     const uint32_t refusal = bw_nic_port_open(port_nic(view->port), r);
-    if (refusal == 0) port_opened(view->port, view);
+    if (refusal == 0) view_used(view, r->badge), port_opened(view->port, view);
     return refusal;
 }
 
@@ -86,7 +86,7 @@ static uint32_t do_restrict(struct bw_request *r) {
         for (to = from; to < count && text[to] != '\n'; to++) {}
         if (!policy_add(&policy, text + from, to - from)) return SWITCH_PORT_E_BAD_REQUEST;
     }
-    const uint64_t badge = view_make(above, &policy);
+    const uint64_t badge = view_make(above, r->badge, &policy);
     if (badge == 0) return SWITCH_PORT_E_FULL;
     (void)bw_cnode_delete(BW_SLOT_CNODE, SLOT_MINTED);
     if (bw_cnode_mint(BW_SLOT_CNODE, SLOT_MINTED, BW_SLOT_CNODE, BW_SLOT_SERVICE, BW_RIGHT_WRITE | BW_RIGHT_GRANT | BW_RIGHT_GRANT_REPLY, badge) != 0) {

@@ -6,12 +6,18 @@
 
 #include "clock.h"
 
-enum { NUMBER_BITS = 16 };
+enum { NUMBER_BITS = 16, QUOTAS = 64 };
 
 /* The manifest's offers first. */
 static struct view views[VIEWS];
 static bool monitors[OFFERS];
 static const char *names[PORTS];
+/* Of the manifest's clients that have one. */
+static struct quota {
+    uint64_t badge;
+    struct rates rates;
+} quotas[QUOTAS];
+static uint32_t quotas_used;
 
 static void set_up(struct view *view, uint32_t port, struct view *above, const struct policy *policy) {
     const uint64_t times = view->times + 1;
@@ -20,7 +26,7 @@ static void set_up(struct view *view, uint32_t port, struct view *above, const s
     view->isolated = policy->isolated || (above != NULL && above->isolated);
     view->rated = above != NULL && above->rated;
     for (uint32_t d = 0; d < DIRECTIONS; d++) view->rated = view->rated || policy->frames[d] > 0 || policy->bytes[d] > 0;
-    for (uint32_t d = 0; d < DIRECTIONS; d++) view->frames[d].per_second = policy->frames[d], view->bytes[d].per_second = policy->bytes[d];
+    for (uint32_t d = 0; d < DIRECTIONS; d++) view->rates.frames[d].per_second = policy->frames[d], view->rates.bytes[d].per_second = policy->bytes[d];
 }
 
 /* An argument of an offer: one line, or a list of them. NULL, or the line that is none. */
@@ -28,6 +34,25 @@ static const char *read_policy(struct policy *policy, const char *offer) {
     const char *line = bw_arg(offer);
     if (line != NULL) return policy_add(policy, line, strlen(line)) ? NULL : line;
     for (uint32_t i = 0; (line = bw_arg_at(offer, i)) != NULL; i++) if (!policy_add(policy, line, strlen(line))) return line;
+    return NULL;
+}
+
+/* False: there are too many. */
+static bool read_quotas(uint64_t offer) {
+    const uint32_t clients = bw_clients();
+    for (uint64_t client = 1; client <= clients; client++) {
+        const uint64_t badge = offer << 16 | client, frames = bw_quota(badge, BW_QUOTA_PER_SECOND, 0), bytes = bw_quota(badge, BW_QUOTA_BYTES_PER_SECOND, 0);
+        if (frames == 0 && bytes == 0) continue;
+        if (quotas_used == QUOTAS) return false;
+        struct quota *quota = &quotas[quotas_used++];
+        quota->badge = badge;
+        for (uint32_t d = 0; d < DIRECTIONS; d++) quota->rates.frames[d].per_second = frames, quota->rates.bytes[d].per_second = bytes;
+    }
+    return true;
+}
+
+static struct rates *quota_of(uint64_t badge) {
+    for (uint32_t i = 0; i < quotas_used; i++) if (quotas[i].badge == badge) return &quotas[i].rates;
     return NULL;
 }
 
@@ -44,6 +69,7 @@ const char *views_begin(uint32_t *ports) {
             bw_log(line);
             return "this line of an offer is no rule, or one too many: 8 of 'ip', 16 of 'arp', 'to' and 'from'";
         }
+        if (!read_quotas(i)) return "there are at most 64 clients with a quota";
         set_up(&views[i], *ports, NULL, &policy);
         names[(*ports)++] = bw_offer(i);
     }
@@ -66,11 +92,16 @@ struct view *view_of(uint64_t badge) {
 
 bool is_monitor(uint64_t badge) { return (badge & BW_BADGE_MINTED) == 0 && badge >> 16 < OFFERS && monitors[badge >> 16]; }
 
-uint64_t view_make(struct view *above, const struct policy *policy) {
+void view_used(struct view *view, uint64_t badge) {
+    if (view->above == NULL) view->quota = quota_of(badge);
+}
+
+uint64_t view_make(struct view *above, uint64_t badge, const struct policy *policy) {
     const uint32_t first = OFFERS + above->port * VIEWS_EACH;
     for (uint32_t i = first; above->depth < VIEW_DEPTH && i < first + VIEWS_EACH; i++) {
         if (views[i].used) continue;
         set_up(&views[i], above->port, above, policy);
+        views[i].quota = above->above == NULL ? quota_of(badge) : above->quota;
         return BW_BADGE_MINTED | views[i].times << NUMBER_BITS | i;
     }
     return 0;
@@ -90,8 +121,13 @@ bool view_close(struct view *view) {
     return true;
 }
 
-static bool rates_allow(const struct view *view, enum direction direction, uint32_t bytes, uint64_t now) {
-    return bw_rate_allows(&view->frames[direction], 1, 1, now) && bw_rate_allows(&view->bytes[direction], bytes, BW_NIC_MOST_FRAME, now);
+static bool rates_allow(const struct rates *rates, enum direction direction, uint32_t bytes, uint64_t now) {
+    return bw_rate_allows(&rates->frames[direction], 1, 1, now) && bw_rate_allows(&rates->bytes[direction], bytes, BW_NIC_MOST_FRAME, now);
+}
+
+static void rates_take(struct rates *rates, enum direction direction, uint32_t bytes, uint64_t now) {
+    bw_rate_take(&rates->frames[direction], 1, now);
+    bw_rate_take(&rates->bytes[direction], bytes, now);
 }
 
 enum verdict view_check(struct view *view, enum direction direction, const uint8_t *frame, uint32_t bytes, uint64_t own) {
@@ -100,9 +136,11 @@ enum verdict view_check(struct view *view, enum direction direction, const uint8
         if (verdict != PASS) return verdict;
     }
     /* The time is asked of another server: only where it matters. */
-    if (!view->rated) return PASS;
+    if (!view->rated && view->quota == NULL) return PASS;
     const uint64_t now = clock_now();
-    for (const struct view *v = view; v != NULL; v = v->above) if (!rates_allow(v, direction, bytes, now)) return DROP_RATE;
-    for (struct view *v = view; v != NULL; v = v->above) bw_rate_take(&v->frames[direction], 1, now), bw_rate_take(&v->bytes[direction], bytes, now);
+    if (view->quota != NULL && !rates_allow(view->quota, direction, bytes, now)) return DROP_RATE;
+    for (const struct view *v = view; v != NULL; v = v->above) if (!rates_allow(&v->rates, direction, bytes, now)) return DROP_RATE;
+    if (view->quota != NULL) rates_take(view->quota, direction, bytes, now);
+    for (struct view *v = view; v != NULL; v = v->above) rates_take(&v->rates, direction, bytes, now);
     return PASS;
 }

@@ -5,6 +5,7 @@
  *   N1  A badge that was given never names anything else: places are used again, with another number.
  *   N2  A port has at most VIEWS_EACH capabilities made from the manifest's, whoever made them: nobody uses up another port's.
  *   N3  A view allows what its own policy and those of all it was made from allow (F4), and all their rates count.
+ *   N4  A client of the manifest that has a quota has it once for each port, through all the capabilities that were made from its own.
  */
 #pragma once
 #include <stdbool.h>
@@ -15,6 +16,11 @@
 #include "rules.h"
 
 enum { OFFERS = 16, PORTS = 12, UPLINKS = 2, PLACES = PORTS + UPLINKS, VIEWS_EACH = 8, VIEWS = OFFERS + PORTS * VIEWS_EACH, VIEW_DEPTH = 4 };
+
+/* Frames and bytes a second, each way. */
+struct rates {
+    struct bw_rate frames[DIRECTIONS], bytes[DIRECTIONS];
+};
 
 struct view {
     bool used;
@@ -27,7 +33,9 @@ struct view {
     /* Of the whole chain. */
     bool any_mac, isolated, rated;
     struct policy policy;
-    struct bw_rate frames[DIRECTIONS], bytes[DIRECTIONS];
+    struct rates rates;
+    /* What its client may have by the manifest's quota; NULL: that sets it no limit. Of the manifest's views: the client that had the port last. */
+    struct rates *quota;
 };
 
 /* The ports of the manifest's offers. NULL, or what is wrong. */
@@ -40,8 +48,10 @@ struct view *view_of_port(uint32_t port);
 struct view *view_of(uint64_t badge);
 /* An offer whose client may look at counters. */
 bool is_monitor(uint64_t badge);
-/* Makes one under `above`, and says its badge; 0: there are too many. */
-uint64_t view_make(struct view *above, const struct policy *policy);
+/* The capability with this badge is being used: whose quota counts for a view of the manifest's. */
+void view_used(struct view *view, uint64_t badge);
+/* Makes one under `above`, which is named by `badge`, and says its own badge; 0: there are too many. */
+uint64_t view_make(struct view *above, uint64_t badge, const struct policy *policy);
 /* It and all under it. False: it is the manifest's. */
 bool view_close(struct view *view);
 bool view_is_under(const struct view *view, const struct view *above);
