@@ -17,7 +17,7 @@
 BW_USE(time);
 
 /* The upper half of the CSpace is the program's own. */
-enum { SLOT_RECEIVED = 128, SLOT_MINTED, SLOT_LENT, SLOT_UPLINKS = SLOT_LENT + BW_LENT_SLOTS, SLOT_PORTS = SLOT_UPLINKS + UPLINKS_SLOTS };
+enum { SLOT_RECEIVED = 128, SLOT_MINTED, SLOT_ALARM, SLOT_LENT, SLOT_UPLINKS = SLOT_LENT + BW_LENT_SLOTS, SLOT_PORTS = SLOT_UPLINKS + UPLINKS_SLOTS };
 _Static_assert(SLOT_PORTS + 3 * BW_NIC_PORT_SLOTS <= 256 && SLOT_PORTS + PORTS * BW_NIC_PORT_SLOTS <= 512, "all slots are there, as begin() says");
 /* All ports' channels, then uplinks, then windows of the ports' clients. */
 #define PORTS_ADDRESS BW_ADDRESS_OWN
@@ -26,6 +26,7 @@ _Static_assert(SLOT_PORTS + 3 * BW_NIC_PORT_SLOTS <= 256 && SLOT_PORTS + PORTS *
 _Static_assert(WINDOWS_ADDRESS + PORTS_WINDOWS_BYTES <= BW_ADDRESS_OWN + (512ULL << 20), "all addresses are there");
 #define FIRST_PORT_BIT (1ULL << 39)
 #define FIRST_UPLINK_BIT (1ULL << 51)
+#define ALARM_BIT (1ULL << 38)
 _Static_assert(FIRST_PORT_BIT << PORTS <= FIRST_UPLINK_BIT, "each rings its own bit");
 
 static uint32_t ports;
@@ -42,6 +43,10 @@ static bool turn(void) {
     for (uint32_t i = 0; i < ports; i++) more = !port_sleeps(i) || more;
     for (uint32_t i = 0; i < uplinks(); i++) more = !uplink_sleeps(i) || more;
     return more;
+}
+
+static void notified(uint64_t bits) {
+    if ((bits & ALARM_BIT) != 0) clock_rang();
 }
 
 /* Requests to ports. */
@@ -174,7 +179,7 @@ static const char *begin(void) {
     const char *wrong = views_begin(&ports);
     if (wrong != NULL) return wrong;
     if (SLOT_PORTS + ports * BW_NIC_PORT_SLOTS > bw_slots()) return "more than three ports take more slots: `slots: 512` of the component";
-    if (!clock_begin()) return "there is no timer";
+    if (bw_cnode_mint(BW_SLOT_CNODE, SLOT_ALARM, BW_SLOT_CNODE, BW_SLOT_NOTIFICATION, BW_RIGHT_WRITE, ALARM_BIT) != 0 || !clock_begin(SLOT_ALARM)) return "there is no timer";
     if (bw_lent_begin(&lent) != 0) return "the server's memory, or `time: platform.cpu.time`, does not suffice for its keeper";
     /* Ports first: they take little, and what lies between a window of 2 MiB and what was made before it is lost. */
     const bw_err error = ports_begin(ports, &room);
@@ -199,7 +204,7 @@ int main(void) {
         {.label = NIC_DRIVER_MEMORY, .words = 1, .handle = do_memory},     {.label = SWITCH_PORT_RESTRICT, .words = 1, .handle = do_restrict}, {.label = SWITCH_PORT_CLOSE, .words = 0, .handle = do_close},
     };
     struct bw_service service = {
-        .methods = methods, .count = sizeof methods / sizeof *methods, .bad_request = NIC_DRIVER_E_BAD_REQUEST, .first = first, .turn = turn, .receive_first = SLOT_RECEIVED, .receive_count = 1,
+        .methods = methods, .count = sizeof methods / sizeof *methods, .bad_request = NIC_DRIVER_E_BAD_REQUEST, .first = first, .notified = notified, .turn = turn, .receive_first = SLOT_RECEIVED, .receive_count = 1,
     };
     bw_serve(&service);
 }

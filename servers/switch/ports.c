@@ -3,6 +3,7 @@
 
 #include <bailiwick/lent.h>
 
+#include "clock.h"
 #include "forward.h"
 #include "stations.h"
 
@@ -15,6 +16,11 @@ struct port {
         uint32_t tag, window, offset;
     } rooms[BW_NIC_ROOMS];
     uint32_t first_room, rooms_used;
+    /* Q4. One for each tag that a frame to send can have. */
+    struct held {
+        uint32_t tag, window, offset, bytes;
+    } held[BW_NIC_ROOMS];
+    uint32_t first_held, held_used;
     /* A multiple of 8 bytes, as bw_lent_copy likes it. */
     struct waiting {
         uint64_t bytes;
@@ -74,22 +80,44 @@ static void take_room(struct port *port, uint32_t tag, const struct bw_nic_reque
     port->first_waiting = (port->first_waiting + 1) % PORT_QUEUE, port->waiting--;
 }
 
-static void submit(struct bw_nic_port *nic, uint32_t tag, const struct bw_nic_request *r) {
+/* Q1. */
+static void send_out(struct bw_nic_port *nic, const struct held *held) {
     static uint64_t frame[1520 / sizeof(uint64_t)];
+    /* Another window may have been lent under its number meanwhile. */
+    const bool readable = (nic->windows[held->window] & BW_RIGHT_READ) != 0;
+    const bool whole = readable && copy(nic, held->window, frame, (const void *)(window_address(nic, held->window) + held->offset), held->bytes);
+    if (whole) forward(number_of(nic), (const uint8_t *)frame, held->bytes);
+    bw_nic_answer(nic, held->tag, whole ? BW_NIC_DONE : BW_NIC_FAILED, 0);
+}
+
+/* Q4: as many as may go now. */
+static void send_held(struct port *port) {
+    uint64_t due = 0;
+    while (port->held_used > 0) {
+        const struct held *oldest = &port->held[port->first_held];
+        if (!view_may_send(port->view, oldest->bytes, &due)) {
+            clock_wake(due);
+            return;
+        }
+        port->first_held = (port->first_held + 1) % BW_NIC_ROOMS, port->held_used--;
+        send_out(&port->nic, oldest);
+    }
+}
+
+static void submit(struct bw_nic_port *nic, uint32_t tag, const struct bw_nic_request *r) {
+    struct port *port = (struct port *)nic;
     if (r->operation == BW_NIC_TAKE) {
-        take_room((struct port *)nic, tag, r);
+        take_room(port, tag, r);
         return;
     }
-    /* Q1. */
-    const bool whole = copy(nic, r->window, frame, (const void *)(window_address(nic, r->window) + r->offset), r->bytes);
-    if (whole) forward(number_of(nic), (const uint8_t *)frame, r->bytes);
-    bw_nic_answer(nic, tag, whole ? BW_NIC_DONE : BW_NIC_FAILED, 0);
+    port->held[(port->first_held + port->held_used++) % BW_NIC_ROOMS] = (struct held){.tag = tag, .window = r->window, .offset = r->offset, .bytes = r->bytes};
+    send_held(port);
 }
 
 /* Q3. */
 static void forget(struct bw_nic_port *nic) {
     struct port *port = (struct port *)nic;
-    port->first_room = port->rooms_used = port->first_waiting = port->waiting = 0;
+    port->first_room = port->rooms_used = port->first_waiting = port->waiting = port->first_held = port->held_used = 0;
     stations_forget(number_of(nic));
 }
 
@@ -134,7 +162,11 @@ void port_closed(uint32_t number, const struct view *view) {
     port->view = view_of_port(number);
 }
 
-bool port_turn(uint32_t port) { return port_is_open(port) && bw_nic_port_take(&ports[port].nic) == BW_NIC_PIECE; }
+bool port_turn(uint32_t port) {
+    if (!port_is_open(port)) return false;
+    send_held(&ports[port]);
+    return bw_nic_port_take(&ports[port].nic) == BW_NIC_PIECE;
+}
 
 bool port_sleeps(uint32_t port) {
     struct bw_nic_port *nic = &ports[port].nic;

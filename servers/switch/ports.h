@@ -5,6 +5,7 @@
  *   Q1  A frame that a client sends is copied out of its window once, before anything looks at it.
  *   Q2  A client's memory is touched by bw_lent_copy alone: one that takes it back, or ends, costs its own frames.
  *   Q3  A port keeps at most PORT_QUEUE frames for its client, in the order in which they came; what comes then is lost. None outlives the channel.
+ *   Q4  What a client sends beyond its quota stays in its window until it may go, and the order is kept: it costs the switch a place here, and nobody else anything.
  */
 #pragma once
 #include <stdbool.h>

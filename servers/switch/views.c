@@ -130,17 +130,27 @@ static void rates_take(struct rates *rates, enum direction direction, uint32_t b
     bw_rate_take(&rates->bytes[direction], bytes, now);
 }
 
+bool view_may_send(struct view *view, uint32_t bytes, uint64_t *due) {
+    if (view->quota == NULL) return true;
+    const uint64_t now = clock_now(), frame = bw_rate_due(&view->quota->frames[SEND], 1, 1), whole = bw_rate_due(&view->quota->bytes[SEND], bytes, BW_NIC_MOST_FRAME);
+    *due = frame > whole ? frame : whole;
+    if (*due > now) return false;
+    rates_take(view->quota, SEND, bytes, now);
+    return true;
+}
+
 enum verdict view_check(struct view *view, enum direction direction, const uint8_t *frame, uint32_t bytes, uint64_t own) {
     for (const struct view *v = view; v != NULL; v = v->above) {
         const enum verdict verdict = policy_check(&v->policy, direction, frame, bytes, own);
         if (verdict != PASS) return verdict;
     }
     /* The time is asked of another server: only where it matters. */
-    if (!view->rated && view->quota == NULL) return PASS;
+    struct rates *quota = direction == RECEIVE ? view->quota : NULL;
+    if (!view->rated && quota == NULL) return PASS;
     const uint64_t now = clock_now();
-    if (view->quota != NULL && !rates_allow(view->quota, direction, bytes, now)) return DROP_RATE;
+    if (quota != NULL && !rates_allow(quota, direction, bytes, now)) return DROP_RATE;
     for (const struct view *v = view; v != NULL; v = v->above) if (!rates_allow(&v->rates, direction, bytes, now)) return DROP_RATE;
-    if (view->quota != NULL) rates_take(view->quota, direction, bytes, now);
+    if (quota != NULL) rates_take(quota, direction, bytes, now);
     for (struct view *v = view; v != NULL; v = v->above) rates_take(&v->rates, direction, bytes, now);
     return PASS;
 }

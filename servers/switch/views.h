@@ -56,5 +56,7 @@ uint64_t view_make(struct view *above, uint64_t badge, const struct policy *poli
 bool view_close(struct view *view);
 bool view_is_under(const struct view *view, const struct view *above);
 
-/* What its policies say, and its rates: those are charged when it passes. */
+/* Whether its client's quota lets a frame of so many bytes go now; then it is charged. False: it will at `due`. */
+bool view_may_send(struct view *view, uint32_t bytes, uint64_t *due);
+/* What its policies say, and its rates, and of what is received the quota: those are charged when it passes. */
 enum verdict view_check(struct view *view, enum direction direction, const uint8_t *frame, uint32_t bytes, uint64_t own);
