@@ -20,12 +20,13 @@ import { idle, idleRoles } from "./idle.ts";
 import { life, lifeRoles } from "./life.ts";
 import { ipc, ipcRoles } from "./ipc.ts";
 import { network, networkRoles } from "./network.ts";
+import { noisy, noisyRoles } from "./noisy.ts";
 import { latency, latencyRoles } from "./real-time.ts";
 import { revoke, revokeRoles } from "./revoke.ts";
 import { scale, scaleRoles } from "./scale.ts";
 import { WORKER } from "./workers.ts";
 
-const BENCHMARKS: readonly Benchmark[] = [ipc, scale, boot, guest, guestIo, hosting, exits, idle, life, revoke, latency, drivers, network, display, confinement, check];
+const BENCHMARKS: readonly Benchmark[] = [ipc, scale, boot, guest, guestIo, hosting, exits, idle, life, noisy, revoke, latency, drivers, network, display, confinement, check];
 
 const HELP = `Usage: npm run bench [-- [NAME...] [--json] [--quick]]
 
@@ -87,6 +88,6 @@ function fail(error: unknown): number {
 }
 
 const [first, second] = process.argv.slice(2);
-const role = first === WORKER ? [ipcRoles, scaleRoles, guestRoles, guestIoRoles, exitsRoles, idleRoles, lifeRoles, revokeRoles, latencyRoles, driversRoles, networkRoles, displayRoles, confinementRoles, checkRoles].map((roles) => roles.get(second ?? "")).find((found) => found !== undefined) : undefined;
+const role = first === WORKER ? [ipcRoles, scaleRoles, guestRoles, guestIoRoles, exitsRoles, idleRoles, lifeRoles, noisyRoles, revokeRoles, latencyRoles, driversRoles, networkRoles, displayRoles, confinementRoles, checkRoles].map((roles) => roles.get(second ?? "")).find((found) => found !== undefined) : undefined;
 if (role !== undefined) role();
 else process.exitCode = await main(process.argv.slice(2)).catch(fail);

@@ -11,8 +11,8 @@ import { compileGuest } from "../../support/hostile-guest.ts";
 export const WORKS = ["compute", "disk", "net", "console"] as const;
 export const NOISES = ["idle", "loop", "storm", "console", "disk", "net"] as const;
 export type Work = (typeof WORKS)[number];
-/** none: the neighbour is left out; fair: it does the worker's work, for ever. */
-export type Neighbour = (typeof NOISES)[number] | "none" | "fair";
+/** none: it is left out; fair: it does a worker's work, for ever. */
+export type Neighbour = (typeof NOISES)[number] | "none" | `fair.${Work}`;
 
 export interface Question {
   readonly work: Work;
@@ -26,16 +26,16 @@ export interface Answer {
   readonly neighbour: number;
 }
 
-/** The servers' own time. */
+/** Percent of a CPU, as the manifest says. */
 export const NEIGHBOUR_BUDGET = 40;
 const LIMIT_MS = 30_000;
 const MS_A_TICK = 1e-4;
 const FOLDER = join(findPackage().root, "test", "bench", "noisy");
 const file = (name: string): string => readFileSync(join(FOLDER, name), "utf8");
 
-function neighbourImage({ neighbour, work }: Question): Uint8Array {
-  if (neighbour === "none" || neighbour === "fair") return compileGuest("worker", { WORK: WORKS.indexOf(work), TIMES: 1, ENDLESS: 1 }, FOLDER);
-  return compileGuest("noise", { KIND: NOISES.indexOf(neighbour) }, FOLDER);
+function neighbourImage(neighbour: Neighbour): Uint8Array {
+  const noise = (NOISES as readonly string[]).indexOf(neighbour), work = (WORKS as readonly string[]).indexOf(neighbour.slice("fair.".length));
+  return noise < 0 ? compileGuest("worker", { WORK: Math.max(0, work), TIMES: 1, ENDLESS: 1 }, FOLDER) : compileGuest("noise", { KIND: noise }, FOLDER);
 }
 
 /** The kernel's books: ticks of CPU that each of these has used, and what time it is. */
@@ -51,15 +51,19 @@ export function consumedBy({ kernel }: System, component: string): number {
 }
 const booksOf = (system: System): Books => ({ worker: consumedBy(system, "worker"), neighbour: consumedBy(system, "neighbour"), now: system.kernel.machine.clock() });
 
+export function filesOf({ work, times, neighbour }: Question): Readonly<Record<string, string | Uint8Array>> {
+  const manifest = file("appliance.yaml");
+  return {
+    "appliance.yaml": neighbour === "none" ? manifest.slice(0, manifest.indexOf("  neighbour:\n    image")) : manifest,
+    "mirror.c": file("mirror.c"),
+    "worker.image": compileGuest("worker", { WORK: WORKS.indexOf(work), TIMES: times, ENDLESS: 0 }, FOLDER),
+    "neighbour.image": neighbourImage(neighbour),
+  };
+}
+
 /** Throws when the work came out wrong, or did not come to its end. */
 export async function runBeside(question: Question): Promise<Answer> {
-  const manifest = file("appliance.yaml");
-  using folder = applianceFolder({
-    "appliance.yaml": question.neighbour === "none" ? manifest.slice(0, manifest.indexOf("  neighbour:\n    image")) : manifest,
-    "mirror.c": file("mirror.c"),
-    "worker.image": compileGuest("worker", { WORK: WORKS.indexOf(question.work), TIMES: question.times, ENDLESS: 0 }, FOLDER),
-    "neighbour.image": neighbourImage(question),
-  });
+  using folder = applianceFolder(filesOf(question));
   const line = new Line();
   let begin: Books | undefined, end: Books | undefined;
   const said = (what: RegExp): RegExpExecArray | null => what.exec(line.output);
