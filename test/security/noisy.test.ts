@@ -37,7 +37,7 @@ interface Seen {
 }
 
 /** The disk, the cable and the console tell when what came. */
-async function watch(neighbour: Neighbour, edit: (manifest: string) => string = (manifest) => manifest): Promise<Seen> {
+async function watch(neighbour: Neighbour, edit: (manifest: string) => string = (manifest) => manifest, more: Readonly<Record<string, string>> = {}): Promise<Seen> {
   const written: Event[] = [], requested: Event[] = [], sent: Event[] = [];
   let now = (): number => 0, seen: Omit<Seen, "output" | "faults"> | undefined, begin: readonly [number, number, number] | undefined;
   const inner = ramDisk(new Uint8Array(DISK_BYTES), "blk0");
@@ -59,7 +59,7 @@ async function watch(neighbour: Neighbour, edit: (manifest: string) => string = 
   }
   const line = new Watched();
   const given = filesOf({ work: "compute", times: TIMES, neighbour });
-  using folder = applianceFolder({ ...given, "appliance.yaml": edit(withUplink(String(given["appliance.yaml"]))) });
+  using folder = applianceFolder({ ...given, ...more, "appliance.yaml": edit(withUplink(String(given["appliance.yaml"]))) });
   const { events } = await runAppliance(folder.path, {
     line, deterministic: true, limitMs: LIMIT_MS, disks: { blk0 }, networks: { net0 },
     onTurn(system) {
@@ -137,6 +137,34 @@ describe("a quota of a guest's, in any second", () => {
     expect(mostInASecond(sent, one)).toBeLessThanOrEqual(share(200, 1));
     expect(mostInASecond(sent, one)).toBeGreaterThan(50);
   });
+});
+
+/** Makes a lesser capability of its port and floods through that. */
+const RESTRICTED = `#include <bailiwick.h>
+#include <bailiwick/nic.h>
+#include <bailiwick/switch.h>
+BW_USE(port);
+enum { SLOT_LESS = 200 };
+int main(void) {
+    static struct bw_nic nic;
+    static uint8_t frame[BW_NIC_MOST_FRAME], came[BW_NIC_MOST_FRAME];
+    if (bw_switch_restrict(bw_use_port.cap, "isolated", SLOT_LESS) != 0 || bw_nic_open(&nic, SLOT_LESS, 128, BW_ADDRESS_OWN, 1UL << 52) != 0) return 1;
+    memset(frame, 255, 6);
+    memcpy(frame + 6, nic.mac, 6);
+    frame[12] = 0x88, frame[13] = 0xb6;
+    for (;;) {
+        while (bw_nic_receive(&nic, came) > 0) {}
+        while (bw_nic_send(&nic, frame, sizeof frame)) {}
+        if (bw_nic_sleeps(&nic)) (void)bw_wait(BW_SLOT_NOTIFICATION);
+    }
+}
+`;
+
+test("a capability that was made from a port's uses up its maker's quota", LIMIT, async () => {
+  const flooder = "  flooder: { image: { c: flooder.c }, memory: 16MiB, use: { port: { from: switch.neighbour, quota: 200/s } } }\n";
+  const { sent } = await watch("idle", (manifest) => manifest.replace("    ports: { lan: { from: switch.neighbour, quota: [1MiB/s, 2000/s] } }\n", "").replace("  mirror:\n", `${flooder}  mirror:\n`), { "flooder.c": RESTRICTED });
+  expect(mostInASecond(sent, one)).toBeLessThanOrEqual(share(200, 1));
+  expect(mostInASecond(sent, one)).toBeGreaterThan(50);
 });
 
 test("a card's driver keeps no quota for a guest, and the word of that says who does", async () => {
