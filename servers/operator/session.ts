@@ -97,6 +97,7 @@ export async function startSession(appliance: Appliance, options: SessionOptions
       }
       if (event?.event === "restarting") monitor?.rebuilt(event.component);
       if (event?.event === "guest" && keeper?.heard(event) === true) return;
+      if (event?.event === "exit" || event?.event === "fault") keeper?.gone(event.component, event.event);
       // What a guest showed last is its output.
       if (event?.event === "guest" && denied.includes("output")) options.onEvent?.({ ...event, console: [] }, "");
       else options.onEvent?.(event, line);

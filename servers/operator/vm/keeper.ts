@@ -21,6 +21,8 @@ const PATIENCE_MS = 30_000;
 const PART = 400;
 /** Orders that are given before the first is answered. */
 const AT_ONCE = 32;
+/** Of a state: pictures of a display are the most of it. A VMM that a guest has taken over could send without end. */
+const MOST_PARTS = 2 ** 18;
 
 /** `standby`: all is ready for it to go on from its snapshot, as soon as it is told. */
 export type LifeState = "starting" | "restoring" | "standby" | "running" | "paused" | "ended";
@@ -120,6 +122,17 @@ export class GuestKeeper {
     return { name, state, memory: ramBytes, cpus, ...(ending === undefined ? {} : { ending }) };
   }
 
+  /** A component has ended or faulted: if it hosted a guest, that is gone, though it had no time to say so. */
+  gone(component: string, how: string): void {
+    for (const [name, life] of this.#lives) if (life.component.name === component && life.state !== "ended") this.#over(name, life, how);
+  }
+
+  #over(name: string, life: Life, how: string): void {
+    life.ending = how;
+    this.#became(life, "ended");
+    for (const each of this.#waiting.values()) if (each.guest === name) each.reject(failure(FailureCode.guestState, `guest ${name} has ended (${how})`));
+  }
+
   /** A report of a guest's. True: it was for nobody else. */
   heard(event: GuestEvent): boolean {
     const life = this.#lives.get(event.guest);
@@ -164,10 +177,7 @@ export class GuestKeeper {
       case "exit":
         return false;
       default: {
-        if (life === undefined) return false;
-        life.ending = event.detail ?? event.state;
-        this.#became(life, "ended");
-        for (const each of this.#waiting.values()) if (each.guest === event.guest) each.reject(failure(FailureCode.guestState, `guest ${event.guest} has ended (${event.state})`));
+        if (life !== undefined) this.#over(event.guest, life, event.detail ?? event.state);
         return false;
       }
     }
@@ -289,7 +299,7 @@ export class GuestKeeper {
   }
 
   /** @returns what the answer brought. `answered` false: there is no answer but what the guest does next */
-  #order(guest: string, what: string, { answered = true, patienceMs = PATIENCE_MS, mostParts = Infinity, ...more }: { readonly answered?: boolean; readonly patienceMs?: number; readonly mostParts?: number } & Readonly<Record<string, unknown>> = {}): Promise<string> {
+  #order(guest: string, what: string, { answered = true, patienceMs = PATIENCE_MS, mostParts = MOST_PARTS, ...more }: { readonly answered?: boolean; readonly patienceMs?: number; readonly mostParts?: number } & Readonly<Record<string, unknown>> = {}): Promise<string> {
     const id = this.#next++;
     return new Promise((resolve, reject) => {
       const giveUp = (): void => settle(() => reject(failure(FailureCode.guestState, `guest ${guest} does not answer`, { cause: `it was asked to '${what}' ${patienceMs / 1000} s ago`, fix: "its VMM may have too little CPU time" })));
