@@ -130,15 +130,19 @@ function memoryOf(k: Kernel): Record<string, Uint8Array> {
  * @throws SavedStateError when the bytes are damaged or another machine's
  */
 export function load(machine: Machine, bytes: Uint8Array): Kernel {
+  const vcpus: number[] = [];
   try {
-    return rebuild(machine, bytes);
+    return rebuild(machine, bytes, vcpus);
   } catch (error) {
+    // A state that is refused takes none of the machine's VCPUs: another can be loaded. All else is overwritten by that.
+    for (const index of vcpus.reverse()) machine.vcpu.destroy(index);
     if (error instanceof SavedStateError) throw error;
     throw new SavedStateError(`the saved state is not one that a kernel can be in: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
   }
 }
 
-function rebuild(machine: Machine, bytes: Uint8Array): Kernel {
+/** @param vcpus filled with those that were made */
+function rebuild(machine: Machine, bytes: Uint8Array, vcpus: number[]): Kernel {
   const { data, arrays } = unpack(FORMAT, bytes), saved = data as Data;
   const differs = (["maxThreads", "maxSpaces", "maxVcpus"] as const).find((name) => machine[name] !== saved.machine[name]);
   if (machine.ram.byteLength !== saved.machine.ramBytes) throw new SavedStateError(`the state is of a machine with ${saved.machine.ramBytes} bytes of RAM; this one has ${machine.ram.byteLength}`);
@@ -147,7 +151,7 @@ function rebuild(machine: Machine, bytes: Uint8Array): Kernel {
   loadTables(k, saved, arrays);
   loadObjects(k, saved);
   loadMemory(k, arrays);
-  loadMachine(k, saved);
+  loadMachine(k, saved, vcpus);
   checkInvariants(k);
   return k;
 }
@@ -216,13 +220,13 @@ function loadMemory(k: Kernel, arrays: Readonly<Record<string, Uint8Array>>): vo
 }
 
 /** Tells the machine again what the kernel had told it. */
-function loadMachine(k: Kernel, saved: Data): void {
+function loadMachine(k: Kernel, saved: Data, vcpus: number[]): void {
   const m = k.machine, s = k.slots;
   m.restore(saved.machine.state);
   for (const v of alive(k.vspaces)) m.bindSpace(v.space, v.root);
   for (const t of alive(k.tcbs)) t.breakpoints.forEach((at, n) => void (at >= 0 && m.setBreakpoint(t.frame, n, at, true)));
   const records = m.vcpu.words.slice();
-  for (const v of alive(k.vcpus)) m.vcpu.create(v.index);
+  for (const v of alive(k.vcpus)) vcpus.push(m.vcpu.create(v.index));
   for (const v of alive(k.vcpus)) v.harts.forEach((id, number) => void (number > 0 && id !== 0 && m.vcpu.addHart(v.index, k.vcpus[id]!.index, number)));
   m.vcpu.words.set(records);
   for (const v of alive(k.vcpus)) {
