@@ -83,12 +83,15 @@ static void datagrams(void) {
     bw_printf("udp: %u\n", bw_net_udp(bw_use_net.cap, 0, SLOT_UDP));
     const size_t sizes[] = {0, 5, 928, 1472, 1473};
     for (uint32_t n = 0; n < 5; n++) {
-        for (size_t i = 0; i < sizes[n]; i++) bytes[i] = (uint8_t)(i * 7 + n);
-        const uint32_t sent = bw_net_send_to(SLOT_UDP, to, bytes, sizes[n]);
-        memset(bytes, 0, sizeof bytes);
-        /* A cable may bring a datagram twice. */
-        uint32_t got = 0;
-        for (uint32_t twice = 0; sent == 0 && got == 0 && (twice == 0 || count != sizes[n]) && twice < 100; twice++) got = bw_net_receive_from(SLOT_UDP, &from, bytes, sizeof bytes, 3000, &count);
+        uint32_t sent = 0, got = NET_E_TIMEOUT;
+        /* A cable may lose a datagram where others crowd it out, and bring it twice. */
+        for (uint32_t tries = 0; sent == 0 && got == NET_E_TIMEOUT && tries < 3; tries++) {
+            for (size_t i = 0; i < sizes[n]; i++) bytes[i] = (uint8_t)(i * 7 + n);
+            sent = bw_net_send_to(SLOT_UDP, to, bytes, sizes[n]);
+            memset(bytes, 0, sizeof bytes);
+            got = 0;
+            for (uint32_t twice = 0; sent == 0 && got == 0 && (twice == 0 || count != sizes[n]) && twice < 100; twice++) got = bw_net_receive_from(SLOT_UDP, &from, bytes, sizeof bytes, 3000, &count);
+        }
         uint32_t wrong = 0;
         for (size_t i = 0; sent == 0 && i < count; i++) wrong += bytes[i] != (uint8_t)(i * 7 + n);
         bw_printf("datagram of %lu: %u %u, %lu back from %x:%u, %u wrong\n", sizes[n], sent, got, count, from.address, from.port, wrong);
