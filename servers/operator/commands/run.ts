@@ -1,13 +1,11 @@
 // bailiwick run: builds an appliance and runs it, with the machine's serial line on this terminal, a pipe, or in events.
-import { fstatSync } from "node:fs";
 import { createHash } from "node:crypto";
 import { resolve } from "node:path";
 import { suggest } from "../../../caps/manifest/nearest.ts";
 import { parseDuration, parseSize } from "../../../caps/manifest/units.ts";
 import type { Faculty } from "../../../caps/image/faculties.ts";
 import type { ResolvedComponent, ResolvedSystem } from "../../../caps/image/system.ts";
-import type { ConsoleBackend } from "../../../core/host/backend.ts";
-import { openTerminal, watchOutput, type Terminal } from "../../../core/host/terminal.ts";
+import { watchOutput } from "../../../core/host/terminal.ts";
 import { prepareAppliance, type Appliance, type PrepareOptions } from "../appliance.ts";
 import { openCaptures } from "../capture.ts";
 import { withFile } from "../disks.ts";
@@ -19,12 +17,12 @@ import { checkWait, openGdb } from "../gdb/server.ts";
 import { isImage } from "../image/layout.ts";
 import { applianceOf, openImage } from "../image/open.ts";
 import { admitVersion } from "../image/versions.ts";
+import { guardTerminal, jsonLine, keepTail, openLine, socketLine, withInputFrom } from "../line.ts";
 import { platformSecret } from "../platform-key.ts";
 import { showProgress } from "../progress.ts";
 import { startSession, type Session } from "../session.ts";
 import { openTraceFile, TRACE_KINDS } from "../trace.ts";
 import { openControl, type ControlServer } from "../vm/api-server.ts";
-import { openConsoleSocket } from "../vm/console-socket.ts";
 import { openSnapshot, type Snapshot } from "../vm/snapshot.ts";
 import { onlyTarget, parseOptions, type Command } from "./command.ts";
 import { SIGNER_HELP, SIGNER_OPTIONS, signersOf } from "./signers.ts";
@@ -61,10 +59,6 @@ const OPTIONS = {
   quiet: { type: "boolean", short: "q" },
   verbose: { type: "boolean", short: "v" },
 } as const;
-
-const SIGNALS = { SIGINT: ExitStatus.interrupt, SIGTERM: ExitStatus.terminate, SIGHUP: ExitStatus.hangup } as const;
-/** A machine that does not stop when asked is left behind after this long. */
-const STOP_GRACE_MS = 2000;
 
 export const run: Command = {
   summary: "build an appliance and run it",
@@ -322,29 +316,6 @@ function awaitGuests(system: ResolvedSystem): { readonly all: Promise<void>; rea
   };
 }
 
-/** A script on a pipe is there before the guest has a terminal to read it from: it waits. A person does so without being told. */
-function withInputFrom(line: ConsoleBackend, when: Promise<void>, output: ConsoleBackend): ConsoleBackend {
-  return { ...output, onInput: (callback) => void when.then(() => line.onInput(callback)) };
-}
-
-const TAIL_BYTES = 4096;
-const TAIL_LINES = 20;
-
-/** The last lines of the machine's output. */
-function keepTail(): { add(bytes: Uint8Array): void; lines(): string[] } {
-  let kept = Buffer.alloc(0);
-  return {
-    add(bytes) {
-      kept = Buffer.concat([kept, bytes]).subarray(-TAIL_BYTES);
-    },
-    lines() {
-      const lines = kept.toString("utf8").split(/\r?\n/);
-      while (lines.at(-1) === "") lines.pop();
-      return lines.slice(-TAIL_LINES);
-    },
-  };
-}
-
 /** --view and --gdb may be there without their port: then it is 0. */
 function withPort(args: readonly string[]): string[] {
   const end = args.includes("--") ? args.indexOf("--") : args.length;
@@ -360,76 +331,4 @@ function parseTimeout(option: string, text: string): number {
   const us = parseDuration(text);
   if (us === undefined) throw usageError(`${option} ${text} is no duration`, "such as 500ms or 60s");
   return us / 1000;
-}
-
-type Line = ConsoleBackend & { readonly interactive: boolean; close(): void };
-type Stop = (status: number, why?: string) => void;
-
-/** The serial line on this process's streams. @param withInput false: what is typed or piped is not the machine's */
-function openLine(withInput: boolean, stop: Stop): Line {
-  const interactive = withInput && process.stdin.isTTY && process.stdout.isTTY;
-  const terminal: Terminal = openTerminal({
-    output: process.stdout,
-    ...(withInput && (interactive || isPiped()) ? { input: process.stdin } : {}),
-    onQuit: () => stop(ExitStatus.ok),
-    onGone: () => stop(ExitStatus.brokenPipe),
-    notice: (text) => process.stderr.write(text),
-  });
-  return { ...terminal, interactive };
-}
-
-/** A pipe, socket or file; not a terminal, and not /dev/null. */
-function isPiped(): boolean {
-  try {
-    const stat = fstatSync(0);
-    return stat.isFIFO() || stat.isFile() || stat.isSocket();
-  } catch {
-    return false; // closed
-  }
-}
-
-/** The serial line as events: {"event":"console","text":...}. Text, because a guest's output is; a character that is cut in two waits for its rest. */
-function jsonLine(output: NodeJS.WriteStream, stop: Stop): Line {
-  const decoder = new TextDecoder();
-  const terminal = openTerminal({
-    output,
-    ...(isPiped() ? { input: process.stdin } : {}),
-    onQuit: () => stop(ExitStatus.ok),
-    onGone: () => stop(ExitStatus.brokenPipe),
-    notice: () => {},
-  });
-  return {
-    ...terminal,
-    interactive: false,
-    write(bytes) {
-      const text = decoder.decode(bytes, { stream: true });
-      if (text !== "") terminal.write(Buffer.from(`${JSON.stringify({ event: "console", text })}\n`));
-    },
-  };
-}
-
-async function socketLine(path: string, log = `${path}.log`): Promise<Line> {
-  return { ...(await openConsoleSocket(resolve(path), resolve(log))), interactive: false };
-}
-
-/** However this process ends, the terminal is given back. Signals stop the machine; a second one, or a machine that does not stop, ends the process. */
-function guardTerminal(line: Line, stop: Stop): () => void {
-  const restore = (): void => line.close();
-  const handlers = Object.entries(SIGNALS).map(([signal, status]) => {
-    let again = false;
-    const handler = (): void => {
-      if (again) process.exit(status);
-      again = true;
-      setTimeout(() => process.exit(status), STOP_GRACE_MS).unref();
-      stop(status);
-    };
-    process.on(signal, handler);
-    return [signal, handler] as const;
-  });
-  process.on("exit", restore);
-  return () => {
-    restore();
-    process.off("exit", restore);
-    for (const [signal, handler] of handlers) process.off(signal, handler);
-  };
 }
