@@ -8,7 +8,7 @@ import type { ResolvedComponent, ResolvedSystem } from "../../../caps/image/syst
 import type { System } from "../../../core/boot.ts";
 import type { Disk } from "../../../core/host/disk.ts";
 import type { SystemEvent } from "../events.ts";
-import { FailureCode, failure, textOf } from "../failure.ts";
+import { Failure, FailureCode, failure, textOf } from "../failure.ts";
 import { guestRam, type RamPiece } from "./guest-ram.ts";
 import { memoryBytes, SnapshotWriter, type Snapshot, type SnapshotDescription } from "./snapshot.ts";
 
@@ -263,7 +263,7 @@ export class GuestKeeper {
     } catch (error) {
       await writer.abandon();
       if (ran && this.#life(name).state === "paused") await this.#order(name, "resume").catch(() => undefined);
-      throw error;
+      throw error instanceof Failure ? error : failure(FailureCode.snapshot, `guest ${name} cannot be written down to ${folder}`, { cause: textOf(error) });
     }
   }
 
