@@ -1,7 +1,8 @@
 // CPU time: whose runs, how much of it is left, when what was used comes back.
 //
 // A SchedContext with budget < period is a sporadic server: time that was used from s on comes back at s + period, so no window of a period sees more
-// than the budget. Full ones (budget = period) share what their priority gets; the budget is the length of a turn.
+// than the budget. A preemption is late, so a turn may take more than was left; what it used then comes back later, by so much that over the time the share is
+// kept. Full ones (budget = period) share what their priority gets; the budget is the length of a turn.
 //
 // TIME-1  What a SchedContext has left (which may be less than nothing by the time a preemption is late) and what will come back are its budget.
 // TIME-2  What comes back stands in order of time, in at most MOST_REFILLS pieces.
@@ -47,14 +48,20 @@ export function charge(k: Kernel, now: number): void {
   if (sc !== undefined && used > 0) {
     sc.remaining -= used;
     sc.consumed += used;
-    if (sc.budget < sc.period) owe(sc, used, k.runningSince + sc.period);
+    if (sc.budget < sc.period) owe(sc, used, k.runningSince + sc.period + overrun(sc, used));
   }
   k.runningSince = now;
 }
 
-/** Time that was used comes back at `at`, later than all that was used before. */
-function owe(sc: SchedContext, amount: number, at: number): void {
-  const last = sc.refills[sc.refills.length - 1];
+/** How much later the last `used` comes back because there was not so much left: as long as the share takes to earn what was too much. */
+function overrun(sc: SchedContext, used: number): number {
+  const tooMuch = Math.min(used, -sc.remaining);
+  return tooMuch > 0 && sc.budget > 0 ? (tooMuch * sc.period) / sc.budget : 0;
+}
+
+/** Time that was used comes back at `due`, and no sooner than all that was used before. */
+function owe(sc: SchedContext, amount: number, due: number): void {
+  const last = sc.refills[sc.refills.length - 1], at = Math.max(due, last?.at ?? 0);
   // One run that was booked in two pieces is one run.
   if (last !== undefined && at === last.at + last.amount) last.amount += amount;
   else if (last !== undefined && sc.refills.length === MOST_REFILLS) {

@@ -99,7 +99,8 @@ describe("beside a neighbour with a budget", () => {
   test.each([["loop", 4000], ["storm", 200], ["console", 4000], ["disk", 4000], ["net", 4000]] as const)("that is hostile by %s, that has %d us in 10 ms and no more, the worker has its own share, and nobody faults", LIMIT, async (neighbour, us) => {
     const seen = await watch(neighbour, (manifest) => manifest.replace("budget: 4ms", `budget: ${us}us`)), budget = 10 * us;
     const periods = Math.ceil(seen.ticks / PERIOD) + 1;
-    expect(seen.neighbour).toBeLessThanOrEqual(periods * (budget + LATE));
+    // What a turn was late by is paid for by the next: it does not add up.
+    expect(seen.neighbour).toBeLessThanOrEqual(periods * budget + LATE);
     // Those take all that they can get.
     if (neighbour === "loop" || neighbour === "storm") expect(seen.neighbour).toBeGreaterThan((periods - 3) * budget * 0.9);
     // 5 ms in 10.

@@ -227,7 +227,42 @@ describe("SPORADIC", () => {
       runs(100),
     );
   }, 120_000);
-  test("005 many that are due at one time are woken 64 at a time", () => {
+  test("005 a turn that ended late is paid for: what it used comes back as much later as the share takes to earn what was too much", () => {
+    const { bed, worker, sc } = setup();
+    const a = worker("a", 2000, 10_000);
+    use(bed, a, 2 * MS + MS / 2, 0);
+    expect([sc(a).remaining, sc(a).refills, sc(a).releaseAt]).toEqual([-MS / 2, [{ amount: 2.5 * MS, at: 12.5 * MS }], 12.5 * MS]);
+  });
+  test("006 however late its turns end, over the time it has its share", () => {
+    // Up to a fifth of the budget late; now and then another's turn comes between.
+    const turns = fc.array(fc.record({ late: fc.integer({ min: 0, max: 600 }), stop: fc.integer({ min: 1, max: 9000 }) }), { minLength: 60, maxLength: 80 });
+    fc.assert(
+      fc.property(turns, (all) => {
+        const { bed, worker, sc } = setup();
+        const a = worker("a", 300, 1000), boss = bed.k.tcbs.find((t) => t?.label === "boss")!;
+        const begin = bed.machine.now;
+        let used = 0;
+        for (const { late, stop } of all) {
+          bed.force(isRunnable(bed.k, a.tcb) ? a.tcb : boss);
+          bed.k.machine.setDeadline(Infinity);
+          if (bed.k.current === a.tcb.id) {
+            const ticks = Math.min(stop, sc(a).remaining + late);
+            bed.pass(ticks);
+            used += ticks;
+            if (sc(a).exhausted) continue;
+            bed.force(boss);
+            bed.pass(100);
+          } else bed.pass(sc(a).releaseAt - bed.machine.now);
+        }
+        const passed = bed.machine.now - begin;
+        // At the end it may have its budget, and what it was late by, before its time.
+        expect(used - 0.3 * passed).toBeLessThanOrEqual(3000 + 600);
+        expect(used / passed).toBeGreaterThan(0.27);
+      }),
+      runs(100),
+    );
+  }, 120_000);
+  test("007 many that are due at one time are woken 64 at a time", () => {
     const { bed, boss, worker } = setup();
     const workers = Array.from({ length: 5 }, (_, i) => worker(`w${i}`, 1000, 10_000));
     workers.forEach((w) => {
