@@ -2,6 +2,7 @@
 #include "ram_image.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -9,6 +10,8 @@
 #include <unistd.h>
 #include <algorithm>
 #include <array>
+#include <atomic>
+#include <thread>
 
 namespace bailiwick {
 
@@ -16,7 +19,9 @@ namespace {
 
 constexpr char MAGIC[8] = {'B', 'W', 'R', 'A', 'M', 0, 0, 1};
 constexpr u64 MOST_BYTES = 1ull << 40;
-constexpr size_t RUN = 256; /* pages written or read at once */
+constexpr size_t RUN = 256; /* pages written at once */
+constexpr size_t PIECE = 32; /* pages read at once: what was read is summed while it is near the CPU */
+constexpr unsigned MOST_READERS = 4;
 /* Of an entry of pagemap. Source: Linux Documentation/admin-guide/mm/pagemap.rst */
 constexpr u64 PRESENT = 1ull << 63, SWAPPED = 1ull << 62, OF_FILE = 1ull << 61;
 
@@ -177,24 +182,47 @@ Failure RamImage::read(int file) {
     return {};
 }
 
-Failure RamImage::verify(int file) const {
-    std::vector<unsigned char> run(RUN * PAGE);
-    const u64 pages = header().bytes / PAGE;
-    for (u64 from = 0; from < pages; from += CHUNK) {
-        u32 found = 0;
-        for (u64 page = from; page < std::min(from + CHUNK, pages);) {
-            u64 end = page;
-            while (end < std::min(from + CHUNK, pages) && holds(end)) end++;
-            if (end == page) {
-                page++;
-                continue;
-            }
-            if (readAll(file, run.data(), (end - page) * PAGE, header().data + page * PAGE)) return damaged("a part of it cannot be read");
-            found = crc32c(found, run.data(), (end - page) * PAGE);
-            page = end;
+/* Errno, or 0; `found`: of the pages of this chunk that are here. */
+int RamImage::sumOf(int file, u64 chunk, unsigned char *run, u32 &found) const {
+    const u64 end = std::min((chunk + 1) * CHUNK, header().bytes / PAGE);
+    found = 0;
+    for (u64 page = chunk * CHUNK; page < end;) {
+        u64 until = page;
+        while (until < end && until - page < PIECE && holds(until)) until++;
+        if (until == page) {
+            page++;
+            continue;
         }
-        if (found != sum(from / CHUNK)) return damaged(("the memory from " + std::to_string(from * PAGE / (1 << 20)) + " MiB on does not have the sum that it had").c_str());
+        if (int e = readAll(file, run, (until - page) * PAGE, header().data + page * PAGE)) return e;
+        found = crc32c(found, run, (until - page) * PAGE);
+        page = until;
     }
+    return 0;
+}
+
+Failure RamImage::verify(int file) const {
+    const u64 chunks = (header().bytes / PAGE + CHUNK - 1) / CHUNK;
+    std::atomic<u64> next{0}, bad{chunks};
+    std::atomic<bool> unread{false};
+    auto work = [&] {
+        unsigned char run[PIECE * PAGE];
+        for (u64 chunk; (chunk = next++) < chunks;) {
+            u32 found;
+            const bool failed = sumOf(file, chunk, run, found) != 0;
+            if (!failed && found == sum(chunk)) continue;
+            if (failed) unread = true;
+            for (u64 first = bad; chunk < first && !bad.compare_exchange_weak(first, chunk);) {}
+        }
+    };
+    std::vector<pthread_t> others;
+    for (pthread_t other; others.size() + 1 < std::clamp(std::thread::hardware_concurrency(), 1u, MOST_READERS); others.push_back(other)) {
+        const auto run = [](void *it) -> void * { return (*static_cast<decltype(work) *>(it))(), nullptr; };
+        if (pthread_create(&other, nullptr, run, &work)) break; /* no more threads to be had: those that are there do it */
+    }
+    work();
+    for (pthread_t each : others) pthread_join(each, nullptr);
+    if (unread) return damaged("a part of it cannot be read");
+    if (bad < chunks) return damaged(("the memory from " + std::to_string(bad * CHUNK * PAGE >> 20) + " MiB on does not have the sum that it had").c_str());
     return {};
 }
 

@@ -35,13 +35,16 @@ struct RamImage {
     /* For a range of so many bytes, with nothing in it. */
     static RamImage blank(u64 bytes, bool changes);
     Failure read(int file);
-    /* Reads all pages. */
+    /* Reads all pages, on as many CPUs as there are. */
     Failure verify(int file) const;
     /* `bytes` of RAM become what the image has from `from` on; of an image of changes, as far as it has it. */
     Failure place(int file, u64 from, unsigned char *ram, u64 bytes) const;
 
     /* A process that writes the image of this memory, as it is now, and ends with 0 or an errno; -1: there is none. `backed`: it was placed from an image. */
     static pid_t save(const unsigned char *ram, u64 bytes, int file, bool backed, bool changes);
+
+  private:
+    int sumOf(int file, u64 chunk, unsigned char *run, u32 &found) const;
 };
 
 /* Pages of this memory that the process has for itself, and those that it shares with the file of an image. */
