@@ -15,12 +15,12 @@ export interface Worker<Q, A> {
   close(): void;
 }
 
-/** @param pinning the CPU it runs on; absent: any */
-export function startWorker<Q extends object, A>(role: string, pinning?: Pinning): Worker<Q, A> {
+/** @param pinning the CPU it runs on; absent: any. @param flags of Node's, beside our own */
+export function startWorker<Q extends object, A>(role: string, pinning?: Pinning, flags: readonly string[] = []): Worker<Q, A> {
   const program = process.argv[1];
   if (program === undefined) throw new Error("this program does not know its own file");
   const [command, ...before] = [...(pinning?.prefix ?? []), process.execPath];
-  const child = fork(program, [WORKER, role], { stdio: ["ignore", "inherit", "inherit", "ipc"], execPath: command, execArgv: [...before, ...process.execArgv] });
+  const child = fork(program, [WORKER, role], { stdio: ["ignore", "inherit", "inherit", "ipc"], execPath: command, execArgv: [...before, ...process.execArgv, ...flags] });
   return {
     ask: (question) =>
       new Promise<A>((resolve, reject) => {

@@ -1,6 +1,7 @@
 /* The rv64 engine: see engine.h for what it promises. */
 #include "engine.h"
 #include <stdio.h>
+#include <sys/mman.h>
 #include <algorithm>
 #include <iterator>
 
@@ -14,6 +15,7 @@ namespace {
 constexpr size_t PMP_ENTRIES = 2 * Engine::MOST_RUNS;
 constexpr u64 PMP_READ = 1, PMP_WRITE = 2, PMP_ALL = 7;
 constexpr u64 BYTES_A_BLOCK = 256, BYTES_AN_INSTRUCTION = 192; /* of a translation, at most; 330 a block of seven instructions are usual */
+constexpr u64 MANY = 16 << 20; /* so many bytes of translations, counted so, are worth large pages */
 constexpr u32 wfi = 0x10500073;
 constexpr u32 csrw(u32 csr, u32 source) { return csr << 20 | source << 15 | 1 << 12 | 0x73; }
 
@@ -85,6 +87,11 @@ Failure Engine::openHart(u32 codeBytes) {
     std::vector<u64> added;
     std::set_difference(after.begin(), after.end(), before.begin(), before.end(), std::back_inserter(added));
     if (added.size() == 1) buffer = reinterpret_cast<unsigned char *>(added[0]);
+    large = false;
+    if (buffer) { /* it has asked the host for pages of 2 MiB, of which a guest that rests would use a tenth */
+        madvise(buffer, room - PAGE, MADV_NOHUGEPAGE);
+        madvise(buffer + KEPT, room - PAGE - KEPT, MADV_DONTNEED);
+    }
     if (uc_err e = uc_mem_map_ptr(uc, Scratch::AT, Scratch::BYTES, UC_PROT_ALL, Scratch::get().bytes)) return explain("mapping the scratch page", e);
     return {};
 }
@@ -105,6 +112,10 @@ Failure Engine::openBare(u32 codeBytes) {
 void Engine::onTranslated(uc_engine *uc, uc_tb *block, uc_tb *, void *user) {
     auto *engine = static_cast<Engine *>(user);
     engine->translated += BYTES_A_BLOCK + BYTES_AN_INSTRUCTION * block->icount;
+    if (!engine->large && engine->buffer && engine->translated > MANY) {
+        engine->large = true;
+        madvise(engine->buffer, engine->room - PAGE, MADV_HUGEPAGE);
+    }
     if (engine->outOfRoom || engine->translated <= engine->room / 8 * 7) return;
     engine->outOfRoom = true;
     uc_emu_stop(uc);

@@ -154,6 +154,8 @@ private:
     /* Bytes for translations, and about how many there are since they were forgotten. */
     u64 room = 0, translated = 0;
     unsigned char *buffer = nullptr; /* where they lie; null: not known */
+    bool large = false; /* they lie in large pages */
+    static constexpr u64 KEPT = 256 << 10; /* of the buffer, from its start: the code that enters and leaves translations lies there */
     bool outOfRoom = false;
     bool parked = false; /* the live privilege is M, whatever the context says, until the next restore() */
 

@@ -10,12 +10,6 @@
 
 namespace bailiwick {
 
-namespace {
-
-constexpr u64 KEPT = 256 << 10; /* of the buffer, from its start: the code that enters and leaves translations lies there */
-
-} // namespace
-
 /* A context holds no pointers, so one engine's can be restored into another. What it does not hold: fflags, and whether mip is looked at. On a failure all is as before. */
 Failure Engine::renew() {
     if (watches > 0) return "it is watched";
