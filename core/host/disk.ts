@@ -1,23 +1,22 @@
 // Disks on the host: what a block device's requests are done with. An image file, an image whose changes go away, or bytes in memory.
 //
 // Invariants:
-//   - nothing waits for a disk but through a callback, and for the moment of PATIENCE before: one that has died never stops the process, and one that is slow hardly slows it;
-//   - a flush begins after every write that was begun before it has ended, and ends when the host has put them on stable storage;
-//   - one image is opened for writing at most once: within a process on any system, on the whole host on Linux.
+//   - how it waits, and what a flush is: file-backend.ts;
+//   - one image is opened for writing at most once: image-lock.ts.
 import { randomUUID } from "node:crypto";
-import { constants, fdatasync, read } from "node:fs";
+import { constants } from "node:fs";
 import { open, stat, unlink, type FileHandle } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { getSystemErrorMap } from "node:util";
 import type { BlockBackend, BlockDone } from "../devices/virtio/block-backend.ts";
 import { SECTOR_BYTES } from "../devices/virtio/spec.ts";
-import { readCached, writeWithin } from "../machine/unicorn.ts";
+import { codeOf, DiskError, reason } from "./disk-error.ts";
+import { fileBackend } from "./file-backend.ts";
+import { lockForWriting } from "./image-lock.ts";
 import { overlay } from "./overlay.ts";
+import { SectorMap } from "./sector-map.ts";
 
-/** An image that cannot be used: the message says what is wrong and what to do about it. */
-export class DiskError extends Error {}
+export { DiskError };
 
 export interface DiskOptions {
   /** Of the image file. */
@@ -58,18 +57,27 @@ export async function openDisk({ path, mode, size, id = DEFAULT_ID }: DiskOption
     if (size !== undefined && size !== bytes)
       throw new DiskError(`disk image '${path}' has ${bytes} bytes, not the ${size} asked for: leave the size out, or change the image with 'truncate -s ${size} ${path}'`);
     if (created) await grow(handle, bytes, path);
-    const sectors = bytes / SECTOR_BYTES;
-    const image = fileBackend(handle.fd, sectors, mode !== "rw", id);
-    if (mode !== "overlay") return closable(image, path, mode === "rw" ? [() => handle.datasync(), ...undo] : undo);
-    if (bytes <= MEMORY_OVERLAY_BYTES) return closable(overlay(image, ramDisk(new Uint8Array(bytes))), path, undo);
-    const changes = await openChanges(bytes);
-    undo.push(() => changes.close());
-    return closable(overlay(image, fileBackend(changes.fd, sectors, false, id)), path, undo);
+    const disk = closable(fileBackend({ fd: handle.fd, sectors: bytes / SECTOR_BYTES, readOnly: mode !== "rw", id }), path, mode === "rw" ? [() => handle.datasync(), ...undo] : undo);
+    return mode === "overlay" ? await openOverlay(disk) : disk;
   } catch (error) {
     if (created) await unlink(path).catch(() => undefined);
     await all(undo).catch(() => undefined);
     throw error;
   }
+}
+
+/** A disk over another, and which sectors are its own. */
+export interface LayeredDisk extends Disk {
+  readonly written: { has(sector: number): boolean };
+}
+
+/** What is written over a disk and is gone when it is closed; the disk below is closed with it. @throws DiskError when there is no place for it; the disk below stays open */
+export async function openOverlay(base: Disk): Promise<LayeredDisk> {
+  const bytes = base.sectors * SECTOR_BYTES, written = new SectorMap();
+  if (bytes <= MEMORY_OVERLAY_BYTES) return { ...closable(overlay(base, ramDisk(new Uint8Array(bytes)), written), base.path, [() => base.close()]), written };
+  const changes = await openChanges(bytes);
+  const top = fileBackend({ fd: changes.fd, sectors: base.sectors, readOnly: false, id: base.id });
+  return { ...closable(overlay(base, top, written), base.path, [() => base.close(), () => changes.close()]), written };
 }
 
 /** Every step in order, also after one that failed; then the first failure is thrown. */
@@ -113,8 +121,6 @@ function checkSize(bytes: number, what: string): void {
   }
 }
 
-const codeOf = (error: unknown): string => (error instanceof Error && "code" in error ? String(error.code) : "");
-
 async function openImage(path: string, mode: DiskOptions["mode"], size: number | undefined): Promise<{ handle: FileHandle; created: boolean }> {
   const flags = mode === "rw" ? constants.O_RDWR : constants.O_RDONLY;
   try {
@@ -145,8 +151,6 @@ function imageError(error: unknown, path: string, mode: DiskOptions["mode"]): un
   return new DiskError(`disk image '${path}' cannot be opened for ${mode === "rw" ? "writing" : "reading"} (${reason(error)})${fix}`, { cause: error });
 }
 
-const reason = (error: unknown): string => (error instanceof Error ? error.message : String(error));
-
 async function grow(handle: FileHandle, bytes: number, path: string): Promise<void> {
   try {
     await handle.truncate(bytes);
@@ -170,109 +174,8 @@ async function openChanges(bytes: number): Promise<FileHandle> {
   }
 }
 
-const writers = new Set<string>();
-
-/**
- * Claims an image for writing; what is returned gives it up. @param identity device and inode: other paths to the same file are the same image.
- * Across processes the claim is a socket in Linux's abstract namespace, that is one without a file: the system frees it with its process, even a
- * killed one, so there is no stale lock and no guess about process numbers. It does not reach into other network namespaces (containers).
- */
-async function lockForWriting(path: string, identity: string): Promise<() => void> {
-  const taken = (who: string): DiskError =>
-    new DiskError(`disk image '${path}' is already open for writing in ${who}: close it there, or open it here in mode overlay when that has ended`);
-  if (writers.has(identity)) throw taken("this process");
-  writers.add(identity);
-  if (process.platform !== "linux") return () => void writers.delete(identity);
-  // Who connects learns nothing and is gone.
-  const server = createServer((socket) => socket.destroy()).unref();
-  try {
-    await new Promise<void>((resolve, reject) => {
-      server.once("error", reject).listen({ path: `\0bailiwick-disk-${identity}`, exclusive: true }, resolve);
-    });
-  } catch (error) {
-    writers.delete(identity);
-    throw codeOf(error) === "EADDRINUSE" ? taken(`another process (see 'fuser ${path}')`) : error;
-  }
-  return () => {
-    writers.delete(identity);
-    server.close();
-  };
-}
-
-/** Microseconds that a write is waited for, and for each KiB of it one more: most end sooner, in the host's memory, and a turn of the event loop takes longer than they do. */
-const PATIENCE = 100;
-/** After one that took longer so many are not waited for. */
-const HASTE = 8;
-
-type Transfer = (fd: number, buffer: Uint8Array, from: number, length: number, position: number, done: (error: Error | null, bytes: number) => void) => void;
-
-/** As `write` of node:fs, but that what ends soon calls back at once. */
-function briefWriter(): Transfer {
-  let haste = 0;
-  return (fd, buffer, from, length, position, done) => {
-    const ended = (result: number): void => {
-      if (result >= 0) done(null, result);
-      else done(new Error(getSystemErrorMap().get(result)?.join(": ") ?? `error ${-result} of the host`), 0);
-    };
-    const waited = haste === 0;
-    const result = writeWithin(fd, position, buffer.subarray(from, from + length), waited ? PATIENCE + Math.floor(length / 1024) : 0, ended);
-    haste = !waited ? haste - 1 : result === undefined ? HASTE : 0;
-    if (result !== undefined) ended(result);
-  };
-}
-
-/** An open file as a disk. Reads and writes go to the host at once and side by side. */
-function fileBackend(fd: number, sectors: number, readOnly: boolean, id: string): BlockBackend {
-  /** Writes begun so far, and of those the ones that have not ended: flushes wait for those below their own number. */
-  let begun = 0;
-  const write = briefWriter();
-  const open = new Set<number>();
-  const flushes: { readonly before: number; waitsFor: number; readonly done: BlockDone }[] = [];
-  const sync = (done: BlockDone): void => fdatasync(fd, (error) => done(error === null ? null : error.message));
-  const ended = (number: number): void => {
-    open.delete(number);
-    for (const flush of flushes) if (number < flush.before) flush.waitsFor--;
-    while (flushes[0]?.waitsFor === 0) sync(flushes.shift()!.done);
-  };
-  /** The host may do a part of what it is asked for; then the rest is asked for again. */
-  const transfer = (call: Transfer, buffer: Uint8Array, from: number, offset: number, done: BlockDone): void => {
-    call(fd, buffer, from, buffer.length - from, offset + from, (error, bytes) => {
-      if (error !== null) done(error.message);
-      else if (bytes === 0) done(`the image ends at byte ${offset + from}: it has become shorter while open`);
-      else if (from + bytes === buffer.length) done(null);
-      else transfer(call, buffer, from + bytes, offset, done);
-    });
-  };
-  return {
-    sectors,
-    readOnly,
-    id,
-    read(offset, into, done) {
-      // Most often the host has it in memory, and another thread would take longer than the copy.
-      const had = readCached(fd, offset, into);
-      if (had === into.length) done(null);
-      else transfer(read, into, Math.max(0, had), offset, done);
-    },
-    readNow: (offset, into) => readCached(fd, offset, into) === into.length,
-    write(offset, bytes, done) {
-      if (readOnly) return done("the image is open for reading only");
-      const number = begun++;
-      open.add(number);
-      transfer(write, bytes, 0, offset, (error) => {
-        ended(number);
-        done(error);
-      });
-    },
-    flush(done) {
-      if (readOnly) done(null);
-      else if (open.size === 0) sync(done);
-      else flushes.push({ before: begun, waitsFor: open.size, done });
-    },
-  };
-}
-
 /** Adds the end of a disk's life: `steps`, in order, once nothing is under way. */
-function closable(inner: BlockBackend, path: string, steps: readonly (() => unknown)[]): Disk {
+export function closable(inner: BlockBackend, path: string, steps: readonly (() => unknown)[]): Disk {
   let underWay = 0;
   let closing: Promise<void> | null = null;
   let idle: (() => void) | null = null;
