@@ -1,6 +1,5 @@
 // One run of an appliance: the machine is booted, its events are heard, and it is stopped when an essential part has ended, its time is over, or
 // somebody wants it to. What the run came to is a value; nothing here touches a terminal or the process.
-import { join } from "node:path";
 import type { BootOptions, Ending, System } from "../../core/boot.ts";
 import type { Faculty } from "../../caps/image/faculties.ts";
 import { SECRET_BYTES } from "../../caps/image/measurements.ts";
@@ -9,7 +8,7 @@ import { watchFrames } from "../../core/host/pcap.ts";
 import { createPicture } from "../../core/host/picture.ts";
 import type { TraceRecord } from "../../core/kernel/trace.ts";
 import { withSecret, type Appliance } from "./appliance.ts";
-import { openDisks } from "./disks.ts";
+import { openDisks, type RestoredDisk } from "./disks.ts";
 import { parseEvent, type SystemEvent } from "./events.ts";
 import { checkFaculty } from "./faculties.ts";
 import { ExitStatus, FailureCode, failure, textOf, type Failure } from "./failure.ts";
@@ -17,6 +16,7 @@ import type { GdbServer } from "./gdb/server.ts";
 import { createMonitor } from "./monitor.ts";
 import { openNetworks, type OnTrouble } from "./networks.ts";
 import { GuestKeeper, type Restoring } from "./vm/keeper.ts";
+import { createLayers, openLayers, passingDisks } from "./vm/layers.ts";
 
 export interface SessionOptions {
   readonly console: ConsoleBackend;
@@ -26,6 +26,11 @@ export interface SessionOptions {
   readonly seed?: Uint8Array;
   /** What guests go on from, by name; the appliance was prepared for it (PrepareOptions.restored). */
   readonly restore?: ReadonlyMap<string, Restoring>;
+  /**
+   * A folder for what restored guests write to their disks, which is gone at the end otherwise. With `restore` layers are made in it, and must not be there, unless they are to be replaced; without, the
+   * disks are those that were left there.
+   */
+  readonly layers?: { readonly folder: string; readonly replace?: boolean };
   /** Devices reach all of RAM but for what is mapped for them: to see what the IOMMU is there for. */
   readonly unchecked?: boolean;
   /** The platform's, for an appliance that wants it. */
@@ -118,7 +123,7 @@ export async function startSession(appliance: Appliance, options: SessionOptions
     ...(options.seed === undefined ? {} : { seed: options.seed }),
     ...(options.onTrace === undefined ? {} : { onTrace: options.onTrace }),
   };
-  const behind = await openBehind(withDisks(appliance, options.restore), (device, text) => boot.onEvent(JSON.stringify({ event: "log", component: device, text })));
+  const behind = await openBehind(appliance, await restoredDisks(appliance, options), (device, text) => boot.onEvent(JSON.stringify({ event: "log", component: device, text })));
   const { onFrame } = options;
   const networks = onFrame === undefined ? behind.networks : Object.fromEntries(Object.entries(behind.networks).map(([device, network]) => [device, watchFrames(network, (frame) => onFrame(device, frame))]));
   const guests = (keeper = new GuestKeeper(appliance.system, behind.disks, options.restore));
@@ -138,9 +143,10 @@ export async function startSession(appliance: Appliance, options: SessionOptions
     })
     .finally(async () => {
       clearTimeout(timer);
-      guests.end();
+      const given = guests.end();
       options.gdb?.close();
       await behind.close();
+      await given;
     });
   return { outcome, stop, guests };
 }
@@ -161,15 +167,19 @@ function displayFor({ width, height }: NonNullable<Appliance["display"]>, given:
   return given?.input === undefined || denied.includes("input") ? { picture } : { picture, input: given.input };
 }
 
-/** A guest that goes on from a snapshot finds its disks as they were then; what it writes from then on is gone at the end. */
-const withDisks = (appliance: Appliance, restore: SessionOptions["restore"]): Appliance => {
-  const saved = new Map([...(restore?.values() ?? [])].flatMap(({ snapshot: { folder, disks } }) => disks.map(({ device, file }) => [device, join(folder, file)] as const)));
-  return { ...appliance, disks: appliance.disks.map((disk) => (saved.has(disk.device) ? { device: disk.device, file: saved.get(disk.device)!, mode: "overlay" } : disk)) };
-};
+/** A guest that goes on from a snapshot finds its disks as they were then; one that boots over layers, as they were left. @throws Failure */
+async function restoredDisks({ disks }: Appliance, { restore, layers }: SessionOptions): Promise<ReadonlyMap<string, RestoredDisk>> {
+  const snapshots = [...(restore?.values() ?? [])].map(({ snapshot }) => snapshot);
+  if (layers === undefined) return passingDisks(snapshots);
+  if (snapshots.length > 0) return createLayers(layers.folder, snapshots, disks.filter(({ mode }) => mode !== "ro").map(({ device }) => device), layers.replace === true);
+  const left = await openLayers(layers.folder), unknown = [...left.keys()].find((device) => !disks.some((disk) => disk.device === device));
+  if (unknown === undefined) return left;
+  throw failure(FailureCode.disk, `the layers in ${layers.folder} are of a disk ${unknown}, which the appliance has not`, { fix: "the appliance that they were made with" });
+}
 
 /** Disks and networks: all of them or none. @throws Failure */
-async function openBehind({ disks: images, networks: cables }: Appliance, onTrouble: OnTrouble) {
-  const disks = await openDisks(images);
+async function openBehind({ disks: images, networks: cables }: Appliance, restored: ReadonlyMap<string, RestoredDisk>, onTrouble: OnTrouble) {
+  const disks = await openDisks(images, restored);
   try {
     const networks = await openNetworks(cables, onTrouble);
     return { disks: disks.behind, networks: networks.behind, close: async () => void (await Promise.all([networks.close(), disks.close()])) };

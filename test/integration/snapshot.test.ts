@@ -6,59 +6,16 @@ import { findLinux } from "../../guests/linux/installed.ts";
 import { prepareAppliance } from "../../servers/operator/appliance.ts";
 import type { SystemEvent } from "../../servers/operator/events.ts";
 import { findPackage } from "../../servers/operator/package.ts";
-import { startSession, type Session } from "../../servers/operator/session.ts";
-import type { Restoring } from "../../servers/operator/vm/keeper.ts";
-import { openSnapshot, type Snapshot } from "../../servers/operator/vm/snapshot.ts";
-import { applianceFolder, Line, manifestWith, pause, until } from "../support/appliance-run.ts";
+import { startSession } from "../../servers/operator/session.ts";
+import { openSnapshot } from "../../servers/operator/vm/snapshot.ts";
+import { applianceFolder, Line, pause } from "../support/appliance-run.ts";
+import { diskAppliance as appliance, LIMIT_MS, restored, running } from "../support/disk-guest.ts";
 
-const LIMIT_MS = 60_000;
 vi.setConfig({ testTimeout: 3 * LIMIT_MS });
 const installed = findLinux(findPackage().record);
 const hasLinux = installed.ok && installed.value !== undefined;
 
-const BLK = "{ image: { server: blk }, cpu: { priority: 190 }, use: { regs: platform.blk0.regs, irq: platform.blk0.irq, iospace: platform.blk0.iospace }, offer: { disk: BlockDriver } }";
-const BLOCK = "{ image: { server: block }, memory: 32MiB, cpu: { priority: 185 }, use: { disk: blk.disk }, offer: { root: Block }, args: { root: {} } }";
-const appliance = (guest: string, disk = "disks: { blk0: { size: 16MiB, mode: memory } }"): string =>
-  `${manifestWith({ blk: BLK, block: BLOCK }, `256MiB, ${disk}`)}guests:\n  g: { image: linux, console: console.console, essential: true, ${guest} }\n`;
 const GUEST = "memory: 96MiB, disks: { data: block.root }";
-
-interface Running {
-  readonly session: Session;
-  readonly line: Line;
-  readonly events: SystemEvent[];
-  /** Types a command; what it prints. */
-  ask(command: string): Promise<string>;
-}
-
-/** Runs it until `during` is done. */
-async function running<T>(folder: string, from: Snapshot | undefined, during: (run: Running) => Promise<T>, begin: Restoring["begin"] = "running"): Promise<T> {
-  const prepared = await prepareAppliance(folder, from === undefined ? {} : { restored: [from.guest] });
-  const line = new Line(), events: SystemEvent[] = [];
-  const session = await startSession(prepared, { console: line, timeoutMs: LIMIT_MS, onEvent: (event) => void (event === undefined || events.push(event)), ...(from === undefined ? {} : { restore: new Map([[from.guest, { snapshot: from, begin }]]) }) });
-  let asked = 0;
-  const ask = async (command: string): Promise<string> => {
-    // The shell shows what is typed: with quotes, which what it prints has not.
-    const tag = `${command.length}-${++asked}.`, at = line.output.length;
-    line.type(`echo be''gin ${tag}; ${command}; echo e''nd ${tag}\n`);
-    await until(`${command}: ${tag}`, () => line.output.slice(at).includes(`end ${tag}\r\n`), LIMIT_MS / 2);
-    const output = line.output.slice(at).replaceAll("\r", "").replace(/^\[ .*\n/gm, "");
-    return output.slice(output.indexOf(`begin ${tag}\n`) + `begin ${tag}\n`.length, output.indexOf(`end ${tag}\n`));
-  };
-  try {
-    if (from === undefined) await until("the shell", () => events.some((event) => event.event === "guest" && event.state === "ready") && line.output.includes("guest:~# "), LIMIT_MS / 2);
-    return await during({ session, line, events, ask });
-  } catch (error) {
-    throw new Error(`${String(error)}\n${events.slice(-5).map((event) => JSON.stringify(event)).join("\n")}\n${JSON.stringify(line.output.slice(-800))}`, { cause: error });
-  } finally {
-    session.stop(0);
-    await session.outcome;
-  }
-}
-
-const restored = <T>(folder: string, from: Snapshot, during: (run: Running) => Promise<T>, begin: Restoring["begin"] = "running"): Promise<T> => running(folder, from, async (run) => {
-  await until("it goes on", () => run.session.guests.info("g").state === begin, LIMIT_MS / 2);
-  return during(run);
-}, begin);
 
 describe.skipIf(!hasLinux)("SNAPSHOT", () => {
   test("001 a guest that writes to its disk is written down, goes on, and goes on again elsewhere, twice, as if nothing had been", async () => {
@@ -187,7 +144,7 @@ describe.skipIf(!hasLinux)("SNAPSHOT", () => {
     await expect(broken("state.json", flip(0.7))).rejects.toThrow(/state.json does not have the sum that it had/);
     await expect(broken("state.json", (file) => truncateSync(file, 100))).rejects.toThrow(/state.json has 100 bytes, and had/);
     await expect(broken("snapshot.json", (file) => truncateSync(file, 100))).rejects.toThrow(/snapshot.json is no JSON/);
-    await expect(broken("snapshot.json", (file) => writeFileSync(file, readFileSync(file, "utf8").replace('"format": 1', '"format": 2')))).rejects.toThrow(/another version[^]*format 2; this version of Bailiwick reads format 1/);
+    await expect(broken("snapshot.json", (file) => writeFileSync(file, readFileSync(file, "utf8").replace('"format": 1', '"format": 3')))).rejects.toThrow(/another version[^]*format 3; this version of Bailiwick reads formats 1 and 2/);
     await expect(openSnapshot(join(folder.path, "nowhere"))).rejects.toThrow(/there is no snapshot in/);
 
     const snapshot = await openSnapshot(at);

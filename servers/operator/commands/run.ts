@@ -43,6 +43,8 @@ const OPTIONS = {
   restore: { type: "string", multiple: true },
   paused: { type: "boolean" },
   standby: { type: "boolean" },
+  layers: { type: "string" },
+  "replace-layers": { type: "boolean" },
   "platform-key": { type: "string" },
   "no-iommu": { type: "boolean" },
   trace: { type: "string" },
@@ -103,9 +105,14 @@ then ? says what else there is. Without a terminal, input comes from a pipe or f
   --console SOCKET  the serial line is at this socket instead, and in a log: one attaches and
                     detaches, and nothing that was said is lost
   --console-log F   that log; by default SOCKET.log
-  --restore DIR     a guest goes on from the snapshot in DIR; may be there for each guest
+  --restore DIR     a guest goes on from the snapshot in DIR; may be there for each guest. What is
+                    written to its disks is gone at the end, but with --layers
   --paused          with --restore: it is paused, until it is told to go on
   --standby         with --restore: all is made ready, and it begins when it is told
+  --layers FOLDER   with --restore: what is written to disks goes to FOLDER, which is made, and
+                    stays. Without: guests boot, and their disks are as they were left there;
+                    the snapshots that they lie over must be where they were
+  --replace-layers  with both: what is in FOLDER already is given up
   --deterministic   no clock and no randomness of the host's: every run is the same
   --platform-key F  the platform's secret, 32 bytes, for a component that uses
                     platform.secret; by default DIR/.bailiwick/platform.key, which is
@@ -126,6 +133,7 @@ older version, or a claim that does not hold, 70 a component faulted, 80 the gue
     const timeoutMs = values.timeout === undefined ? undefined : parseTimeout("--timeout", values.timeout);
     const everyMs = values["picture-every"] === undefined ? undefined : parseTimeout("--picture-every", values["picture-every"]);
     for (const option of ["paused", "standby"] as const) if (values[option] === true && values.restore === undefined) throw usageError(`--${option} is for a guest that goes on from a snapshot: it needs --restore`);
+    if (values["replace-layers"] === true && (values.restore === undefined || values.layers === undefined)) throw usageError("--replace-layers says what --restore does with --layers: it needs both");
     const view = values.view === undefined ? undefined : parsePort("view", values.view);
     const gdbPort = values.gdb === undefined ? undefined : parsePort("gdb", values.gdb);
     if (values["gdb-wait"] !== undefined && gdbPort === undefined) throw usageError("--gdb-wait says who waits for gdb: it needs --gdb");
@@ -198,6 +206,7 @@ older version, or a claim that does not hold, 70 a component faulted, 80 the gue
         ...(values.capture === undefined ? {} : { onFrame: captures.frame }),
         ...(timeoutMs === undefined ? {} : { timeoutMs }),
         ...(trace === undefined ? {} : { onTrace: trace.write }),
+        ...(values.layers === undefined ? {} : { layers: { folder: resolve(values.layers), replace: values["replace-layers"] === true } }),
         restore: new Map([...snapshots].map(([guest, snapshot]) => [guest, { snapshot, begin: values.standby === true ? "standby" : values.paused === true ? "paused" : "running" }])),
         ...(gdb === undefined ? {} : { gdb }),
         onEvent: tell,
@@ -228,7 +237,7 @@ older version, or a claim that does not hold, 70 a component faulted, 80 the gue
 /** The option by which each faculty is asked for; what comes by itself (the terminal) is not refused but left out. */
 function askedFor(values: Readonly<Partial<Record<keyof typeof OPTIONS, unknown>>>): Partial<Record<Faculty, string>> {
   const given = (...names: readonly (keyof typeof OPTIONS)[]): string | undefined => names.filter((name) => values[name] !== undefined && values[name] !== false).map((name) => `--${name}`)[0];
-  const all = { input: given("input-script", "keys"), display: given("picture", "view"), trace: given("trace"), debug: given("gdb"), control: given("control", "restore"), capture: given("capture"), unchecked: given("no-iommu") };
+  const all = { input: given("input-script", "keys"), display: given("picture", "view"), trace: given("trace"), debug: given("gdb"), control: given("control", "restore", "layers"), capture: given("capture"), unchecked: given("no-iommu") };
   return Object.fromEntries(Object.entries(all).filter(([, option]) => option !== undefined));
 }
 

@@ -1,4 +1,5 @@
 // bailiwick vm: machines that run in the background, by name: each is an appliance with its guests, in a process of its own.
+import { existsSync } from "node:fs";
 import { connect } from "node:net";
 import { join, resolve } from "node:path";
 import { suggest } from "../../../caps/manifest/nearest.ts";
@@ -11,7 +12,7 @@ import { ask } from "../vm/client.ts";
 import { sums } from "../vm/exposition.ts";
 import type { GuestInfo } from "../vm/keeper.ts";
 import { startVm, stateOf, stopVm, useOf, type VmState } from "../vm/process.ts";
-import { createVm, findVm, listVms, removeVm, type Vm } from "../vm/store.ts";
+import { checkRemovable, createVm, findVm, listVms, removeVm, type Vm } from "../vm/store.ts";
 import { parseOptions, type Command } from "./command.ts";
 
 const TOP_MS = 1000;
@@ -43,23 +44,28 @@ NAME, or NAME/GUEST where the appliance has several guests.
 
   create NAME [DIR | MANIFEST | IMAGE]   a machine that is stopped. With --disk D=FILE, and
                           --key FILE.pub or --allow-unsigned, as 'bailiwick run' has them
-  start NAME              it must be stopped; back when its guests have begun
+  start NAME              it must be stopped; back when its guests have begun. One that has been
+                          restored boots with its disks as it left them
   stop NAME [--force]     it must run; at once, as if the power was cut
-  rm NAME [--force]       it must be stopped; its logs go with it
+  rm NAME [--force]       it must be stopped; its logs go with it, and what was written to its
+                          disks since it was restored. Not the first of several clones before
+                          the others: its folder has the snapshot that they lie over
   ls                      all machines, and their guests
   console NAME            its serial line is this terminal; Ctrl-] then q detaches. What was
                           said meanwhile is in its log
   pause GUEST             it must be running, or on standby
   resume GUEST            it must be paused, or on standby: then it begins
   snapshot GUEST DIR      it must be running, and runs again, or paused; DIR must not be there.
-                          With --changes, only what was changed since the snapshot that it
-                          goes on from
-  restore NAME DIR        it must be stopped: it starts, and its guest goes on from DIR.
+                          With --changes, of memory and disks only what was changed since the
+                          snapshot that it goes on from
+  restore NAME DIR        it must be stopped: it starts, and its guest goes on from DIR, which
+                          must stay where it is. What is written to its disks stays until it is
+                          restored again: then they are as the snapshot has them.
                           With --paused, when it is told to; with --standby all is made ready
                           for that, so that it takes milliseconds
   clone GUEST NEW...      it must be running or paused; each NEW is a machine that goes on from
                           what it is now; --paused and --standby as above. What is written to
-                          a clone's disks is gone at its end
+                          a clone's disks is its own, and stays
   top [--once]            of those that run, each second: CPU and memory, guests' exits, and
                           bytes to and from their disks and networks
 
@@ -88,12 +94,13 @@ const VERBS: Readonly<Record<string, Verb>> = {
       return json === true ? { name: made.name, appliance: made.appliance } : undefined;
     },
   },
-  start: { arguments: ["NAME"], run: async ([name]) => startVm(findVm(name!), []) },
+  start: { arguments: ["NAME"], run: async ([name]) => startVm(findVm(name!), goingOn(findVm(name!))) },
   stop: { arguments: ["NAME"], run: async ([name], { force }) => stopVm(findVm(name!), force === true) },
   rm: {
     arguments: ["NAME"],
     async run([name], { force }) {
       const found = findVm(name!);
+      checkRemovable(name!);
       if ((await stateOf(found)).state === "running") {
         if (force !== true) throw failure(FailureCode.vm, `the machine '${name!}' runs`, { fix: `bailiwick vm stop ${name!}, or rm --force` });
         await stopVm(found, true);
@@ -118,13 +125,13 @@ const VERBS: Readonly<Record<string, Verb>> = {
       return json === true ? made : `${made.folder}: the guest stood for ${made.pausedMs.toFixed(0)} ms`;
     },
   },
-  restore: { arguments: ["NAME", "DIR"], run: async ([name, folder], values) => startVm(findVm(name!), restoring(resolve(folder!), values)) },
+  restore: { arguments: ["NAME", "DIR"], run: async ([name, folder], values) => startVm(findVm(name!), restoring(findVm(name!), resolve(folder!), values)) },
   clone: {
     arguments: ["GUEST", "NEW..."],
     async run([guest, ...names], values) {
       const { vm: original } = await addressed(guest!);
       const made = names.map((name) => createVm(name, original.appliance, original.options));
-      // Clones share what is in it for as long as they run, so it stands in the first one's folder.
+      // Clones share what is in it, and their disks lie over it: it stands in the first one's folder.
       const folder = join(made[0]!.folder, "snapshot");
       try {
         await snapshot(guest!, folder, false);
@@ -132,13 +139,15 @@ const VERBS: Readonly<Record<string, Verb>> = {
         for (const { name } of made) removeVm(name);
         throw error;
       }
-      await Promise.all(made.map((each) => startVm(each, restoring(folder, values))));
+      await Promise.all(made.map((each) => startVm(each, restoring(each, folder, values))));
     },
   },
   top: { arguments: [], run: async (_, { once, json }) => top(once === true || json === true || !process.stdout.isTTY, json === true) },
 };
 
-const restoring = (folder: string, { paused, standby }: Values): readonly string[] => ["--restore", folder, ...(standby === true ? ["--standby"] : paused === true ? ["--paused"] : [])];
+/** With the disks that it was left with. */
+const goingOn = ({ layers }: Vm): readonly string[] => (existsSync(layers) ? ["--layers", layers] : []);
+const restoring = ({ layers }: Vm, folder: string, { paused, standby }: Values): readonly string[] => ["--restore", folder, "--layers", layers, "--replace-layers", ...(standby === true ? ["--standby"] : paused === true ? ["--paused"] : [])];
 
 function absolute(disk: string): string {
   const [, device, file] = /^([^=]+)=(.+)$/s.exec(disk) ?? [];

@@ -72,7 +72,7 @@ export const ROUTES: readonly Route[] = [
     when: "it is running or paused; for changes: it goes on from a snapshot",
     body: z.strictObject({
       folder: z.string().min(1).meta({ description: "absolute path of the folder, which must not be there yet" }),
-      changes: z.boolean().optional().meta({ description: "of the memory only what was changed since the snapshot that the guest goes on from" }),
+      changes: z.boolean().optional().meta({ description: "of memory and disks only what was changed since the snapshot that the guest goes on from" }),
     }),
     gives: { status: 201, schema: snapshotSchema },
     async answer({ guests }, { guest }, { folder, changes = false }) {

@@ -6,11 +6,12 @@
 import { closeSync, openSync } from "node:fs";
 import type { ResolvedComponent, ResolvedSystem } from "../../../caps/image/system.ts";
 import type { System } from "../../../core/boot.ts";
-import type { Disk } from "../../../core/host/disk.ts";
+import type { RunDisk } from "../disks.ts";
 import type { SystemEvent } from "../events.ts";
 import { Failure, FailureCode, failure, textOf } from "../failure.ts";
 import { guestRam, type RamPiece } from "./guest-ram.ts";
-import { memoryBytes, SnapshotWriter, type Snapshot, type SnapshotDescription } from "./snapshot.ts";
+import { memoryBytes, type Snapshot, type SnapshotDescription, type SnapshotName } from "./snapshot.ts";
+import { SnapshotWriter } from "./snapshot-writer.ts";
 
 /** For what a guest has done nobody waits longer, and its answer has no more parts. */
 const ANSWER_MS = 1000;
@@ -56,7 +57,7 @@ interface Life {
   state: LifeState;
   ending?: string;
   /** The snapshot that its memory lies on. */
-  base?: string;
+  base?: SnapshotName;
   /** What it has been asked to say of itself and has not. */
   asked?: Promise<string | undefined> | undefined;
   /** Who waits for it to begin. */
@@ -75,7 +76,7 @@ type GuestEvent = Extract<SystemEvent, { readonly event: "guest" }>;
 
 export class GuestKeeper {
   readonly #lives: ReadonlyMap<string, Life>;
-  readonly #disks: Readonly<Record<string, Disk>>;
+  readonly #disks: Readonly<Record<string, RunDisk>>;
   readonly #restore: ReadonlyMap<string, Restoring>;
   #machine: KeptMachine | undefined;
   #ended = false;
@@ -84,7 +85,7 @@ export class GuestKeeper {
   #lines: Promise<unknown> = Promise.resolve();
 
   /** @param restore what guests go on from, by name: their components were told so (appliance.ts) */
-  constructor(system: ResolvedSystem, disks: Readonly<Record<string, Disk>>, restore: ReadonlyMap<string, Restoring> = new Map()) {
+  constructor(system: ResolvedSystem, disks: Readonly<Record<string, RunDisk>>, restore: ReadonlyMap<string, Restoring> = new Map()) {
     this.#lives = new Map(system.components.flatMap((component) => (component.guest === undefined ? [] : [[component.guest, { component, state: "starting" } satisfies Life]])));
     this.#disks = disks;
     this.#restore = restore;
@@ -105,11 +106,12 @@ export class GuestKeeper {
     return this.#life(name).component;
   }
 
-  /** The machine has stopped. */
-  end(): void {
+  /** The machine has stopped. Back when what was under way has been given up. */
+  async end(): Promise<void> {
     this.#ended = true;
     for (const { reject } of this.#waiting.values()) reject(new Error("the machine has stopped"));
     this.#waiting.clear();
+    await this.#lines;
   }
 
   list(): readonly GuestInfo[] {
@@ -206,8 +208,9 @@ export class GuestKeeper {
   }
 
   /**
-   * Writes the guest down to a new folder. It stands meanwhile only as long as its state, its disks and the beginning of its memory take.
-   * @param changes only what was changed since the snapshot that it goes on from
+   * Writes the guest down to a new folder. It stands meanwhile only as long as its state and the beginning of the rest take: memory and disks are copied as they were then while it goes on.
+   * What its disks had not done by then is in its state, and is begun again when it is restored.
+   * @param changes of memory and disks only what was changed since the snapshot that it goes on from
    * @throws Failure when it neither runs nor is paused, when it has no such snapshot, or what went wrong; nothing is left then
    */
   async snapshot(name: string, folder: string, { changes = false }: { readonly changes?: boolean } = {}): Promise<SnapshotResult> {
@@ -235,7 +238,7 @@ export class GuestKeeper {
   }
 
   async #snapshot(name: string, folder: string, changes: boolean): Promise<SnapshotResult> {
-    const life = this.#life(name), ran = life.state === "running", machine = this.#machine!;
+    const life = this.#life(name), ran = life.state === "running", { machine } = this;
     if (!ran) this.#must(name, "paused", "saved");
     if (changes && life.base === undefined) {
       throw failure(FailureCode.guestState, `guest ${name} goes on from no snapshot, so there are no changes to save`, { fix: "take a whole snapshot, and restore it: from then on there are" });
@@ -247,22 +250,26 @@ export class GuestKeeper {
     let pausedMs = 0;
     try {
       const files = await Promise.all(memory.map((_, i) => writer.memoryFile(i)));
+      await writer.diskFiles();
       const since = performance.now();
       if (ran) await this.#pause(name);
       const state = await this.#order(name, "save");
-      await writer.copyDisks();
+      const disks = writer.copyDisks();
+      // What becomes of it is asked for when the guest goes on.
+      disks.catch(() => undefined);
       await turn();
-      const saved = memory.map(({ physical, bytes }, i) => machine.ramImages.save(physical, bytes, files[i]!, { backed: life.base !== undefined, changes }));
+      const saved = memory.map(({ physical, bytes }, i) => this.machine.ramImages.save(physical, bytes, files[i]!, { backed: life.base !== undefined, changes }));
       if (ran) {
         await this.#order(name, "resume");
         pausedMs = performance.now() - since;
       }
       const problem = (await Promise.all(saved)).find((each) => each !== "");
       if (problem !== undefined) throw failure(FailureCode.snapshot, `the memory of guest ${name} cannot be written to ${folder}`, { cause: problem });
+      await disks;
       return { ...(await writer.finish(state)), pausedMs };
     } catch (error) {
-      await writer.abandon();
       if (ran && this.#life(name).state === "paused") await this.#order(name, "resume").catch(() => undefined);
+      await writer.abandon();
       throw error instanceof Failure ? error : failure(FailureCode.snapshot, `guest ${name} cannot be written down to ${folder}`, { cause: textOf(error) });
     }
   }
@@ -286,7 +293,7 @@ export class GuestKeeper {
     if (life === undefined || snapshot === undefined || machine === undefined) return;
     try {
       placeAll(machine, guestRam(machine.kernel, life.component), snapshot);
-      life.base = snapshot.base ?? snapshot.folder;
+      life.base = snapshot.chain.at(-1)!;
       const text = Buffer.from(snapshot.stateBytes).toString("latin1"), parts = Math.ceil(text.length / PART);
       for (let part = 0; part < parts; part++) {
         // So many are on their way at once; the last is answered by what the guest does.
@@ -310,7 +317,7 @@ export class GuestKeeper {
         how();
       };
       if (answered) this.#waiting.set(id, { guest, parts: [], mostParts, resolve: (data) => settle(() => resolve(data)), reject: (error) => settle(() => reject(error)) });
-      const taken = this.#machine?.order(JSON.stringify({ guest, id, do: what, ...more })) ?? false;
+      const taken = !this.#ended && this.#machine?.order(JSON.stringify({ guest, id, do: what, ...more })) === true;
       if (!taken) settle(() => reject(failure(FailureCode.guestState, "the machine takes no more orders now", { fix: "try again" })));
       else if (!answered) settle(() => resolve(""));
     });

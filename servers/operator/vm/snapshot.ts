@@ -4,40 +4,58 @@
 //   state.json      registers and devices, as the VMM wrote them down (vmm/state.ts)
 //   memory-N        a piece of its RAM (core/machine/native/ram_image.h)
 //   disk-DEVICE     a disk, raw, with holes
+//   layer-DEVICE    of a disk only what is others than in the base (core/host/layer.ts)
 //
-// A snapshot of changes has of the memory only what is not in the one that it names as its base, whose memory must be as it was.
+// A snapshot of changes has of memory and disks only what is not in the one that it names as its base, which must be as it was. One with layers has format 2, any other format 1, which earlier
+// versions read, too.
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdtemp, open, readFile, rename, rm, stat, writeFile, type FileHandle } from "node:fs/promises";
-import { basename, dirname, join, resolve } from "node:path";
+import { open, readFile, stat } from "node:fs/promises";
+import { join, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { z } from "zod";
-import type { Disk } from "../../../core/host/disk.ts";
 import { verifyRamImage } from "../../../core/machine/unicorn.ts";
+import type { DiskFiles } from "../disks.ts";
 import { ExitStatus, FailureCode, failure, textOf, type Failure } from "../failure.ts";
 
-export const SNAPSHOT_FORMAT = 1;
+/** Of a snapshot with whole disks, and of one with layers. */
+export const SNAPSHOT_FORMATS = { whole: 1, layers: 2 } as const;
 export const SNAPSHOT_FILE = "snapshot.json";
-const STATE_FILE = "state.json";
-const SECTOR = 512;
-/** A disk is copied in pieces of so many bytes; one that holds zeros only is left out. */
+export const STATE_FILE = "state.json";
+/** Sums are made of so many bytes at a time. */
 const PIECE = 1024 * 1024;
 
 const whole = z.number().int().min(0);
+const FORMATS: readonly unknown[] = Object.values(SNAPSHOT_FORMATS);
 const file = z.strictObject({ file: z.string().regex(/^[a-z0-9.-]+$/), bytes: whole, sha256: z.string().regex(/^[0-9a-f]{64}$/) });
 const schema = z.strictObject({
-  format: z.literal(SNAPSHOT_FORMAT),
+  format: z.literal(Object.values(SNAPSHOT_FORMATS)),
   guest: z.string(),
   taken: z.iso.datetime(),
-  /** Absolute folder of the snapshot whose memory this one's lies on. */
+  /** Absolute folder of the snapshot whose memory and disks this one's lie on. */
   base: z.string().optional(),
   state: file,
   memory: z.array(z.strictObject({ file: z.string().regex(/^memory-\d+$/), guestPhysical: whole, bytes: whole })).min(1),
-  disks: z.array(file.extend({ device: z.string() })),
+  /** `layer`: of the base's disk, what is others now. */
+  disks: z.array(file.extend({ device: z.string(), layer: z.literal(true).optional() })),
 });
+export type FileSum = z.infer<typeof file>;
 export type SnapshotDescription = z.infer<typeof schema>;
 
-export interface Snapshot extends SnapshotDescription {
+/** A snapshot by its folder, and the sum of its description, which has the sums of all else. */
+export interface SnapshotName {
+  readonly folder: string;
+  readonly sum: string;
+}
+
+/** The disks of a snapshot, and what they lie on. */
+export interface SnapshotDisks {
+  /** The snapshot itself, then its base. */
+  readonly chain: readonly SnapshotName[];
+  readonly diskFiles: readonly DiskFiles[];
+}
+
+export interface Snapshot extends SnapshotDescription, SnapshotDisks {
   readonly folder: string;
   readonly stateBytes: Uint8Array;
   /** Images of memory in the order in which they are to be placed: the base's first. The pieces of each have all of the guest's RAM, but not the same boundaries. */
@@ -55,15 +73,33 @@ const damaged = (folder: string, what: string, fix = "restore another snapshot: 
 
 /** Reads a snapshot and checks every byte of it. @throws Failure that names the file and what is wrong with it */
 export async function openSnapshot(path: string): Promise<Snapshot> {
-  const folder = resolve(path), described = await describe(folder);
-  const state = join(folder, described.state.file);
+  const folder = resolve(path), { described, sum } = await describe(folder);
   await Promise.all([described.state, ...described.disks].map((each) => checkFile(folder, each)));
-  const base = described.base === undefined ? undefined : await openBase(folder, described.base, described);
+  const base = described.base === undefined ? undefined : await openBase(folder, described.base, openSnapshot);
+  if (base !== undefined && memoryBytes(described.memory) !== memoryBytes(base.memory)) throw damaged(folder, `it has not as much memory as its base ${base.folder}`);
   const own = await Promise.all(described.memory.map(async ({ guestPhysical, bytes, file: name }) => ({ guestPhysical, bytes, path: await checkImage(folder, name) })));
-  return { ...described, folder, layers: [...(base?.layers ?? []), own], stateBytes: await readFile(state) };
+  return { ...described, folder, ...placeDisks({ folder, sum }, described, base), layers: [...(base?.layers ?? []), own], stateBytes: await readFile(join(folder, described.state.file)) };
 }
 
-async function describe(folder: string): Promise<SnapshotDescription> {
+/** Reads what a snapshot has of disks, and checks every byte of that; with its base when a disk lies on that. @throws Failure as above */
+export async function openSnapshotDisks(path: string): Promise<SnapshotDisks> {
+  const folder = resolve(path), { described, sum } = await describe(folder);
+  await Promise.all(described.disks.map((each) => checkFile(folder, each)));
+  const needed = described.base !== undefined && described.disks.some(({ layer }) => layer === true);
+  return placeDisks({ folder, sum }, described, needed ? await openBase(folder, described.base!, openSnapshotDisks) : undefined);
+}
+
+function placeDisks(name: SnapshotName, { disks }: SnapshotDescription, base: SnapshotDisks | undefined): SnapshotDisks {
+  const diskFiles = disks.map(({ device, file, layer }): DiskFiles => {
+    const path = join(name.folder, file), lower = base?.diskFiles.find((each) => each.device === device);
+    if (layer === undefined) return { device, image: path, layers: [], origin: name.folder };
+    if (base === undefined || lower === undefined) throw damaged(name.folder, `of disk ${device} it has changes only, and there is no base that has the disk`);
+    return { ...lower, layers: [...lower.layers, { path, over: base.chain[0]!.sum }] };
+  });
+  return { chain: [name, ...(base?.chain ?? [])], diskFiles };
+}
+
+async function describe(folder: string): Promise<{ readonly described: SnapshotDescription; readonly sum: string }> {
   let text: string;
   try {
     text = await readFile(join(folder, SNAPSHOT_FILE), "utf8");
@@ -77,21 +113,18 @@ async function describe(folder: string): Promise<SnapshotDescription> {
     throw damaged(folder, `${SNAPSHOT_FILE} is no JSON`);
   }
   const format = (data as { readonly format?: unknown } | null)?.format;
-  if (format !== SNAPSHOT_FORMAT) {
-    throw failure(FailureCode.snapshot, `the snapshot ${folder} is of another version`, { cause: `it has format ${String(format)}; this version of Bailiwick reads format ${SNAPSHOT_FORMAT}`, fix: "restore it with the version that saved it", status: ExitStatus.verification });
+  if (!FORMATS.includes(format)) {
+    throw failure(FailureCode.snapshot, `the snapshot ${folder} is of another version`, { cause: `it has format ${String(format)}; this version of Bailiwick reads formats ${FORMATS.join(" and ")}`, fix: "restore it with the version that saved it", status: ExitStatus.verification });
   }
   const parsed = schema.safeParse(data);
   if (!parsed.success) throw damaged(folder, `${SNAPSHOT_FILE}: ${parsed.error.issues[0]?.path.join(".") ?? ""}: ${parsed.error.issues[0]?.message ?? ""}`);
-  return parsed.data;
+  return { described: parsed.data, sum: createHash("sha256").update(text).digest("hex") };
 }
 
-async function openBase(folder: string, path: string, { memory }: SnapshotDescription): Promise<Snapshot> {
-  const base = await openSnapshot(path).catch((error: unknown) => {
+const openBase = <T>(folder: string, path: string, read: (path: string) => Promise<T>): Promise<T> =>
+  read(path).catch((error: unknown) => {
     throw failure(FailureCode.snapshot, `the snapshot ${folder} lies on ${path}, which is not what it was`, { cause: textOf(error), fix: "put that back, or restore a snapshot that is whole", status: ExitStatus.verification });
   });
-  if (memoryBytes(memory) !== memoryBytes(base.memory)) throw damaged(folder, `it has not as much memory as its base ${path}`);
-  return base;
-}
 
 export const memoryBytes = (pieces: readonly { readonly bytes: number }[]): number => pieces.reduce((sum, { bytes }) => sum + bytes, 0);
 
@@ -117,98 +150,8 @@ async function checkImage(folder: string, name: string): Promise<string> {
   }
 }
 
-async function hashOf(path: string): Promise<string> {
+export async function hashOf(path: string): Promise<string> {
   const hash = createHash("sha256");
   await pipeline(createReadStream(path, { highWaterMark: PIECE }), hash);
   return hash.digest("hex");
-}
-
-/** What a snapshot is made of, by whoever can have it. */
-export interface SnapshotParts {
-  readonly guest: string;
-  /** The snapshot that its memory lies on; only changes are saved then. */
-  readonly base?: string;
-  readonly memory: readonly { readonly guestPhysical: number; readonly bytes: number }[];
-  readonly disks: Readonly<Record<string, Disk>>;
-}
-
-/** A snapshot that is being written, beside the place where it will stand. */
-export class SnapshotWriter {
-  readonly #folder: string;
-  readonly #draft: string;
-  readonly #parts: SnapshotParts;
-  readonly #open: FileHandle[] = [];
-
-  private constructor(folder: string, draft: string, parts: SnapshotParts) {
-    this.#folder = folder;
-    this.#draft = draft;
-    this.#parts = parts;
-  }
-
-  /** @throws Failure when there is something already, or nothing can be made there */
-  static async begin(path: string, parts: SnapshotParts): Promise<SnapshotWriter> {
-    const folder = resolve(path);
-    if (await stat(folder).then(() => true, () => false)) throw failure(FailureCode.exists, `there is something at ${folder} already`, { fix: "name a folder that is not there: a snapshot is never written over another" });
-    const draft = await mkdtemp(join(dirname(folder), `.${basename(folder)}-`)).catch((error: unknown) => {
-      throw failure(FailureCode.snapshot, `no snapshot can be written to ${folder}`, { cause: textOf(error) });
-    });
-    return new SnapshotWriter(folder, draft, parts);
-  }
-
-  /** The file for the `i`th piece of memory, open for writing. */
-  async memoryFile(i: number): Promise<number> {
-    const handle = await open(join(this.#draft, `memory-${i}`), "w");
-    this.#open.push(handle);
-    return handle.fd;
-  }
-
-  /** The disks as they are now. */
-  async copyDisks(): Promise<void> {
-    for (const [device, disk] of Object.entries(this.#parts.disks)) await copyDisk(disk, join(this.#draft, `disk-${device}`));
-  }
-
-  /** It stands where it should from now on, and is on stable storage. @param state as the VMM wrote it down. @throws Failure */
-  async finish(state: string): Promise<SnapshotDescription> {
-    const { guest, base, memory, disks } = this.#parts;
-    await writeFile(join(this.#draft, STATE_FILE), state);
-    const about = async (name: string): Promise<z.infer<typeof file>> => ({ file: name, bytes: (await stat(join(this.#draft, name))).size, sha256: await hashOf(join(this.#draft, name)) });
-    const description: SnapshotDescription = {
-      format: SNAPSHOT_FORMAT, guest, taken: new Date().toISOString(), ...(base === undefined ? {} : { base: resolve(base) }), state: await about(STATE_FILE),
-      memory: memory.map(({ guestPhysical, bytes }, i) => ({ file: `memory-${i}`, guestPhysical, bytes })),
-      disks: await Promise.all(Object.keys(disks).map(async (device) => ({ ...(await about(`disk-${device}`)), device }))),
-    };
-    for (const handle of this.#open) await handle.sync();
-    await writeFile(join(this.#draft, SNAPSHOT_FILE), `${JSON.stringify(description, null, 2)}\n`, { flush: true });
-    await rename(this.#draft, this.#folder);
-    await this.#close();
-    return description;
-  }
-
-  /** Nothing of it stays. */
-  async abandon(): Promise<void> {
-    await this.#close();
-    await rm(this.#draft, { recursive: true, force: true });
-  }
-
-  async #close(): Promise<void> {
-    for (const handle of this.#open.splice(0)) await handle.close();
-  }
-}
-
-/** Reads a disk from its start to its end into a file with holes. @throws Error what the disk or the file said */
-async function copyDisk(disk: Disk, path: string): Promise<void> {
-  const bytes = disk.sectors * SECTOR, handle = await open(path, "wx");
-  try {
-    const piece = new Uint8Array(PIECE), zeros = Buffer.alloc(PIECE);
-    for (let at = 0; at < bytes; at += PIECE) {
-      const part = piece.subarray(0, Math.min(PIECE, bytes - at));
-      const error = await new Promise<string | null>((done) => disk.read(at, part, done));
-      if (error !== null) throw new Error(`disk ${disk.id}: ${error}`);
-      if (!zeros.subarray(0, part.length).equals(part)) await handle.write(part, 0, part.length, at);
-    }
-    await handle.truncate(bytes);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }

@@ -1,10 +1,11 @@
 // Machines by name: each is an appliance that runs in a process of its own, with a folder of its own. What is there is the folder; what lives is who answers at its control socket.
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { join, sep } from "node:path";
 import { z } from "zod";
 import { suggest } from "../../../caps/manifest/nearest.ts";
 import { FailureCode, failure, textOf, usageError } from "../failure.ts";
+import { snapshotsBelow } from "./layers.ts";
 
 const NAME = /^[a-z0-9][a-z0-9-]{0,31}$/;
 const vmSchema = z.strictObject({
@@ -25,13 +26,15 @@ export interface Vm extends VmDescription {
   readonly consoleLog: string;
   /** What the operator is told, JSON lines, of the last run. */
   readonly events: string;
+  /** What its guests have written to their disks since they went on from a snapshot (layers.ts); not there: nothing. */
+  readonly layers: string;
 }
 
 const root = (): string => join(process.env["XDG_STATE_HOME"] ?? join(homedir(), ".local", "state"), "bailiwick", "vms");
 
 const placed = (name: string, description: VmDescription): Vm => {
   const folder = join(root(), name);
-  return { ...description, name, folder, control: join(folder, "control.sock"), console: join(folder, "console.sock"), consoleLog: join(folder, "console.log"), events: join(folder, "events.log") };
+  return { ...description, name, folder, control: join(folder, "control.sock"), console: join(folder, "console.sock"), consoleLog: join(folder, "console.log"), events: join(folder, "events.log"), layers: join(folder, "layers") };
 };
 
 export function listVms(): readonly Vm[] {
@@ -74,8 +77,18 @@ export function createVm(name: string, appliance: string, options: readonly stri
   return vm;
 }
 
-/** Its folder, with its logs, is gone. */
+/** @throws Failure when other machines' disks lie over a snapshot in its folder: clones of which it was the first */
+export function checkRemovable(name: string): void {
+  const inside = realpath(join(root(), name)) + sep;
+  const others = existsSync(root()) ? readdirSync(root()).filter((other) => NAME.test(other) && other !== name && snapshotsBelow(join(root(), other, "layers")).some((folder) => `${realpath(folder)}${sep}`.startsWith(inside))) : [];
+  if (others.length > 0) throw failure(FailureCode.vm, `the machine '${name}' cannot be removed`, { cause: `the disks of ${others.sort().map((other) => `'${other}'`).join(", ")} lie over a snapshot in its folder`, fix: `first ${others.map((other) => `bailiwick vm rm ${other}`).join(", ")}` });
+}
+
+const realpath = (path: string): string => (existsSync(path) ? realpathSync(path) : path);
+
+/** Its folder, with its logs and its layers, is gone. @throws Failure as checkRemovable */
 export function removeVm(name: string): void {
   if (!NAME.test(name)) throw usageError(`'${name}' is no name for a machine`);
+  checkRemovable(name);
   rmSync(join(root(), name), { recursive: true, force: true });
 }
