@@ -1,5 +1,5 @@
 // SNAPDISK-*: disks in snapshots are as they were at the moment, though the guest goes on; what a restored guest writes stays in layers, for its next boot and for snapshots of changes.
-import { existsSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
 import { findLinux } from "../../guests/linux/installed.ts";
@@ -17,7 +17,7 @@ const MIB = 2 ** 20;
 const imageOf = (bytes: number): string => `disks: { blk0: { file: disk.img, size: ${bytes / MIB}MiB } }`;
 /** Writes a word at a MiB of the disk; reads what is there. */
 const put = ({ ask }: Running, at: number, word: string): Promise<string> => ask(`echo ${word} | dd of=/dev/vda bs=1M seek=${at} conv=fsync,notrunc 2>/dev/null`);
-const get = async ({ ask }: Running, at: number): Promise<string> => (await ask(`echo 3 >/proc/sys/vm/drop_caches; dd if=/dev/vda bs=1M skip=${at} count=1 2>/dev/null | head -n 1`)).trim();
+const get = async ({ ask }: Running, at: number): Promise<string> => (await ask(`echo 3 >/proc/sys/vm/drop_caches; dd if=/dev/vda bs=1M skip=${at} count=1 2>/dev/null | head -n 1 | tr -d '\\0'`)).trim();
 
 describe.skipIf(!hasLinux)("SNAPDISK", () => {
   test("001 the snapshot has of a disk what was written before its moment and nothing later, and the guest writes on meanwhile", async () => {
@@ -28,8 +28,12 @@ describe.skipIf(!hasLinux)("SNAPDISK", () => {
     writeFileSync(live, bytes);
     /** The number that was written last to each of the blocks, 4 MiB apart. */
     const numbers = (file: string): number[] => {
-      const disk = readFileSync(file);
-      return Array.from({ length: BLOCKS }, (_, n) => Number(disk.toString("latin1", n * 4 * MIB, n * 4 * MIB + 12).split("\n")[0]!.split(" ")[0]));
+      const disk = openSync(file, "r"), head = Buffer.alloc(12);
+      try {
+        return Array.from({ length: BLOCKS }, (_, n) => (readSync(disk, head, 0, 12, n * 4 * MIB), Number(head.toString("latin1").split("\n")[0]!.split(" ")[0])));
+      } finally {
+        closeSync(disk);
+      }
     };
     await running(folder.path, undefined, async ({ session, ask }) => {
       // One after the other, each on stable storage before the next, all over the disk.
