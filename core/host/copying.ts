@@ -110,7 +110,7 @@ class Copy implements DiskCopy {
   giveUp(why: string): void {
     if (this.#over) return;
     this.#over = true;
-    for (const go of [...this.#held]) go();
+    for (const go of this.#held) go();
     for (const wake of this.#awaitEarlier.splice(0)) wake();
     // The target is in use until what is under way has ended.
     void Promise.allSettled(this.#underWay.values()).then(() => this.#fail(new Error(why)));
