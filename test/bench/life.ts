@@ -1,5 +1,6 @@
 // The benchmark `life`: what it takes to write a guest down, to go on from that, and to have many that do.
-import { mkdtempSync, openSync, closeSync, readFileSync, readSync, rmSync, statSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { closeSync, ftruncateSync, mkdtempSync, openSync, readFileSync, readSync, rmSync, statSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findLinux } from "../../guests/linux/installed.ts";
@@ -15,12 +16,16 @@ import { NO_LINUX } from "./guest-runs.ts";
 import { startWorker, work } from "./workers.ts";
 
 const SOURCE = "life.source", CLONE = "life.clone";
-const GUEST_MIB = 256, DIRTY_MIB = 64;
+const GUEST_MIB = 256, DIRTY_MIB = 64, DISK_MIB = 1024;
 const ROUNDS = 7, CLONES = 20, QUICK_ROUNDS = 2, QUICK_CLONES = 4;
 const LIMIT_MS = 300_000;
 /** What the clones' guests do before their memory is looked at, all at once: longer than a guest has to be at rest before its engine is renewed (core/resting.ts). */
 const SETTLE_MS = 45_000;
-const MANIFEST = `${manifestWith({}, `${2 * GUEST_MIB}MiB`)}guests:\n  g: { image: linux, memory: ${GUEST_MIB}MiB, console: console.console, essential: true }\n`;
+const GUEST = `image: linux, memory: ${GUEST_MIB}MiB, console: console.console, essential: true`;
+const MANIFEST = `${manifestWith({}, `${2 * GUEST_MIB}MiB`)}guests:\n  g: { ${GUEST} }\n`;
+const BLK = "{ image: { server: blk }, cpu: { priority: 190 }, use: { regs: platform.blk0.regs, irq: platform.blk0.irq, iospace: platform.blk0.iospace }, offer: { disk: BlockDriver } }";
+const BLOCK = "{ image: { server: block }, memory: 32MiB, cpu: { priority: 185 }, use: { disk: blk.disk }, offer: { root: Block }, args: { root: {} } }";
+const DISK_MANIFEST = `${manifestWith({ blk: BLK, block: BLOCK }, `${2 * GUEST_MIB}MiB, disks: { blk0: { file: disk.img, size: ${DISK_MIB}MiB } }`)}guests:\n  g: { ${GUEST}, disks: { data: block.root } }\n`;
 
 interface Wanted {
   readonly folder: string;
@@ -53,6 +58,14 @@ async function source({ folder, snapshot, rounds }: Wanted): Promise<Written> {
   session.stop(0);
   await session.outcome;
   return { paused, whole };
+}
+
+/** A disk of which every other MiB is full. */
+function writeDisk(path: string): void {
+  const fd = openSync(path, "w"), full = randomBytes(2 ** 20);
+  for (let mib = 0; mib < DISK_MIB; mib += 2) writeSync(fd, full, 0, full.length, mib * 2 ** 20);
+  ftruncateSync(fd, DISK_MIB * 2 ** 20);
+  closeSync(fd);
 }
 
 interface Order {
@@ -114,6 +127,11 @@ export const life: Benchmark = {
       say("life: snapshots");
       const writer = startWorker<Wanted, Written>(SOURCE);
       const { paused, whole } = await writer.ask({ folder: folder.path, snapshot, rounds: quick ? QUICK_ROUNDS : ROUNDS }).finally(() => writer.close());
+      say("life: snapshots with a disk");
+      using withDisk = applianceFolder({ "appliance.yaml": DISK_MANIFEST });
+      writeDisk(join(withDisk.path, "disk.img"));
+      const diskWriter = startWorker<Wanted, Written>(SOURCE);
+      const disk = await diskWriter.ask({ folder: withDisk.path, snapshot: join(kept, "disk"), rounds: quick ? QUICK_ROUNDS : ROUNDS }).finally(() => diskWriter.close());
       const checks: number[] = [], begins: number[] = [], eager: number[] = [];
       const count = quick ? QUICK_CLONES : CLONES;
       for (let i = 0; i < count; i++) {
@@ -132,6 +150,8 @@ export const life: Benchmark = {
       return [
         alone("pause", "ms", paused, `the guest stands: ${GUEST_MIB} MiB, ${DIRTY_MIB} of them just written`, 20),
         alone("snapshot", "ms", whole, "until the snapshot is whole, and on stable storage"),
+        alone("disk-pause", "ms", disk.paused, `the same with a disk of ${DISK_MIB} MiB, half full`, 20),
+        alone("disk-snapshot", "ms", disk.whole, "until that is whole, and on stable storage"),
         { name: "life.begin", unit: "ms", values: begins, peers: eager, against: "reading all of its memory", limit: 20 },
         alone("restore", "ms", begins.map((ms, i) => ms + checks[i]!), "the same, and every byte checked before", 50),
         { name: "life.clones", unit: "KiB", values: [resident / 1024], peers: [GUEST_MIB * 1024], against: `resident memory of ${count} clones in processes of their own, against one guest's`, aim: 3 },
