@@ -36,7 +36,7 @@ interface Context {
   readonly graph: AuthorityGraph;
   closureFor(trusting: readonly string[]): Closure;
   flowsFor(trusting: readonly string[]): Flows;
-  /** All capabilities to a thing, or to what is of it. */
+  /** All capabilities to a thing, or to what is of it; to a guest's component, those over the guest. */
   capabilitiesTo(name: string): readonly Authority[];
 }
 
@@ -52,7 +52,7 @@ function contextOf(graph: AuthorityGraph): Context {
     graph,
     closureFor,
     flowsFor: (trusting) => dataFlows(graph, closureFor(trusting), (direct ??= directFlows(graph))),
-    capabilitiesTo: (name) => [...(things ??= byThing(graph))].flatMap(([thing, all]) => (isOf(thing, name) ? all : [])),
+    capabilitiesTo: (name) => [...(things ??= byThing(graph))].flatMap(([thing, all]) => (isOf(thing, name) || all[0]?.over === name ? all : [])),
   };
 }
 
@@ -109,15 +109,15 @@ function checkConfined(graph: AuthorityGraph, component: string, holes: readonly
   /** By the member at which something leads out, or in, the first that does. */
   const leads = new Map<string, { readonly authority: Authority; readonly says: string }>();
   for (const authority of graph.authorities) {
-    const { holder, thing, server } = authority;
+    const { holder, thing, server, over } = authority;
     if (holder === server) continue;
-    const out = inside.has(holder), member = out ? holder : server;
+    const out = inside.has(holder), member = out ? holder : (server ?? over);
     if (member === undefined || !inside.has(member) || leads.has(member) || isHole(thing) || isOf(thing, "programs")) continue;
-    leads.set(member, { authority, says: out ? `${component} can speak to ${server ?? thing} by ${thing}` : `${holder} can speak to ${component} by ${thing}` });
+    leads.set(member, { authority, says: out ? `${component} can speak to ${server ?? over ?? thing} by ${thing}` : `${holder} can speak to ${component} by ${thing}` });
   }
   const way = closure.path([component], new Set(leads.keys())), found = leads.get(way?.end ?? "");
   if (way === undefined || found === undefined) return undefined;
-  const { holder, thing, server = thing } = found.authority;
+  const { holder, thing, over = thing, server = over } = found.authority;
   return { says: found.says, path: [...linkSteps(component, way.links), { from: holder, to: server, by: { holder, thing }, says: `${holder} has ${thing}` }] };
 }
 

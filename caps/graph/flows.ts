@@ -1,5 +1,5 @@
 // Where data can go: the closure's capabilities, read as ways for bytes. A message with Write goes to the server; whoever may be answered hears back; whoever
-// may hand something over can hand over memory or a bell, so bytes go both ways. Trusted components pass data on like all others: what they filter is not known here.
+// may hand something over can hand over memory or a bell, so bytes go both ways. Who controls a guest writes to it; who views it reads. Trusted components pass data on like all others: what they filter is not known here.
 import { Right } from "../abi/numbers.ts";
 import type { Authority, AuthorityGraph } from "./authority.ts";
 import { worstCase, type Closure } from "./closure.ts";
@@ -18,8 +18,8 @@ export interface Flows {
 }
 
 /** `platform.net0` of `platform.net0.regs`; a program that is read is data that everybody has seen. */
-function placeOf({ thing, server }: Authority): string | undefined {
-  if (server !== undefined) return server;
+function placeOf({ thing, server, over }: Authority): string | undefined {
+  if (server !== undefined || over !== undefined) return server ?? over;
   const [first, second] = thing.split(".");
   return first === "platform" ? `${first}.${second}` : undefined;
 }

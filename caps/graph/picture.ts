@@ -163,13 +163,14 @@ const kindOf = ({ guest, program }: ResolvedComponent): BoxKind => (guest === un
 /** The box that a thing is in, by its name. */
 function boxOf(thing: string): string {
   const [first = "", second] = thing.split(".");
+  if (first === "guests") return second ?? first;
   return first === "platform" || first === "programs" ? `${first}.${second}` : first;
 }
 
-const endOf = ({ thing, server }: Authority): string => server ?? boxOf(thing);
+const endOf = ({ thing, server, over }: Authority): string => server ?? over ?? boxOf(thing);
 
-function toItem({ thing, server, rights }: Authority, to: string, broken: boolean): Item {
-  return { thing, short: thing === to ? "" : thing.slice(to.length + 1), rights: server === undefined ? "" : rightNames(rights), broken };
+function toItem({ thing, server, over, rights }: Authority, to: string, broken: boolean): Item {
+  return { thing, short: thing === to ? "" : thing.slice((over === undefined ? to : `guests.${to}`).length + 1), rights: server === undefined ? "" : rightNames(rights), broken };
 }
 
 interface Ways {

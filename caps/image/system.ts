@@ -8,6 +8,7 @@
 //   S3  uses[i] belongs in slot InitSlot.First + i of the component's CSpace.
 //   S4  a device's registers, interrupt and I/O space are each used by at most one component.
 //   S5  mapped uses of a component do not overlap; each begins on a 2 MiB boundary.
+//   S6  a use of a guest names one that there is, wherever it stands; its badge is no other's; there are at most MOST_GUEST_USES.
 // It is plain JSON: every number is a safe integer.
 import { InitSlot } from "../abi/numbers.ts";
 import type { Quota } from "../protocol/protocol.ts";
@@ -52,6 +53,14 @@ export const MAX_SIGNALS = 53 - FIRST_SIGNAL_BIT;
 
 /** The bit of a VMM's notification by which the root server says that there is an order (Parent.order): below those of interrupts. */
 export const ORDER_BIT = 2 ** 31;
+
+/** Badges of capabilities over guests (protocol Guest), which lead to the root server: this and a number from 0, another for each use. Below are those of Parent, above those of keepers. */
+export const GUEST_BADGE = 0x4000_0000;
+/** In a system: each has places of its own for callers that wait (servers/root/callers.ts). */
+export const MOST_GUEST_USES = 64;
+/** What a component may do with a guest: see how it is; or also pause it, have it go on, end it, begin it anew. */
+export const GUEST_FACETS = ["view", "control"] as const;
+export type GuestFacet = (typeof GUEST_FACETS)[number];
 
 /** Badge of a component's keeper capability: this and its number. The root server alone has such. */
 export const KEEPER_BADGE = 0x8000_0000;
@@ -101,7 +110,8 @@ export type JsonValue = null | boolean | number | string | readonly JsonValue[] 
 
 /** Times in microseconds. */
 export interface Restart {
-  readonly on: "fault" | "exit" | "always";
+  /** `order`: no end, but when a component that controls the guest wants it. */
+  readonly on: "fault" | "exit" | "always" | "order";
   /** So many restarts in any time of `window`; the next end is for good. */
   readonly max: number;
   readonly window: number;
@@ -144,6 +154,8 @@ export type UseKind =
   | { readonly kind: "device"; readonly device: string; readonly physical: number; readonly address: number; readonly bytes: number }
   /** An IRQHandler for interrupt `irq`, its notification set to the component's own, badged with `badge` (one bit, 2^32..2^52). */
   | { readonly kind: "irq"; readonly device: string; readonly irq: number; readonly badge: number }
+  /** The root server's capability over guest `guest` (protocol Guest), badged with `badge`: it leads to what the guest is then, however often it is begun anew. */
+  | { readonly kind: "guest"; readonly guest: string; readonly facet: GuestFacet; readonly badge: number }
   /** SchedControl: the right to say how much CPU time anybody has. */
   | { readonly kind: "schedcontrol" }
   /** The device's IOSpace capability, by the name bootinfo gives it. */
@@ -172,6 +184,7 @@ function toRecord(use: ResolvedUse, slot: number): UseRecord {
   switch (use.kind) {
     case "endpoint":
     case "irq":
+    case "guest":
       return { cap: slot, address: 0, bytes: 0, badge: use.badge };
     case "device":
       return { cap: slot, address: use.address, bytes: use.bytes, badge: 0 };

@@ -5,6 +5,7 @@
 // whole is checked (`bailiwick check`).
 import { stringify } from "yaml";
 import type { z } from "zod";
+import type { GuestFacet } from "../image/system.ts";
 import { MAX_TEXT, parseManifest } from "./parse.ts";
 import type { manifestSchema } from "./schema.ts";
 
@@ -32,8 +33,8 @@ export interface Appliance {
   ): Part<N, Extract<keyof O, string>>;
   /** Adds a program that components may read; the answer is what a `use` says for it. @throws ManifestError */
   program<N extends string>(name: N, program: ProgramInput): `programs.${N}`;
-  /** Adds a guest. @throws ManifestError */
-  guest<N extends string>(name: N, guest: GuestInput): Part<N, never>;
+  /** Adds a guest, and says how others name its life: `view`, `control`. @throws ManifestError */
+  guest<N extends string>(name: N, guest: GuestInput): Part<N, never> & { readonly [F in GuestFacet]: `guests.${N}.${F}` };
   /** Adds a claim. @throws ManifestError */
   assert(claim: ClaimInput): void;
   /** All of it, as plain data of the caller's own. */
@@ -79,7 +80,7 @@ export function appliance(head: Head): Appliance {
     },
     guest(name, guest) {
       add("guests", name, guest);
-      return { name, offers: {} };
+      return { name, offers: {}, view: `guests.${name}.view`, control: `guests.${name}.control` };
     },
     assert(claim) {
       const copy = copied(claim);

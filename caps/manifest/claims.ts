@@ -3,7 +3,7 @@ import { checkAssertions } from "../graph/assertions.ts";
 import type { AuthorityGraph } from "../graph/authority.ts";
 import type { Assertion } from "../image/assertion.ts";
 import { carriedName } from "../image/files.ts";
-import type { ResolvedSystem } from "../image/system.ts";
+import { GUEST_FACETS, type ResolvedSystem } from "../image/system.ts";
 import { DiagnosticCode } from "./diagnostic.ts";
 import type { Report } from "./report.ts";
 import type { Board } from "./resources.ts";
@@ -64,7 +64,8 @@ function namesOf(system: ResolvedSystem, board: Board): Names {
   const files = new Set(system.components.flatMap(({ uses }) => uses.flatMap((use) => (use.kind === "file" ? [carriedName(use.file)] : []))));
   const programs = [...files].flatMap((name) => (name === undefined ? [] : [`programs.${name}`]));
   const offers = system.components.flatMap(({ name, offers }) => offers.map((offer) => `${name}.${offer.name}`));
-  return { components, things: new Set([...components, ...offers, "platform", ...devices, "platform.cpu.time", "platform.measurements", "platform.secret", ...programs]) };
+  const guests = system.components.flatMap(({ guest }) => (guest === undefined ? [] : [`guests.${guest}`, ...GUEST_FACETS.map((facet) => `guests.${guest}.${facet}`)]));
+  return { components, things: new Set([...components, ...offers, ...guests, "platform", ...devices, "platform.cpu.time", "platform.measurements", "platform.secret", ...programs]) };
 }
 
 /** Each broken one is shown at its place in the manifest, with the way that breaks it. */

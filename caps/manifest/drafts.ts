@@ -57,7 +57,7 @@ const PORT_MEMORY = 4 * 1024 ** 2;
 const VMM = { kind: "server", name: "vmm" } as const satisfies Image;
 const DEFAULT_STACK = 64 * 1024;
 /** Names that would be read as something else: in `use`, or by the operator. */
-const RESERVED = new Set(["platform", "programs", "root", "kernel"]);
+const RESERVED = new Set(["platform", "programs", "guests", "root", "kernel"]);
 
 /** By name, in the order of the manifest. */
 export function draftAll(manifest: Manifest, resources: Resources, report: Report): ReadonlyMap<string, Draft> {
@@ -162,6 +162,7 @@ function draftGuest(name: string, guest: ManifestGuest, only: boolean, resources
     offers: [],
     args,
     essential: guest.essential ?? only,
+    ...(guest.control.restart === undefined ? {} : { restart: { on: "order", ...guest.control.restart } }),
     confined: false,
     guest: order,
   };

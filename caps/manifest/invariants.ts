@@ -1,5 +1,5 @@
-// Whether a system that somebody else's kit resolved keeps what the resolver keeps (caps/image/system.ts, S1 to S5): its signature says who made it, not that he made no mistake. Pure.
-import { FIRST_SIGNAL_BIT, MAX_SIGNALS, placeUses, type ResolvedComponent, type ResolvedSystem, type ResolvedUse } from "../image/system.ts";
+// Whether a system that somebody else's kit resolved keeps what the resolver keeps (caps/image/system.ts, S1 to S6): its signature says who made it, not that he made no mistake. Pure.
+import { FIRST_SIGNAL_BIT, GUEST_BADGE, MAX_SIGNALS, MOST_GUEST_USES, placeUses, type ResolvedComponent, type ResolvedSystem, type ResolvedUse } from "../image/system.ts";
 import type { Board } from "./resources.ts";
 
 /** Lowest badge bits that name an offer's client. */
@@ -23,11 +23,14 @@ export function brokenInvariants(system: ResolvedSystem, board: Board, files: (n
       const problem = useProblem(use, before, board, files) ?? takenTwice(use, name, taken);
       if (problem !== undefined) wrong.push(`${name} cannot use ${use.name}: ${problem}`);
     }
+    for (const use of uses) if (use.kind === "guest" && !system.components.some(({ guest }) => guest === use.guest)) wrong.push(`${name} cannot use ${use.name}: there is no guest ${use.guest}`);
     const signals = uses.flatMap((use) => (use.kind === "irq" ? [use.badge] : []));
     if (new Set(signals).size !== signals.length) wrong.push(`${name} has two interrupts with one badge`);
     before.set(name, component);
   }
   const clients = system.components.flatMap(({ uses }) => [...new Set(uses.flatMap((use) => (use.kind === "endpoint" ? [`${use.from} ${use.badge % CLIENT}`] : [])))]);
+  const over = system.components.flatMap(({ uses }) => uses.flatMap((use) => (use.kind === "guest" ? [use.badge - GUEST_BADGE] : [])));
+  if (over.some((number) => number < 0 || number >= MOST_GUEST_USES) || new Set(over).size !== over.length) wrong.push("uses of guests have badges that are none, or one badge");
   if (new Set(clients).size !== clients.length) wrong.push("two clients of a server have one badge");
   if (wrong.length === 0 && JSON.stringify(placeUses(system, files)) !== JSON.stringify(system)) wrong.push("what its components use is not where it should be");
   return wrong;
@@ -57,6 +60,7 @@ function useProblem(use: ResolvedUse, before: ReadonlyMap<string, ResolvedCompon
     case "ram":
     case "vcpu":
     case "schedcontrol":
+    case "guest":
       return undefined;
   }
 }

@@ -115,7 +115,7 @@ const quota = z
   .transform((quota): readonly Share[] => (typeof quota === "string" ? [quota] : quota).flatMap((text) => parseShare(text) ?? []))
   .describe("How much of the server this client may have: 100/s, 2MiB/s, 64MiB, or a list. Of what, says the server's README: log (lines a second), block (bytes and requests a second), switch (bytes and frames a second, each way), net and console (bytes a second), fs (bytes).");
 
-const source = z.string().describe("COMPONENT.OFFER or platform.DEVICE.regs, .irq, .iospace, or platform.cpu.time, or programs.PROGRAM");
+const source = z.string().describe("COMPONENT.OFFER or platform.DEVICE.regs, .irq, .iospace, or platform.cpu.time, or programs.PROGRAM, or guests.GUEST.view or .control");
 const use = z
   .union([z.string(), z.strictObject({ from: source, rights: rights.optional(), quota: quota.optional() })])
   .transform((use): Use => {
@@ -154,16 +154,24 @@ const confined = z.boolean().default(false).describe("Its executable pages may h
 /** The root server counts in ticks of so many microseconds. */
 const MIN_BACKOFF_US = 10_000;
 const MAX_WINDOW_US = 24 * 3600 * 1_000_000;
-const restart = z
-  .strictObject({
+const howOften = {
+  max: z.int().min(1).max(100).default(5).describe("So many restarts in any time of 'window'; the next end is for good."),
+  window: duration("In which restarts are counted, at most 24 hours. By default 60s.").default(60_000_000),
+  backoff: duration("From the end to the start, at least 10ms; twice as long for each further one in 'window'. By default 200ms.").default(200_000),
+};
+const inBounds = <T extends z.ZodType<{ readonly window: number; readonly backoff: number }>>(policy: T): T =>
+  policy
+    .refine(({ backoff }) => backoff >= MIN_BACKOFF_US, { error: "a backoff of at least 10ms", path: ["backoff"] })
+    .refine(({ window }) => window <= MAX_WINDOW_US, { error: "a window of at most 24 hours", path: ["window"] })
+    .refine(({ backoff, window }) => backoff <= window, { error: "a backoff no longer than the window", path: ["backoff"] });
+
+const restart = inBounds(
+  z.strictObject({
     on: z.enum(["fault", "exit", "always"]).default("fault").describe("Which end is followed by a start: a fault, an end of its own (whatever its status), or both."),
-    max: z.int().min(1).max(100).default(5).describe("So many restarts in any time of 'window'; the next end is for good."),
-    window: duration("In which restarts are counted, at most 24 hours. By default 60s.").default(60_000_000),
-    backoff: duration("From the end to the start, at least 10ms; twice as long for each further one in 'window'. By default 200ms.").default(200_000),
-  })
-  .refine(({ backoff }) => backoff >= MIN_BACKOFF_US, { error: "a backoff of at least 10ms", path: ["backoff"] })
-  .refine(({ window }) => window <= MAX_WINDOW_US, { error: "a window of at most 24 hours", path: ["window"] })
-  .refine(({ backoff, window }) => backoff <= window, { error: "a backoff no longer than the window", path: ["backoff"] });
+    ...howOften,
+  }),
+);
+const control = z.strictObject({ restart: inBounds(z.strictObject(howOften)).describe("They may have it begun anew, so often: running or ended. Of itself it never is.").optional() });
 
 const component = z.strictObject({
   image,
@@ -248,6 +256,7 @@ const guest = z.strictObject({
   input: z.boolean().describe("false: nothing typed is for it, and when it waits for ever it is known to be stuck. By default true.").optional(),
   cpu: cpu.prefault({}),
   essential: z.boolean().describe("When it ends, the appliance ends with its status. By default true for an only guest.").optional(),
+  control: control.describe("What those who have guests.GUEST.control may do beside pausing and ending it.").default({}),
 })
   .refine(({ memory, balloon = 0 }) => balloon < memory, { error: "less than 'memory'", path: ["balloon"] });
 

@@ -3,7 +3,7 @@
 // A server knows a client by one number, whichever of its offers the client uses; numbers count from 1 in the order of the manifest.
 import { Right } from "../abi/numbers.ts";
 import { MEASUREMENTS_FILE, SECRET_FILE } from "../image/measurements.ts";
-import { FIRST_SIGNAL_BIT, MAX_SIGNALS, type ResolvedUse, type UseKind } from "../image/system.ts";
+import { FIRST_SIGNAL_BIT, GUEST_BADGE, GUEST_FACETS, MAX_SIGNALS, MOST_GUEST_USES, type ResolvedUse, type UseKind } from "../image/system.ts";
 import { carriedFile } from "../image/files.ts";
 import { DiagnosticCode } from "./diagnostic.ts";
 import type { Draft, WantedUse } from "./drafts.ts";
@@ -17,6 +17,9 @@ export const RIGHT_BITS: Readonly<Record<RightName, number>> = { call: Right.Wri
 
 /** `platform.cpu.time` is the right to hand out CPU time. */
 const CPU = "cpu";
+
+/** What a capability over a guest speaks (servers/root/guest-protocol.ts). */
+const GUEST_PROTOCOL = "Guest";
 
 /** What the firmware gives: the list of what it loaded, and a secret that is in no image. Memory that is read, each one component's. */
 const FIRMWARE: ReadonlyMap<string, string> = new Map([["measurements", MEASUREMENTS_FILE], ["secret", SECRET_FILE]]);
@@ -41,6 +44,8 @@ const OFFER_STEP = 0x1_0000;
 export function wireAll(drafts: ReadonlyMap<string, Draft>, board: Board | undefined, programs: ReadonlySet<string>, resources: Resources, report: Report): ReadonlyMap<string, readonly ResolvedUse[]> {
   const owners = new Map<string, string>();
   const clients = new Map<string, Map<string, number>>();
+  const guests = [...drafts.values()].flatMap(({ name, guest }) => (guest === undefined ? [] : [name]));
+  let guestUses = 0;
 
   const wire = (draft: Draft): ResolvedUse[] => {
     const uses = [...draft.fixed];
@@ -56,19 +61,21 @@ export function wireAll(drafts: ReadonlyMap<string, Draft>, board: Board | undef
     const [first = "", second = "", ...rest] = wanted.use.from.split(".");
     if (first === "platform" && FIRMWARE.has(second) && rest.length === 0) return lookUpFirmware(draft, wanted, at, FIRMWARE.get(second) ?? "");
     if (first === "platform") return lookUpDevice(draft, wanted, at, second, rest.join("."), before.filter(({ kind }) => kind === "irq").length);
+    if (first === "guests" && second !== "" && rest.length < 2) return lookUpGuest(wanted, at, second, rest[0]);
     if (second !== "" && rest.length === 0 && first === "programs") return lookUpProgram(wanted, at, second);
     if (second !== "" && rest.length === 0) return lookUpOffer(draft, wanted, at, first, second, before);
-    report.add({ code: DiagnosticCode.wrongValue, at, message: `'${wanted.use.from}' names nothing that can be used`, cause: "must be COMPONENT.OFFER, platform.DEVICE.PART, platform.measurements, platform.secret or programs.PROGRAM" });
+    report.add({ code: DiagnosticCode.wrongValue, at, message: `'${wanted.use.from}' names nothing that can be used`, cause: "must be COMPONENT.OFFER, platform.DEVICE.PART, platform.measurements, platform.secret, programs.PROGRAM, guests.GUEST.view or guests.GUEST.control" });
     return undefined;
   };
 
   const lookUpOffer = (draft: Draft, { use, protocol }: WantedUse, at: Path, server: string, name: string, before: readonly ResolvedUse[]): UseKind | undefined => {
     const from = drafts.get(server);
-    if (from === undefined) return void report.unknown(at, "component", server, [...drafts.keys(), "platform", ...(programs.size > 0 ? ["programs"] : [])]);
+    if (from === undefined) return void report.unknown(at, "component", server, [...drafts.keys(), "platform", ...(programs.size > 0 ? ["programs"] : []), ...(guests.length > 0 ? ["guests"] : [])]);
     const offer = from.offers.findIndex((candidate) => candidate.name === name);
     const offered = from.offers[offer];
     if (offered === undefined) {
       if (from.offers.length > 0) return void report.unknown(at, `offer of '${server}'`, name, from.offers.map((other) => other.name));
+      if (from.guest !== undefined) return void report.add({ code: DiagnosticCode.unknownName, at, message: `'${server}' offers nothing`, cause: "is a guest: only its life can be used", fix: `say guests.${server}.view or guests.${server}.control` });
       return void report.add({ code: DiagnosticCode.unknownName, at, message: `'${server}' offers nothing`, cause: "cannot be used", fix: `add 'offer: { ${name}: PROTOCOL }' to ${from.path.join(".")}` });
     }
     if (protocol !== undefined && offered.protocol !== protocol) {
@@ -97,6 +104,17 @@ export function wireAll(drafts: ReadonlyMap<string, Draft>, board: Board | undef
     if (protocol !== undefined) report.add({ code: DiagnosticCode.wrongProtocol, at, message: `'${use.from}' speaks no protocol`, cause: `is a program to be read, must be an offer of ${protocol}` });
     noRights(use, at, "a program");
     return { kind: "file", file: carriedFile(name), address: 0, bytes: 0 };
+  };
+
+  /** No matter which stands first: who answers is the root server. */
+  const lookUpGuest = ({ use, protocol }: WantedUse, at: Path, name: string, given = ""): UseKind | undefined => {
+    if (!guests.includes(name)) return void report.unknown(at, "guest", name, guests);
+    const facet = GUEST_FACETS.find((one) => one === given);
+    if (facet === undefined) return void report.unknown(at, `part of guests.${name}`, given, GUEST_FACETS);
+    if (protocol !== undefined && protocol !== GUEST_PROTOCOL) report.add({ code: DiagnosticCode.wrongProtocol, at, message: `'${use.from}' speaks another protocol`, cause: `is ${GUEST_PROTOCOL}, must be ${protocol}` });
+    noRights(use, at, "a guest");
+    if (guestUses === MOST_GUEST_USES) report.add({ code: DiagnosticCode.tooMany, at, message: "there are too many uses of guests", cause: `at most ${MOST_GUEST_USES} in an appliance` });
+    return { kind: "guest", guest: name, facet, badge: GUEST_BADGE + guestUses++ };
   };
 
   const clientNumber = (server: string, client: string): number => {

@@ -4,7 +4,7 @@
 // whose badge no component has a capability with. What a component holds is what its
 // thread can name, by its CSpace or by that of a thread or table which it can name; weak tables give only memory, and are not looked into.
 import { InitSlot, Kind, Right } from "../../caps/abi/numbers.ts";
-import type { Authority } from "../../caps/graph/authority.ts";
+import { overGuest, type Authority } from "../../caps/graph/authority.ts";
 import { KEEPER_BADGE, type ResolvedSystem } from "../../caps/image/system.ts";
 import { TcbSlot, type Kernel, type Tcb } from "../../core/kernel/state.ts";
 import { BOARD_DEVICES } from "../../core/machine/board.ts";
@@ -29,6 +29,9 @@ export function watchAuthority(k: Kernel, system: ResolvedSystem): LiveAuthority
   /** The endpoint on which the root server hears its components' faults. */
   let rootService = 0;
   const offers = new Map(system.components.map(({ name, offers }) => [name, offers.map((offer) => offer.name)]));
+  const hosts = new Map(system.components.flatMap(({ name, guest }) => (guest === undefined ? [] : [[guest, name]])));
+  /** By the badges of the root server's capabilities over guests. */
+  const overGuests = new Map(system.components.flatMap(({ uses }) => uses.flatMap((use) => (use.kind === "guest" ? [[use.badge, use] as const] : []))));
   for (const { name } of system.components) {
     const t = k.tcbs.find((candidate) => candidate?.label === name);
     const cnode = t === undefined ? undefined : k.cnodes[k.slots.object[t.slots + TcbSlot.CSpace]!];
@@ -59,7 +62,7 @@ export function watchAuthority(k: Kernel, system: ResolvedSystem): LiveAuthority
   const named = (holder: string, kind: number, object: number, rights: number, badgeLo: number, badgeHi: number): readonly Authority[] => {
     switch (kind) {
       case Kind.Endpoint:
-        return endpoint(holder, serverOf.get(object), rights & ALL, badgeLo >>> 0, badgeHi >>> 0);
+        return object === rootService ? ofRoot(holder, badgeLo >>> 0, badgeHi >>> 0) : endpoint(holder, serverOf.get(object), rights & ALL, badgeLo >>> 0, badgeHi >>> 0);
       case Kind.Frame: {
         const base = k.objects.base[object]!, device = k.objects.device[object] === 1 ? BOARD_DEVICES.find(({ physical }) => base === physical) : undefined;
         return device === undefined ? [] : [{ holder, thing: `platform.${device.name}.regs`, rights: ALL }];
@@ -83,6 +86,12 @@ export function watchAuthority(k: Kernel, system: ResolvedSystem): LiveAuthority
     const authority = (offer: string): Authority => ({ holder, thing: `${server}.${offer}`, server, rights });
     if (badgeLo === 0 && badgeHi === 0) return names.map(authority);
     return [authority(badgeHi === 0 && badgeLo % OFFER_STEP !== 0 && names[index] !== undefined ? names[index] : "made")];
+  };
+
+  /** What leads to the root server and is in the graph: the lives of guests. */
+  const ofRoot = (holder: string, badgeLo: number, badgeHi: number): readonly Authority[] => {
+    const use = badgeHi === 0 ? overGuests.get(badgeLo) : undefined;
+    return use === undefined ? [] : [overGuest(holder, use, hosts.get(use.guest) ?? use.guest)];
   };
 
   /** Rows that can be named from a thread's own slots. */

@@ -42,7 +42,7 @@ the shortest way that breaks it is shown.`,
   },
 };
 
-const RESTARTED = { fault: "when it faults", exit: "when it exits", always: "whenever it ends" } as const;
+const RESTARTED = { fault: "when it faults", exit: "when it exits", always: "whenever it ends", order: "when who controls it wants that" } as const;
 
 function sourceOf(use: ResolvedUse): string {
   switch (use.kind) {
@@ -56,6 +56,8 @@ function sourceOf(use: ResolvedUse): string {
       return "a virtual CPU";
     case "schedcontrol":
       return "the right to hand out CPU time";
+    case "guest":
+      return `guests.${use.guest}.${use.facet}`;
     default:
       return `${use.device} (${use.kind})`;
   }

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import type { Assertion } from "../../../caps/image/assertion.ts";
 import { MAX_FILE_NAME } from "../../../caps/image/files.ts";
-import { type JsonValue, MAX_SLOTS, MAX_USES, MIN_SLOTS, type ResolvedSystem, SYSTEM_FORMAT } from "../../../caps/image/system.ts";
+import { GUEST_FACETS, type JsonValue, MAX_SLOTS, MAX_USES, MIN_SLOTS, type ResolvedSystem, SYSTEM_FORMAT } from "../../../caps/image/system.ts";
 import type { Endpoint, Forward } from "../../../caps/manifest/addresses.ts";
 import type { DiskOrder, NetworkOrder } from "../../../caps/manifest/resolve.ts";
 import { DISK_IMAGES, IDENTIFIER_PATTERN, NAME_PATTERN, VERSION_PATTERN } from "../../../caps/manifest/schema.ts";
@@ -55,6 +55,7 @@ const use = z.union([
   z.strictObject({ name: identifier, kind: z.literal("endpoint"), from: name, offer: whole, badge: whole, rights: z.int().min(0).max(15), quota: quota.optional() }),
   z.strictObject({ name: identifier, kind: z.literal("device"), device, physical: whole, address: whole, bytes: whole }),
   z.strictObject({ name: identifier, kind: z.literal("irq"), device, irq: z.int().min(1).max(1023), badge: whole }),
+  z.strictObject({ name: identifier, kind: z.literal("guest"), guest: name, facet: z.enum(GUEST_FACETS), badge: whole }),
   z.strictObject({ name: identifier, kind: z.literal("schedcontrol") }),
   z.strictObject({ name: identifier, kind: z.literal("iospace"), device }),
   z.strictObject({ name: identifier, kind: z.literal("ram"), bytes: whole, address: whole, guestPhysical: whole }),
@@ -88,6 +89,7 @@ export const systemShape = z.strictObject({
       offers: z.array(z.strictObject({ name: identifier, protocol: named, gives: z.boolean(), passes: z.boolean() })),
       args: json,
       essential: z.boolean(),
+      restart: z.strictObject({ on: z.enum(["fault", "exit", "always", "order"]), max: z.int().min(1).max(100), window: whole, backoff: whole }).optional(),
       guest: name.optional(),
     }),
   ),
