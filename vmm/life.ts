@@ -3,6 +3,7 @@
 //
 //   L1  Orders are carried out between two exits: S1 of state.ts holds.
 //   L2  An order that makes no sense, now or at all, is refused by a report, and changes nothing.
+//   L3  Orders below 0 are a component's (servers/root/orders.ts): none of them has a guest go on that the operator has paused.
 import { InitSlot } from "../caps/abi/numbers.ts";
 import { client } from "../servers/lib/ts/client.ts";
 import { vcpuGetTime, vcpuSetTime } from "../servers/lib/ts/objects.ts";
@@ -38,8 +39,9 @@ export class GuestLife {
   readonly #machine: GuestMachine;
   readonly #console: GuestConsole;
   readonly #reporter: Reporter;
-  /** Its time, where it stands. */
+  /** Its time, where it stands; and whether it is the operator who wants it to. */
   #paused: number | null = null;
+  #held = false;
 
   constructor(env: Env, args: GuestArgs, vcpus: readonly number[], machine: GuestMachine, console: GuestConsole, reporter: Reporter) {
     this.#env = env;
@@ -92,6 +94,7 @@ export class GuestLife {
     if (fresh !== undefined) this.#machine.generation?.change(fresh);
     if (!last.paused) return null;
     yield* this.#pause();
+    this.#held = true;
     yield* this.#reporter.state({ state: "paused" });
     yield* this.obey();
     return null;
@@ -100,18 +103,24 @@ export class GuestLife {
   *#carryOut(order: Order): Op<void> {
     switch (order.do) {
       case "pause":
-        if (this.#paused !== null) return yield* this.#refuse(order, "it is paused already");
-        yield* this.#pause();
+        // The operator may take over what a component has begun.
+        if (this.#paused !== null && (order.id < 0 || this.#held)) return yield* this.#refuse(order, "it is paused already");
+        if (this.#paused === null) yield* this.#pause();
+        this.#held = order.id >= 0;
         return yield* this.#reporter.state({ state: "paused", order: order.id });
       case "resume":
         if (this.#paused === null) return yield* this.#refuse(order, "it is not paused");
+        if (order.id < 0 && this.#held) return yield* this.#refuse(order, "the operator has paused it");
         yield* vcpuSetTime(this.#env.sys, this.#vcpus[0]!, this.#paused);
         this.#paused = null;
+        this.#held = false;
         return yield* this.#reporter.state({ state: "resumed", order: order.id });
       case "save":
         return yield* this.#save(order);
       case "stats":
         return yield* this.#tell(order, "stats", this.#machine.counts);
+      case "count":
+        return yield* this.#reporter.state({ state: "counted", order: order.id, counts: this.#machine.totals });
       default:
         return yield* this.#refuse(order, `it knows nothing of '${order.do}'`);
     }

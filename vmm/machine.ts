@@ -197,6 +197,14 @@ export class GuestMachine {
       cards: this.#cards.map(({ name, model }) => ({ name, frames: model.counts, bytes: model.bytes })),
     };
   }
+  /** The same in sum, as `Guest.stats` has it (servers/root/guest-protocol.ts): bytes of consoles written and read, of disks read and written, of cards sent and received; requests to disks. */
+  get totals(): readonly number[] {
+    const { console, disks, cards } = this.counts, sum = <T>(all: readonly T[], of: (each: T) => number): number => all.reduce((total, each) => total + of(each), 0);
+    return [
+      console.written, console.read, sum(disks, ({ readBytes }) => readBytes), sum(disks, ({ writtenBytes }) => writtenBytes),
+      sum(cards, ({ bytes }) => bytes.sent), sum(cards, ({ bytes }) => bytes.received), sum(disks, ({ reads, writes, flushes }) => reads + writes + flushes),
+    ];
+  }
   /** Why it cannot be written down; null: it can. */
   get unsaved(): string | null {
     if (this.#machineMode) return "it has firmware of its own, whose registers are not written down";

@@ -77,15 +77,17 @@ export type EndingKind = keyof typeof EndingStatus;
 export interface GuestReport {
   /**
    * `running`: started. `ready`: user space is up. `balloon`: its balloon holds what it should. `exit`: the guest's init said so; it powers off next. `restoring`: it waits for its snapshot (life.ts).
-   * `paused`, `resumed`, `saved`, `taken`, `stats`, `refused`: answers to orders. The others are endings.
+   * `paused`, `resumed`, `saved`, `taken`, `stats`, `counted`, `refused`: answers to orders. The others are endings.
    */
-  readonly state: "running" | "ready" | "balloon" | "exit" | "restoring" | "paused" | "resumed" | "saved" | "taken" | "stats" | "refused" | EndingKind;
+  readonly state: "running" | "ready" | "balloon" | "exit" | "restoring" | "paused" | "resumed" | "saved" | "taken" | "stats" | "counted" | "refused" | EndingKind;
   /** With answers: the order's number. */
   readonly order?: number;
   /** With `saved` and `stats`: a part of the state, or of what was counted, as text; the how manieth, from 0, of how many. */
   readonly part?: number;
   readonly parts?: number;
   readonly data?: string;
+  /** With `counted`: what its devices have done, in sum (machine.ts, totals). */
+  readonly counts?: readonly number[];
   /** With `exit` and with endings. */
   readonly status?: number;
   /** One line that says more. */

@@ -17,6 +17,7 @@ import { Names } from "../names/protocol.ts";
 import { Net } from "../net/protocol.ts";
 import { NicDriver } from "../nic/protocol.ts";
 import { Powerbox } from "../powerbox/protocol.ts";
+import { Guest } from "../root/guest-protocol.ts";
 import { Parent } from "../root/protocol.ts";
 import { Switch, SwitchPort } from "../switch/protocol.ts";
 import { Timer } from "../timer/protocol.ts";
@@ -33,6 +34,7 @@ export const KIT_PROTOCOLS: Readonly<Record<string, Protocol>> = {
   displaydriver: DisplayDriver,
   entropy: Entropy,
   "file-protocol": File,
+  guest: Guest,
   inputdriver: InputDriver,
   log: Log,
   names: Names,

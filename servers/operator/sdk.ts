@@ -36,5 +36,6 @@ export { Log } from "../log/protocol.ts";
 export { NicDriver } from "../nic/protocol.ts";
 export { Powerbox } from "../powerbox/protocol.ts";
 export { Constructor } from "../constructor/protocol.ts";
+export { Guest, GuestEnding, GuestState } from "../root/guest-protocol.ts";
 export { Parent } from "../root/protocol.ts";
 export { Timer } from "../timer/protocol.ts";

@@ -29,8 +29,8 @@ export interface Built {
   readonly component: ResolvedComponent;
   readonly tcb: number;
   readonly endpoint: number;
-  /** Its Parent capability, of which it has a copy: revoking this takes it from whomever it was handed to. */
-  readonly parent: number;
+  /** What it has of the root server's own, of which it has copies: its Parent capability, those over guests. Revoking these takes them from whomever they were handed to. */
+  readonly lent: readonly number[];
   /** A slot of its CSpace. */
   readonly at: (slot: number) => Place;
   /** The slots of the root server's that all this stands in. */
@@ -101,7 +101,7 @@ function* makeComponent(builder: Builder, planned: PlannedComponent, carved: Car
   yield* give(InitSlot.Parent, parent);
   const keeper = yield* space.mint(InitSlot.Service, Right.Write | Right.GrantReply, KEEPER_BADGE + component.number, says("keeper"));
 
-  const wiring: Wiring = { ...builder, component, at, vspace, notification, vcpus, ram: carved.ram, devices: [], guestFrames: [], says };
+  const wiring: Wiring = { ...builder, component, at, vspace, notification, vcpus, ram: carved.ram, devices: [], guestFrames: [], lent: [parent], says };
   for (const [i, use] of component.uses.entries()) yield* wire(wiring, use, InitSlot.First + i);
 
   yield* must(tcbSetLabel(sys, tcb, component.name), says("name the thread"));
@@ -121,7 +121,7 @@ function* makeComponent(builder: Builder, planned: PlannedComponent, carved: Car
     yield* must(tcbWriteRegisters(sys, tcb, Reg.a0, [AddressMap.ENVIRONMENT, start.environmentBytes]), says("set the arguments"));
   }
   const order = component.guest === undefined ? {} : { order: yield* space.mint(notification, Right.Write, ORDER_BIT, says("bell")) };
-  return { ...order, component, tcb, endpoint, parent, at, untypeds: [carved.untyped, ...carved.ram.map((block) => block.untyped)], devices: wiring.devices };
+  return { ...order, component, tcb, endpoint, lent: wiring.lent, at, untypeds: [carved.untyped, ...carved.ram.map((block) => block.untyped)], devices: wiring.devices };
 }
 
 /** Page tables, fresh frames and shared files into the VSpace. The slot of the IPC buffer's frame. */
@@ -164,6 +164,7 @@ interface Wiring extends Builder {
   /** Frames of its guest's RAM that were mapped, in the root server's CSpace. */
   readonly guestFrames: { readonly frame: number; readonly guestPhysical: number }[];
   readonly devices: KeptDevice[];
+  readonly lent: number[];
   readonly says: (what: string) => string;
 }
 
@@ -203,6 +204,12 @@ function* wire(w: Wiring, use: ResolvedUse, slot: number): Op<void> {
         yield* must(ioSpaceMap(sys, ioSpace, copy, guestPhysical, MapRights.ReadWrite), what);
       }
       w.devices.push(yield* keepDevice(space, use.device, w.component.name, ioSpace, [...w.boot.ioSpaces.keys()].indexOf(use.device)));
+      return;
+    }
+    case "guest": {
+      const over = yield* space.mint(InitSlot.Service, Right.Write | Right.GrantReply, use.badge, what);
+      yield* must(cnodeCopy(sys, at(slot), space.place(over), ALL_RIGHTS), what);
+      w.lent.push(over);
       return;
     }
     case "schedcontrol":

@@ -5,6 +5,7 @@ import { MapRights, tcbResume, tcbSuspend } from "../lib/ts/objects.ts";
 import type { Env, Op } from "../lib/ts/sdk.ts";
 import { type Boot, readBootinfo } from "./bootinfo.ts";
 import { buildComponent, deviceFrames } from "./build.ts";
+import { Callers } from "./callers.ts";
 import { Clock } from "./clock.ts";
 import { must, StartFailure } from "./failure.ts";
 import type { Block, Piece } from "./memory.ts";
@@ -25,11 +26,13 @@ export default function* main(env: Env): Op<void> {
   const control = yield* space.map(yield* deviceFrames({ space, boot }, CONTROL_DEVICE, 1, "ctl0"), MapRights.ReadWrite, "the control device");
   const tell = operatorChannel(env.mem, control);
   let running: Running;
-  let restarts: Restarts | undefined, orders: Orders | undefined;
+  let system: ResolvedSystem, clock: Clock | undefined, callers: Callers | undefined, restarts: Restarts | undefined, orders: Orders | undefined;
   try {
-    const system = readSystem(env.mem, boot);
+    system = readSystem(env.mem, boot);
+    const badges = system.components.flatMap(({ uses }) => uses.flatMap((use) => (use.kind === "guest" ? [use.badge] : [])));
     // Before anything else is made, because that is where its memory is.
-    const clock = system.components.some(({ restart }) => restart !== undefined) ? yield* Clock.make(space) : undefined;
+    clock = badges.length > 0 || system.components.some(({ restart }) => restart !== undefined) ? yield* Clock.make(space) : undefined;
+    callers = badges.length > 0 ? yield* Callers.make(space, badges) : undefined;
     running = yield* buildSystem(env, system, space, boot, pieces);
     // A machine without guests listens to nobody: when all its programs wait, it is known to be idle for ever.
     orders = system.components.some(({ guest }) => guest !== undefined) ? yield* Orders.open(space, control, tell) : undefined;
@@ -42,7 +45,7 @@ export default function* main(env: Env): Op<void> {
     yield* tcbSuspend(env.sys, InitSlot.TCB); // nobody is there to hear that the root server returned
     return;
   }
-  yield* serveComponents(env, running, restarts, orders, tell);
+  yield* serveComponents(env, { system, running, clock, callers, restarts, orders, tell });
 }
 
 /** The root server's own page tables come first, from the smallest piece of RAM that holds them; what is left of RAM. */

@@ -3,8 +3,8 @@ import type { Restart } from "../../caps/image/system.ts";
 
 export const TICK_US = 10_000;
 
-/** How a component ended. */
-export type How = "fault" | "exit";
+/** How a component ended: by itself, or since a component that controls its guest wants it begun anew. */
+export type How = "fault" | "exit" | "order";
 
 export class RestartPolicy {
   readonly #restart: Restart;
@@ -17,12 +17,17 @@ export class RestartPolicy {
 
   /** It has ended: how many ticks it waits, and which restart in its window that will be, from 1. Undefined: that is no end to be followed by a start. */
   next(how: How, now: number): { readonly wait: number; readonly count: number } | "spent" | undefined {
-    const { on, max, window, backoff } = this.#restart;
+    const { on, window, backoff } = this.#restart;
     if (on !== "always" && on !== how) return undefined;
-    if (this.isOpen(now) && this.#times.length >= max) return "spent";
+    if (this.isSpent(now)) return "spent";
     const count = this.#times.push(now);
     // The tick that is under way is not a whole one.
     return { wait: Math.ceil(Math.min(backoff * 2 ** (count - 1), window) / TICK_US) + 1, count };
+  }
+
+  /** The next end is for good. */
+  isSpent(now: number): boolean {
+    return this.isOpen(now) && this.#times.length >= this.#restart.max;
   }
 
   /** Whether restarts that were still count. */

@@ -31,8 +31,8 @@ export interface Running extends Builder {
 }
 
 /** Revokes the component's memory (ROOT-1): its threads, endpoints and reply objects end, so callers get Broken. */
-export function* bury({ space }: Pick<Running, "space">, { untypeds, parent }: Built): Op<void> {
-  for (const slot of [...untypeds, parent]) yield* cnodeRevoke(space.sys, space.place(slot));
+export function* bury({ space }: Pick<Running, "space">, { untypeds, lent }: Built): Op<void> {
+  for (const slot of [...untypeds, ...lent]) yield* cnodeRevoke(space.sys, space.place(slot));
 }
 
 interface Waiting {
@@ -89,9 +89,25 @@ export class Restarts {
     return built;
   }
 
-  /** The clock has ticked: starts whose time has come, and says who. False as `goesOn`: there is nothing left to count for, and the clock has been stopped. */
+  /** Whether its manifest lets it be started again on somebody's order, and whether that has been used up. */
+  onOrder({ component }: Built): "never" | "spent" | "may" {
+    const policy = this.#policies.get(component.number);
+    if (policy === undefined) return "never";
+    return policy.isSpent(this.#clock.now) ? "spent" : "may";
+  }
+
+  /** The tick at which it is started; undefined: it does not wait for that. */
+  dueOf(number: number): number | undefined {
+    return this.#waiting.get(number)?.due;
+  }
+
+  /** It is not to be started, after all. */
+  forget(number: number): void {
+    this.#waiting.delete(number);
+  }
+
+  /** The clock has ticked: starts whose time has come, and says who. False as `goesOn`: there is nothing left to count for. */
   *tick(): Op<{ readonly started: readonly number[]; readonly goesOn: boolean }> {
-    this.#clock.count();
     const { now } = this.#clock, started: number[] = [];
     for (const [number, { due, built, count }] of this.#waiting) {
       if (due > now) continue;
@@ -101,9 +117,7 @@ export class Restarts {
       started.push(number);
     }
     // Somebody waits, or restarts still count against their component.
-    const goesOn = this.#waiting.size > 0 || [...this.#policies.values()].some((policy) => policy.isOpen(now));
-    if (!goesOn) yield* this.#clock.stop();
-    return { started, goesOn };
+    return { started, goesOn: this.#waiting.size > 0 || [...this.#policies.values()].some((policy) => policy.isOpen(now)) };
   }
 
   /** Where its clients have what the manifest gave them of it, and with which rights they still have it. */

@@ -1,7 +1,7 @@
 // The root server after the start: components say that they are done, log, report their guest; the kernel reports their faults.
 import { Fault, InitSlot } from "../../caps/abi/numbers.ts";
 import { MEASUREMENTS_FILE } from "../../caps/image/measurements.ts";
-import { KEEPER_BADGE, type ResolvedComponent } from "../../caps/image/system.ts";
+import { GUEST_BADGE, KEEPER_BADGE, type ResolvedComponent, type ResolvedSystem } from "../../caps/image/system.ts";
 import { dispatcher, type Response, serve } from "../lib/ts/serve.ts";
 import type { Env, Message, Op } from "../lib/ts/sdk.ts";
 import { dmaKeeper } from "./dma.ts";
@@ -9,7 +9,10 @@ import type { Tell } from "./operator.ts";
 import type { Orders } from "./orders.ts";
 import { Parent } from "./protocol.ts";
 import type { Built } from "./build.ts";
-import { TICK_BADGE } from "./clock.ts";
+import type { Callers } from "./callers.ts";
+import { type Clock, TICK_BADGE } from "./clock.ts";
+import { Guest, STOPPED_STATUS } from "./guest-protocol.ts";
+import { leadGuests, type LifeKeeper } from "./guests.ts";
 import type { How } from "./policy.ts";
 import { bury, type Restarts, type Running } from "./restart.ts";
 
@@ -65,6 +68,11 @@ export class Lives {
     else if (this.#running.size === 0) this.#end(0);
   }
 
+  /** It had ended for good, and is begun anew all the same. */
+  begun(number: number): void {
+    this.#running.add(number);
+  }
+
   #end(status: number): void {
     if (this.#over) return;
     this.#over = true;
@@ -78,28 +86,73 @@ const State = { running: 1, exited: 2, faulted: 3 } as const;
 /** Who is told what was loaded may also ask what became of it. */
 const maySeeAll = ({ uses }: ResolvedComponent): boolean => uses.some((use) => use.kind === "file" && use.file === MEASUREMENTS_FILE);
 
-/**
- * Serves for ever. A component that exited or faulted is taken away whole: who waits for it learns that it is gone, and its memory is free again.
- * @param restarts absent: nobody is started again
- * @param orders absent: the operator has nothing to say
- */
-export function* serveComponents(env: Env, running: Running, restarts: Restarts | undefined, orders: Orders | undefined, tell: Tell): Op<void> {
+/** What there is to serve. */
+export interface Served {
+  readonly system: ResolvedSystem;
+  readonly running: Running;
+  /** Absent: nobody is started again, and no caller waits. */
+  readonly clock: Clock | undefined;
+  /** Absent: no component has a capability over a guest. */
+  readonly callers: Callers | undefined;
+  /** Absent: nobody is started again. */
+  readonly restarts: Restarts | undefined;
+  /** Absent: the operator has nothing to say, for there is no guest. */
+  readonly orders: Orders | undefined;
+  readonly tell: Tell;
+}
+
+/** Serves for ever. A component that exited or faulted is taken away whole: who waits for it learns that it is gone, and its memory is free again. */
+export function* serveComponents(env: Env, { system, running, clock, callers, restarts, orders, tell }: Served): Op<void> {
   const components = [...running.built.values()];
   const byNumber = new Map(components.map((built) => [built.component.number, built]));
   const lives = new Lives(byNumber.keys(), tell);
   /** Of those that have ended, or wait to be started again. */
   const ended = new Map<number, number>();
 
+  /** Takes it away, and builds it anew if it may be. */
   function* over(built: Built, how: How, status: number): Op<void> {
-    const { component } = built;
-    orders?.forget(component.number);
-    ended.set(component.number, how === "exit" ? State.exited : State.faulted);
+    const { component } = built, { number } = component;
+    orders?.forget(number);
+    ended.set(number, how === "fault" ? State.faulted : State.exited);
     const again = restarts === undefined ? undefined : yield* restarts.again(built, how);
-    if (again !== undefined) return void byNumber.set(component.number, again);
+    if (again === undefined) return yield* overForGood(built, how === "order" ? "stopped" : how, status);
+    byNumber.set(number, again);
+    if (running.ended.delete(component.name)) lives.begun(number);
+    if (guests !== undefined) yield* guests.ended(number, how === "order" ? "stopped" : how, status, restarts?.dueOf(number));
+  }
+
+  function* overForGood(built: Built, how: "exit" | "fault" | "stopped", status: number): Op<void> {
+    const { component } = built;
     yield* bury(running, built);
     running.ended.add(component.name);
+    if (guests !== undefined) yield* guests.ended(component.number, how, status, undefined);
     lives.ended(component.number, component.essential, status);
   }
+
+  const keeper: LifeKeeper = {
+    *stop(number, by) {
+      const built = byNumber.get(number);
+      if (built === undefined) return;
+      tell({ event: "guest", guest: built.component.guest ?? "?", state: "stopped", status: STOPPED_STATUS, detail: `ended by ${by}` });
+      orders?.forget(number);
+      restarts?.forget(number);
+      ended.set(number, State.exited);
+      yield* overForGood(built, "stopped", STOPPED_STATUS);
+    },
+    *restart(number, by) {
+      const built = byNumber.get(number), may = built === undefined ? "never" : restarts?.onOrder(built);
+      if (built === undefined || may !== "may") return may === "spent" ? Guest.refusals.spent : Guest.refusals.notAllowed;
+      tell({ event: "guest", guest: built.component.guest ?? "?", state: "stopped", status: STOPPED_STATUS, detail: `begun anew by ${by}` });
+      yield* over(built, "order", STOPPED_STATUS);
+      return ended.has(number) && restarts?.dueOf(number) === undefined ? Guest.refusals.ended : 0;
+    },
+    *order(number, id, what) {
+      const built = byNumber.get(number);
+      if (built !== undefined && orders !== undefined) yield* orders.give(built, id, what);
+    },
+    withdraw: (number, id) => orders?.withdraw(number, id),
+  };
+  const guests = callers === undefined || clock === undefined ? undefined : leadGuests(env, system, callers, clock, keeper);
 
   function* exit(built: Built, status: number): Op<void> {
     tell({ event: "exit", component: built.component.name, status });
@@ -107,9 +160,14 @@ export function* serveComponents(env: Env, running: Running, restarts: Restarts 
   }
 
   function* tick(): Op<Response | null> {
+    clock?.count();
     const { started, goesOn } = restarts === undefined ? { started: [], goesOn: false } : yield* restarts.tick();
     for (const number of started) ended.delete(number);
-    return goesOn ? {} : null;
+    if (guests !== undefined) yield* guests.started(started);
+    const awaited = guests !== undefined && (yield* guests.tick());
+    if (goesOn || awaited) return {};
+    if (clock !== undefined) yield* clock.stop();
+    return null;
   }
 
   const ofParent = dispatcher(Parent, env, {
@@ -123,11 +181,12 @@ export function* serveComponents(env: Env, running: Running, restarts: Restarts 
       tell({ event: "log", component: byNumber.get(badge)?.component.name ?? "?", text: new TextDecoder().decode(bytes) });
       return {};
     },
-    guest({ badge, bytes }) {
+    *guest({ badge, bytes }) {
       const guest = byNumber.get(badge)?.component.guest;
       const report = parseReport(bytes);
       if (guest === undefined || report === null) return { label: Parent.refusals.badRequest };
-      tell({ ...report, event: "guest", guest });
+      const told = guests === undefined ? report : yield* guests.heard(badge, report);
+      if (told !== null) tell({ ...told, event: "guest", guest });
       return {};
     },
     order({ badge }) {
@@ -154,14 +213,15 @@ export function* serveComponents(env: Env, running: Running, restarts: Restarts 
   }
 
   const byGuest = (guest: string): Built | undefined => [...byNumber.values()].find(({ component }) => component.guest === guest && !ended.has(component.number));
-  const keeper = dmaKeeper(env, components.flatMap(({ devices }) => devices), tell);
+  const ofDevices = dmaKeeper(env, components.flatMap(({ devices }) => devices), tell);
   function* signalled(word: number): Op<void> {
-    yield* keeper(word);
+    yield* ofDevices(word);
     if (orders !== undefined) yield* orders.signalled(word, byGuest);
   }
 
   yield* serve(env, function* (message) {
-    if (message.badge < KEEPER_BADGE) return yield* ofParent(message);
+    if (message.badge < GUEST_BADGE) return yield* ofParent(message);
+    if (message.badge < KEEPER_BADGE) return guests === undefined ? null : yield* guests.dispatch(message);
     if (message.badge === TICK_BADGE) return yield* tick();
     const built = byNumber.get(message.badge - KEEPER_BADGE);
     if (built !== undefined) yield* faulted(built, message);

@@ -12,8 +12,8 @@ const DEVICES = WINDOW + LARGE;
 const WINDOW_PAGES = LARGE / PAGE;
 /** Page tables for both: one for the GiB, one each. */
 const ROOT_TABLES = 3;
-/** The page tables, and a clock's page and objects (clock.ts). */
-export const ROOT_BYTES = (ROOT_TABLES + 2) * PAGE;
+/** The page tables, a clock's page and objects (clock.ts), and those of callers that wait (callers.ts). */
+export const ROOT_BYTES = (ROOT_TABLES + 3) * PAGE;
 
 /** Slots in a row. */
 export interface Region {

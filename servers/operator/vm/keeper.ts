@@ -3,6 +3,7 @@
 //
 //   K1  Every order is answered: carried out, refused by the guest's VMM or the root server, or given up after a time, when the guest has ended, or when the machine stops.
 //   K2  A guest that was running before its snapshot is taken runs again afterwards, also when that failed.
+//   K3  What is written down is one moment: a guest that a component has go on meanwhile (servers/root/guests.ts) is not written down.
 import { closeSync, openSync } from "node:fs";
 import type { ResolvedComponent, ResolvedSystem } from "../../../caps/image/system.ts";
 import type { System } from "../../../core/boot.ts";
@@ -56,6 +57,10 @@ interface Life {
   readonly component: ResolvedComponent;
   state: LifeState;
   ending?: string;
+  /** How often it began or went on. */
+  runs: number;
+  /** It was not the operator who paused it, but a component: he may still. */
+  byComponent: boolean;
   /** The snapshot that its memory lies on. */
   base?: SnapshotName;
   /** What it has been asked to say of itself and has not. */
@@ -86,7 +91,7 @@ export class GuestKeeper {
 
   /** @param restore what guests go on from, by name: their components were told so (appliance.ts) */
   constructor(system: ResolvedSystem, disks: Readonly<Record<string, RunDisk>>, restore: ReadonlyMap<string, Restoring> = new Map()) {
-    this.#lives = new Map(system.components.flatMap((component) => (component.guest === undefined ? [] : [[component.guest, { component, state: "starting" } satisfies Life]])));
+    this.#lives = new Map(system.components.flatMap((component) => (component.guest === undefined ? [] : [[component.guest, { component, state: "starting", runs: 0, byComponent: false } satisfies Life]])));
     this.#disks = disks;
     this.#restore = restore;
   }
@@ -159,7 +164,10 @@ export class GuestKeeper {
         return true;
       case "paused":
       case "resumed":
-        if (life !== undefined) this.#became(life, event.state === "paused" ? "paused" : "running");
+        if (life !== undefined) {
+          life.byComponent = Number(event["order"] ?? 0) < 0;
+          this.#became(life, event.state === "paused" ? "paused" : "running");
+        }
         waiting?.resolve("");
         return false;
       case "saved":
@@ -187,6 +195,7 @@ export class GuestKeeper {
 
   #became(life: Life, state: LifeState): void {
     life.state = state;
+    if (state === "running") life.runs++;
     const { begun } = life;
     delete life.begun;
     if (state === "ended") begun?.reject(failure(FailureCode.guestState, "the guest did not go on from its snapshot", { cause: life.ending ?? "no reason is given" }));
@@ -253,11 +262,14 @@ export class GuestKeeper {
       await writer.diskFiles();
       const since = performance.now();
       if (ran) await this.#pause(name);
+      const { runs } = life;
       const state = await this.#order(name, "save");
       const disks = writer.copyDisks();
       // What becomes of it is asked for when the guest goes on.
       disks.catch(() => undefined);
       await turn();
+      // Reports come before a guest runs: what the root server has heard up to here, is here.
+      if (life.state !== "paused" || life.runs !== runs) throw failure(FailureCode.guestState, `guest ${name} went on while it was written down`, { cause: "a component of the appliance wanted it to", fix: "pause it yourself first: then nobody else can have it go on" });
       const saved = memory.map(({ physical, bytes }, i) => this.machine.ramImages.save(physical, bytes, files[i]!, { backed: life.base !== undefined, changes }));
       if (ran) {
         await this.#order(name, "resume");
@@ -275,7 +287,8 @@ export class GuestKeeper {
   }
 
   async #pause(name: string): Promise<void> {
-    this.#must(name, "running", "paused");
+    const { state, byComponent } = this.#life(name);
+    if (state !== "paused" || !byComponent) this.#must(name, "running", "paused");
     await this.#order(name, "pause");
   }
 
