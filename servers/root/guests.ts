@@ -9,7 +9,7 @@ import { dispatcher, type Dispatch, type Response } from "../lib/ts/serve.ts";
 import type { Env, Op } from "../lib/ts/sdk.ts";
 import type { Callers, Place } from "./callers.ts";
 import type { Clock } from "./clock.ts";
-import { FIRST_CONTROL, Guest, GuestEnding, GuestState, STOPPED_STATUS } from "./guest-protocol.ts";
+import { FIRST_CONTROL, Guest, GuestEnding, GuestState } from "./guest-protocol.ts";
 import { TICK_US } from "./policy.ts";
 
 /** A VMM answers between two exits of its guest; it may wait for its turn. */
@@ -213,9 +213,11 @@ export function leadGuests(env: Env, { components }: ResolvedSystem, callers: Ca
       yield* answer(({ badge }) => grants.get(badge)?.number === number, { label: refusals.noAnswer });
       const life = lives.get(number);
       if (life === undefined) return;
-      const ending = how === "stopped" ? GuestEnding.stopped : how === "fault" ? GuestEnding.faulted : life.said === GuestEnding.none ? GuestEnding.exited : life.said;
+      // One that is begun anew after its end has ended as it did.
+      const over = life.state === GuestState.ended;
+      const ending = over ? life.ending : how === "stopped" ? GuestEnding.stopped : how === "fault" ? GuestEnding.faulted : life.said === GuestEnding.none ? GuestEnding.exited : life.said;
       yield* answer((call) => call.life === life && call.what !== "changed", { label: refusals.ended });
-      yield* become(life, { ending, status: how === "stopped" ? STOPPED_STATUS : status, said: GuestEnding.none, held: false, ...(due === undefined ? { state: GuestState.ended } : { state: GuestState.waiting, due }) });
+      yield* become(life, { ending, status: over ? life.status : status, said: GuestEnding.none, held: false, ...(due === undefined ? { state: GuestState.ended } : { state: GuestState.waiting, due }) });
     },
 
     *started(numbers) {

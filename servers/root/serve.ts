@@ -142,7 +142,7 @@ export function* serveComponents(env: Env, { system, running, clock, callers, re
     *restart(number, by) {
       const built = byNumber.get(number), may = built === undefined ? "never" : restarts?.onOrder(built);
       if (built === undefined || may !== "may") return may === "spent" ? Guest.refusals.spent : Guest.refusals.notAllowed;
-      tell({ event: "guest", guest: built.component.guest ?? "?", state: "stopped", status: STOPPED_STATUS, detail: `begun anew by ${by}` });
+      if (!ended.has(number)) tell({ event: "guest", guest: built.component.guest ?? "?", state: "stopped", status: STOPPED_STATUS, detail: `begun anew by ${by}` });
       yield* over(built, "order", STOPPED_STATUS);
       return ended.has(number) && restarts?.dueOf(number) === undefined ? Guest.refusals.ended : 0;
     },
