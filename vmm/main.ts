@@ -51,7 +51,7 @@ export default function* main(env: Env): Op<void> {
   const balloon = args.balloon === undefined ? null : new GuestBalloon(args.ramBytes, args.balloon);
   const machine = new GuestMachine({ memory, harts: args.cpus ?? 1, machineMode: firmwareOf(env) !== undefined, console, cmdline: args.cmdline, entropy, ...servers, balloon, complain: reporter.complain });
   const life = new GuestLife(env, args, vcpusOf(env, args), machine, console, reporter);
-  machine.hearsInput = yield* attachInput(env.sys, args.input === false ? null : console, machine.outside.length === 0);
+  machine.hearsInput = yield* attachInput(env.sys, args.input === false ? null : console, machine.outside.length === 0 && args.led !== true);
   const refusal = args.restore === true ? yield* goOn(env, args, machine, entropy, life) : yield* boot(env, args, machine, entropy);
   if (refusal !== null) return yield* end(reporter, null, { kind: "unbootable", detail: refusal }, null);
   yield* reporter.state({ state: "running" });

@@ -53,6 +53,8 @@ export interface GuestArgs {
   readonly balloon?: number;
   /** false: nothing typed is for this guest. A guest that waits for ever is then known to be stuck. Default true. */
   readonly input?: boolean;
+  /** A component leads it (servers/root/guests.ts): orders can come at any time. It is then not known to be stuck. */
+  readonly led?: boolean;
   /** It goes on from a snapshot, which it is given when it says `restoring` (life.ts). */
   readonly restore?: boolean;
 }

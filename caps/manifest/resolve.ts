@@ -85,6 +85,7 @@ export function resolveSystem({ manifest, source }: ParsedManifest, resources: R
   if (board !== undefined) checkMemory(manifest, drafts, board, report);
   if (report.diagnostics.length > 0) return { ok: false, diagnostics: report.diagnostics };
 
+  const led = new Set([...uses.values()].flatMap((list) => list.flatMap((use) => (use.kind === "guest" ? [use.guest] : []))));
   const components = order.flatMap((name, index): ResolvedComponent[] => {
     const draft = drafts.get(name);
     if (draft === undefined) return [];
@@ -100,7 +101,8 @@ export function resolveSystem({ manifest, source }: ParsedManifest, resources: R
         cpu,
         uses: uses.get(name) ?? [],
         offers: offers.map((offer) => resolveOffer(offer, resources)),
-        args,
+        // Its VMM listens for orders, whatever else could wake it.
+        args: guest !== undefined && led.has(name) ? { ...Object(args), led: true } : args,
         essential,
         ...(restart === undefined ? {} : { restart }),
         ...(guest === undefined ? {} : { guest: name }),

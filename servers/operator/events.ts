@@ -13,7 +13,7 @@ const eventSchema = z.discriminatedUnion("event", [
   z.looseObject({ event: z.literal("fault"), component: name, reason: z.string().optional() }),
   z.looseObject({ event: z.literal("dma-fault"), component: name, device: name, address: z.number(), bytes: z.number(), direction: z.enum(["read", "write"]) }),
   z.looseObject({ event: z.literal("log"), component: name, text: z.string() }),
-  z.looseObject({ event: z.literal("guest"), guest: name, state: z.string(), status: z.number().optional(), detail: z.string().optional(), console: z.union([z.string(), z.array(z.string())]).optional() }),
+  z.looseObject({ event: z.literal("guest"), guest: name, state: z.string(), status: z.number().optional(), detail: z.string().optional(), by: z.string().optional(), console: z.union([z.string(), z.array(z.string())]).optional() }),
   z.looseObject({ event: z.literal("error"), message: z.string() }),
   z.looseObject({ event: z.literal("end"), status }),
 ]);
@@ -70,7 +70,7 @@ export function describeEvent(event: SystemEvent, verbose: boolean): string | un
       return verbose ? `the appliance ended with status ${event.status}` : undefined;
     case "guest": {
       const failed = GUEST_STATES[event.state];
-      if (failed === undefined) return verbose ? `guest ${event.guest}: ${event.state}${event.status === undefined ? "" : ` ${event.status}`}` : undefined;
+      if (failed === undefined) return verbose ? `guest ${event.guest}: ${event.state}${event.status === undefined ? "" : ` ${event.status}`}${event.by === undefined ? "" : ` by ${event.by}`}` : undefined;
       const lines = (typeof event.console === "string" ? event.console.split("\n") : (event.console ?? [])).map((line) => line.replace(/\r$/, ""));
       while (lines.at(-1) === "") lines.pop();
       const last = lines.slice(-LAST_LINES).map((line) => `  | ${line}`);

@@ -52,6 +52,9 @@ describe("a use of a guest", () => {
       { name: "db", kind: "guest", guest: "db", facet: "view", badge: GUEST_BADGE + 2 },
     ]);
     expect(useRecords(usesOf(system, "main"))["look"]).toEqual({ cap: 17, address: 0, bytes: 0, badge: GUEST_BADGE + 1 });
+    // A VMM is told that it has orders to listen for.
+    const isLed = (of: ResolvedSystem): unknown[] => of.components.flatMap(({ guest, args }) => (guest === undefined ? [] : [(args as { readonly led?: boolean }).led]));
+    expect([isLed(system), isLed(systemOf(manifest("{ look: guests.db.view }")))]).toEqual([[true, true], [undefined, true]]);
     // Its holder may be what the guest itself uses.
     expect(refused(manifest("{ web: guests.web.control }, offer: { tty: Console }").replace("memory: 32MiB, console: console.console }", "memory: 32MiB, console: main.tty }"))).toEqual([]);
   });
