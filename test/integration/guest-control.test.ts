@@ -52,10 +52,10 @@ type Part = Partial<ResolvedComponent> & { readonly does: string };
 const run = (parts: Readonly<Record<string, Part>>): Promise<Run> => {
   badges = 0;
   const entries = Object.entries(parts);
-  return runSystem(entries.map(([name, { does: _, ...given }], i) => component(name, i + 1, given)), Object.fromEntries(entries.map(([name, { does }]) => [`${name}.js`, program(does)])));
+  return runSystem(entries.map(([name, { does: _does, ...given }], i) => component(name, i + 1, given)), Object.fromEntries(entries.map(([name, { does }]) => [`${name}.js`, program(does)])));
 };
 const logs = ({ events }: Run, of: string): unknown[] => events.filter((e) => e.event === "log" && e["component"] === of).map((e) => e["text"]);
-const guestEvents = ({ events }: Run): unknown[] => events.filter(({ event }) => event === "guest").map(({ event: _, ...rest }) => rest);
+const guestEvents = ({ events }: Run): unknown[] => events.filter(({ event }) => event === "guest").map(({ event: _event, ...rest }) => rest);
 const vmm = (does: string, given: Partial<ResolvedComponent> = {}): Part => ({ guest: "g", cpu: cpu(50), ...given, does });
 const { state, changed, stats, pause, resume, stop, restart } = Object.fromEntries(Object.entries(methods).map(([name, { label }]) => [name, label])) as Record<keyof typeof methods, number>;
 const OFFERS = [{ name: "it", protocol: "P", gives: false, passes: false }];
