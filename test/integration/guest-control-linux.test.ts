@@ -6,13 +6,24 @@ import { prepareAppliance } from "../../servers/operator/appliance.ts";
 import { describeEvent, type SystemEvent } from "../../servers/operator/events.ts";
 import { findPackage } from "../../servers/operator/package.ts";
 import { startSession, type Outcome, type Session } from "../../servers/operator/session.ts";
-import { openSnapshot, SnapshotWriter } from "../../servers/operator/vm/snapshot.ts";
+import { SnapshotWriter } from "../../servers/operator/vm/snapshot-writer.ts";
+import { openSnapshot } from "../../servers/operator/vm/snapshot.ts";
 import { STOPPED_STATUS } from "../../servers/root/guest-protocol.ts";
 import { applianceFolder, Line, manifestWith, until } from "../support/appliance-run.ts";
 
 const LIMIT_MS = 60_000;
 vi.setConfig({ testTimeout: 2 * LIMIT_MS });
 const installed = findLinux(findPackage().record);
+
+/** The next snapshot's turn of the host, between the moment of the disks and that of the memory, takes until `over`. What is returned puts back what was. */
+function longTurn(over: () => Promise<unknown>): () => void {
+  const disks = vi.spyOn(SnapshotWriter.prototype, "copyDisks").mockImplementationOnce(() => {
+    const turn = vi.spyOn(globalThis, "setImmediate").mockImplementationOnce(((then: () => void) => void over().then(then)) as unknown as typeof setImmediate);
+    queueMicrotask(() => turn.mockRestore());
+    return Promise.resolve();
+  });
+  return () => disks.mockRestore();
+}
 
 const MANIFEST = (more = ""): string => `${manifestWith(
   {
@@ -139,15 +150,15 @@ describe.skipIf(!installed.ok || installed.value === undefined)("LEAD", () => {
       using folder = applianceFolder({});
       const at = join(folder.path, "snap"), { guests } = run.session;
       await run.said("1 pause: done");
-      // The copy of its disks, of which it has none, takes until the component has had it go on.
-      const slow = vi.spyOn(SnapshotWriter.prototype, "copyDisks").mockImplementationOnce(() => run.said("1 resume: done"));
+      // Between its state and its memory the component has it go on.
+      const slow = longTurn(() => run.said("1 resume: done"));
       await expect(guests.snapshot("g", at)).rejects.toThrow(/guest g went on while it was written down/);
-      slow.mockRestore();
+      slow();
       await expect(openSnapshot(at)).rejects.toThrow(/there is no snapshot/);
       await run.said("2 yours");
-      const held = vi.spyOn(SnapshotWriter.prototype, "copyDisks").mockImplementationOnce(() => run.said("2 resume: held"));
+      const held = longTurn(() => run.said("2 resume: held"));
       expect((await guests.snapshot("g", at)).guest).toBe("g");
-      held.mockRestore();
+      held();
       expect((await openSnapshot(at)).guest).toBe("g");
       expect(stateOf(run)).toBe("running");
     });

@@ -6,7 +6,7 @@
 //
 // The folder is there whole or not at all, and what it lies over is checked before anything is opened.
 import { readFileSync } from "node:fs";
-import { mkdtemp, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { z } from "zod";
 import { lockForWriting } from "../../../core/host/image-lock.ts";
@@ -14,6 +14,7 @@ import { createLayer } from "../../../core/host/layer.ts";
 import { SECTOR_BYTES } from "../../../core/devices/virtio/spec.ts";
 import type { RestoredDisk } from "../disks.ts";
 import { ExitStatus, FailureCode, failure, textOf, type Failure } from "../failure.ts";
+import { syncFolder } from "./snapshot-writer.ts";
 import { openSnapshotDisks, type Snapshot, type SnapshotDisks } from "./snapshot.ts";
 
 export const LAYERS_FILE = "layers.json";
@@ -127,15 +128,5 @@ async function mustBeUnused(folder: string): Promise<void> {
   for (const { file } of (await read(folder).catch(() => undefined))?.disks ?? []) {
     const path = join(folder, file), found = await stat(path, { bigint: true }).catch(() => undefined);
     if (found !== undefined) (await lockForWriting(path, `${found.dev}:${found.ino}`, "layer"))();
-  }
-}
-
-/** What was made, renamed or removed in it is on stable storage. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }

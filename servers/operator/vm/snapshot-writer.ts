@@ -87,7 +87,9 @@ export class SnapshotWriter {
     };
     for (const handle of this.#open) await handle.sync();
     await writeFile(join(this.#draft, SNAPSHOT_FILE), `${JSON.stringify(description, null, 2)}\n`, { flush: true });
+    await syncFolder(this.#draft);
     await rename(this.#draft, this.#folder);
+    await syncFolder(dirname(this.#folder));
     await this.#close();
     return description;
   }
@@ -103,6 +105,16 @@ export class SnapshotWriter {
   async #close(): Promise<void> {
     for (const { disk } of this.#targets) await disk.close().catch(() => undefined);
     for (const handle of this.#open.splice(0)) await handle.close();
+  }
+}
+
+/** What was made, renamed or removed in it is on stable storage. */
+export async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
   }
 }
 
