@@ -20,6 +20,8 @@ interface Range {
 }
 
 export interface DiskCopy {
+  /** Copies in the background what is not written to; before, only what must be copied is. */
+  begin(): void;
   /** All of it is in the target (which is not flushed). Rejects with what went wrong, or when it was given up. */
   readonly done: Promise<void>;
   giveUp(why: string): void;
@@ -27,7 +29,7 @@ export interface DiskCopy {
 
 export interface CopyableDisk extends Disk {
   /**
-   * The moment is this call. One copy at a time. @param into as large as this disk, and all zero; the caller keeps it open until `done` has settled
+   * The moment is this call; the rest begins with `begin`. One copy at a time. @param into as large as this disk, and all zero; the caller keeps it open until `done` has settled
    * @param only sectors for which it says so; by default all but what is zero
    */
   copy(into: BlockBackend, only?: (sector: number) => boolean): DiskCopy;
@@ -91,6 +93,7 @@ class Copy implements DiskCopy {
   readonly #free: Uint8Array[] = Array.from({ length: AT_ONCE }, () => new Uint8Array(PIECE));
   readonly #awaitFree: (() => void)[] = [];
   #over = false;
+  #end: () => void = () => undefined;
   #fail: (error: Error) => void = () => undefined;
 
   constructor(disk: BlockBackend, into: BlockBackend, earlier: Set<Range>, only: ((sector: number) => boolean) | undefined) {
@@ -100,11 +103,15 @@ class Copy implements DiskCopy {
     this.#earlier = earlier;
     this.#bytes = disk.sectors * SECTOR_BYTES;
     this.done = new Promise((resolve, reject) => {
+      this.#end = resolve;
       this.#fail = reject;
-      void this.#run().then(resolve, (error: Error) => this.giveUp(error.message));
     });
     // Whoever asked for it may look at it later.
     this.done.catch(() => undefined);
+  }
+
+  begin(): void {
+    this.#run().then(this.#end, (error: Error) => this.giveUp(error.message));
   }
 
   giveUp(why: string): void {
@@ -128,7 +135,7 @@ class Copy implements DiskCopy {
     };
     this.#held.add(go);
     const missing = piecesOf(range).filter((piece) => !this.#copied(piece));
-    Promise.all(missing.map((piece) => this.#begin(piece))).then(go, (error: Error) => this.giveUp(error.message));
+    Promise.all(missing.map((piece) => this.#piece(piece))).then(go, (error: Error) => this.giveUp(error.message));
   }
 
   /** A write has ended. */
@@ -145,7 +152,7 @@ class Copy implements DiskCopy {
   async #run(): Promise<void> {
     for (let n = 1; this.#next * PIECE < this.#bytes; n++) {
       const piece = this.#next++;
-      if (!this.#ahead.delete(piece)) await this.#begin(piece);
+      if (!this.#ahead.delete(piece)) await this.#piece(piece);
       // Why is told by whoever gave it up.
       if (this.#over) throw new Error("given up");
       if (n % MOST_A_TURN === 0) await turn();
@@ -156,7 +163,7 @@ class Copy implements DiskCopy {
   }
 
   /** Copies a piece, unless that is being done. */
-  #begin(piece: number): Promise<void> {
+  #piece(piece: number): Promise<void> {
     const already = this.#underWay.get(piece);
     if (already !== undefined) return already;
     const copied = this.#copy(piece).then(() => {

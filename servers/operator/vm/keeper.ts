@@ -264,9 +264,7 @@ export class GuestKeeper {
       if (ran) await this.#pause(name);
       const { runs } = life;
       const state = await this.#order(name, "save");
-      const disks = writer.copyDisks();
-      // What becomes of it is asked for when the guest goes on.
-      disks.catch(() => undefined);
+      writer.markDisks();
       await turn();
       // Reports come before a guest runs: what the root server has heard up to here, is here.
       if (life.state !== "paused" || life.runs !== runs) throw failure(FailureCode.guestState, `guest ${name} went on while it was written down`, { cause: "a component of the appliance wanted it to", fix: "pause it yourself first: then nobody else can have it go on" });
@@ -275,6 +273,9 @@ export class GuestKeeper {
         await this.#order(name, "resume");
         pausedMs = performance.now() - since;
       }
+      // Not before: the host's turns are the guest's way on.
+      const disks = writer.copyDisks();
+      disks.catch(() => undefined);
       const problem = (await Promise.all(saved)).find((each) => each !== "");
       if (problem !== undefined) throw failure(FailureCode.snapshot, `the memory of guest ${name} cannot be written to ${folder}`, { cause: problem });
       await disks;

@@ -67,9 +67,14 @@ export class SnapshotWriter {
     }
   }
 
-  /** The disks as they are now; ends when they are copied. What is under way then is given up by `abandon`. @throws Error what went wrong */
-  async copyDisks(): Promise<void> {
+  /** The disks as they are now are what the snapshot has. */
+  markDisks(): void {
     for (const { source, disk, only } of this.#targets) this.#copies.push(source.copy(disk, only));
+  }
+
+  /** Ends when they are copied; `abandon` gives up what is under way. @throws Error what went wrong */
+  async copyDisks(): Promise<void> {
+    for (const copy of this.#copies) copy.begin();
     await Promise.all(this.#copies.map(({ done }) => done));
   }
 
