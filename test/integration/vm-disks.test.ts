@@ -57,6 +57,15 @@ afterAll(async () => {
   rmSync(state, { recursive: true, force: true });
 });
 
+describe("VMDISK", () => {
+  test("000 layers are replaced only by a guest that is restored into them", async () => {
+    for (const more of [[], ["--layers", "x"], ["--restore", "x"]]) {
+      const { status, err } = await bailiwick(["run", "--replace-layers", ...more]);
+      expect([status, err]).toEqual([2, expect.stringMatching(/--replace-layers says what --restore does with --layers: it needs both/)]);
+    }
+  });
+});
+
 describe.skipIf(!hasLinux)("VMDISK", () => {
   test("001 what a restored machine writes stays over stop and start, until it is restored again; rm takes it away", async () => {
     using folder = applianceFolder({ "appliance.yaml": diskAppliance("memory: 96MiB, disks: { data: block.root }", "disks: { blk0: { file: disk.img, size: 64MiB } }") });
