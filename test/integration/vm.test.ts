@@ -1,7 +1,7 @@
 // VM-*: machines in the background, as a user has them: every verb of `bailiwick vm` in the states in which it can be used and in those in which it cannot, a console that is attached and detached,
-// clones, the control socket driven by curl and by a client made from its own description.
+// clones, tokens, the control socket driven by curl and by a client made from its own description.
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, statSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,12 +13,13 @@ import { ask } from "../../servers/operator/vm/client.ts";
 import { openSnapshot } from "../../servers/operator/vm/snapshot.ts";
 import { applianceFolder, manifestWith, pause, until } from "../support/appliance-run.ts";
 import { bailiwick, CLI, type Done } from "../support/command-line.ts";
+import { freePorts } from "../support/ports.ts";
 
 vi.setConfig({ testTimeout: 240_000 });
 const installed = findLinux(findPackage().record);
 const hasLinux = installed.ok && installed.value !== undefined;
 
-const state = mkdtempSync(join(tmpdir(), "bailiwick-vms-"));
+const state = realpathSync(mkdtempSync(join(tmpdir(), "bailiwick-vms-")));
 const env = { XDG_STATE_HOME: state };
 const vm = (...args: readonly string[]): Promise<Done> => bailiwick(["vm", ...args], { env, limitMs: 120_000 });
 const done = async (...args: readonly string[]): Promise<string> => {
@@ -195,5 +196,55 @@ describe.skipIf(!hasLinux)("VM", () => {
     expect(err).toMatch(/the machine 'e' did not start[^]*(do not suffice|does not fit|power of two|multiple)/);
     expect(await list()).toBe("e stopped");
     await done("rm", "e");
+  });
+
+  test("006 tokens: made whether it runs or not, printed once, kept as hashes over a restart, revoked; clones have none", async () => {
+    using folder = applianceFolder({ "appliance.yaml": MANIFEST });
+    const [port = 0] = await freePorts(1, "tcp"), shared = join(state, "shared.sock");
+    const refused = async (says: RegExp, ...args: readonly string[]): Promise<void> => {
+      const { status, err } = await vm(...args);
+      expect([status === 0, err], args.join(" ")).toEqual([false, expect.stringMatching(says)]);
+    };
+    await refused(/there is no machine 't'/, "token", "t");
+    await refused(/a number from 1 to 65535/, "create", "--control-port", "0", "t", folder.path);
+    await done("create", "--control-port", String(port), "--control-shared", shared, "t", folder.path);
+    await refused(/there is no right 'metric'.*metrics/, "token", "t", "--may", "view,metric");
+    await refused(/go together/, "token", "t", "--may", "snapshot");
+    await refused(/--for 1y is no time/, "token", "t", "--for", "1y");
+    const scrape = (await done("token", "t", "--may", "metrics", "--for", "1d", "--label", "prometheus")).trim();
+    await done("start", "t");
+    const watch = JSON.parse(await done("token", "t", "--json", "--may", "view,life,snapshot,tokens", "--guest", "g", "--below", state)) as { readonly id: string; readonly token: string; readonly below: string };
+    await refused(/there is no guest 'x'/, "token", "t", "--guest", "x");
+    const get = async (token: string, path: string, more: RequestInit = {}): Promise<readonly [number, string]> => {
+      const response = await fetch(`http://127.0.0.1:${port}${path}`, { ...more, headers: { authorization: `Bearer ${token}` } });
+      return [response.status, await response.text()];
+    };
+    expect(await get(scrape, "/metrics")).toEqual([200, expect.stringContaining('bailiwick_guest_up{guest="g"} 1')]);
+    expect((await get(scrape, "/guests"))[0]).toBe(403);
+    const child = JSON.parse((await get(watch.token, "/tokens", { method: "POST", body: '{"may":["view"]}' }))[1]) as { readonly token: string };
+    expect(await get(watch.token, "/guests/g/snapshots", { method: "POST", body: JSON.stringify({ folder: join(state, "by-token") }) })).toEqual([201, expect.stringContaining("by-token")]);
+    expect((await openSnapshot(join(state, "by-token"))).guest).toBe("g");
+    expect((await get(watch.token, "/guests/g/snapshots", { method: "POST", body: JSON.stringify({ folder: join(state, "bailiwick", "out") }) }))[0]).toBe(403);
+
+    await done("clone", "t", "t2");
+    expect(await done("tokens", "t2", "--json")).toBe("[]\n");
+    await done("rm", "--force", "t2");
+    await done("stop", "--force", "t");
+    const listed = await done("tokens", "t");
+    expect(listed).toMatch(new RegExp(`^ID +MAY +GUESTS +UNTIL +BELOW +FROM +LABEL\n\\w{12} +metrics +all +\\d{4}-[^\n]*prometheus\n${watch.id} +view,life,snapshot,tokens +g +${state} *\n\\w{12} +view +g +${watch.id}\n$`));
+    // Neither a file of the machine's, nor a process's arguments, nor a list has a secret.
+    const all = readdirSync(place("t", "")).filter((name) => statSync(place("t", name)).isFile()).map((name) => [name, readFileSync(place("t", name), "latin1")] as const);
+    expect(all.find(([name]) => name === "tokens.json")).toBeDefined();
+    for (const secret of [scrape, watch.token, child.token]) for (const text of [listed, ...all.map(([, content]) => content)]) expect(text).not.toContain(secret.slice(10));
+    expect(statSync(place("t", "tokens.json")).mode & 0o777).toBe(0o600);
+
+    await done("start", "t");
+    for (const token of [watch.token, child.token]) expect((await get(token, "/guests"))[0]).toBe(200);
+    await refused(/revoked by its ID/, "revoke", "t", watch.token);
+    await done("revoke", "t", watch.id);
+    for (const token of [watch.token, child.token]) expect((await get(token, "/guests"))[0]).toBe(401);
+    await refused(/there is no such token/, "revoke", "t", watch.id);
+    expect(spawnSync("curl", ["-sS", "--unix-socket", shared, "-H", `authorization: Bearer ${scrape}`, "http://localhost/metrics"], { encoding: "utf8" }).stdout).toContain("bailiwick_guest_up");
+    await done("rm", "--force", "t");
   });
 });

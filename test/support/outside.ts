@@ -9,6 +9,8 @@ type ToolName = "tcpdump" | "minisign" | "skopeo" | "dtc" | "promtool";
 export interface OutsideTool {
   /** It is here, and it runs. */
   readonly there: boolean;
+  readonly program: string;
+  readonly env: NodeJS.ProcessEnv;
   run(args: readonly string[], options?: { readonly cwd?: string; readonly input?: string | Uint8Array }): SpawnSyncReturns<string>;
 }
 
@@ -18,5 +20,5 @@ export function outsideTool(name: ToolName, versionOption: string): OutsideTool 
   const { program, lib } = (existsSync(record) ? (JSON.parse(readFileSync(record, "utf8")) as SetupRecord)[name] : undefined) ?? { program: name };
   const env = lib === undefined ? process.env : { ...process.env, LD_LIBRARY_PATH: lib };
   const run: OutsideTool["run"] = (args, options = {}) => spawnSync(program, args, { encoding: "utf8", env, maxBuffer: 1 << 28, ...options });
-  return { there: run([versionOption]).status === 0, run };
+  return { there: run([versionOption]).status === 0, program, env, run };
 }

@@ -40,3 +40,9 @@ export function onlyTarget(positionals: readonly string[], fallback = "."): stri
   if (more.length > 0) throw usageError(`'${more[0]}' is one argument too many`);
   return target;
 }
+
+/** @param option that has it, without its hyphens */
+export function parsePort(option: string, text: string): number {
+  if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535) throw usageError(`--${option} ${text} is no port`, "a number from 1 to 65535; without one, any that is free");
+  return Number(text);
+}

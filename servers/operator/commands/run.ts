@@ -24,7 +24,8 @@ import { startSession, type Session } from "../session.ts";
 import { openTraceFile, TRACE_KINDS } from "../trace.ts";
 import { openControl, type ControlServer } from "../vm/api-server.ts";
 import { openSnapshot, type Snapshot } from "../vm/snapshot.ts";
-import { onlyTarget, parseOptions, type Command } from "./command.ts";
+import { Tokens } from "../vm/tokens.ts";
+import { onlyTarget, parseOptions, parsePort, type Command } from "./command.ts";
 import { SIGNER_HELP, SIGNER_OPTIONS, signersOf } from "./signers.ts";
 
 const OPTIONS = {
@@ -38,6 +39,9 @@ const OPTIONS = {
   "allow-rollback": { type: "boolean" },
   disk: { type: "string", multiple: true },
   control: { type: "string" },
+  "control-shared": { type: "string" },
+  "control-port": { type: "string" },
+  "control-tokens": { type: "string" },
   console: { type: "string" },
   "console-log": { type: "string" },
   restore: { type: "string", multiple: true },
@@ -102,6 +106,13 @@ then ? says what else there is. Without a terminal, input comes from a pipe or f
                     in; may be there for each disk
   --control SOCKET  a socket by which guests are paused, resumed and written down while it
                     runs: 'bailiwick help vm', or HTTP (GET /openapi.json)
+  --control-shared S  with --control: such a socket for others, where every request needs a
+                    token, which is made at that one (POST /tokens). The folder of S decides
+                    who comes to it
+  --control-port P  the same at port P of this computer, for those who cannot speak to
+                    sockets, such as Prometheus; 0: any that is free, which is said
+  --control-tokens F  F keeps what tokens there are (not their secrets), so that they outlive
+                    the run
   --console SOCKET  the serial line is at this socket instead, and in a log: one attaches and
                     detaches, and nothing that was said is lost
   --console-log F   that log; by default SOCKET.log
@@ -138,6 +149,8 @@ older version, or a claim that does not hold, 70 a component faulted, 80 the gue
     const gdbPort = values.gdb === undefined ? undefined : parsePort("gdb", values.gdb);
     if (values["gdb-wait"] !== undefined && gdbPort === undefined) throw usageError("--gdb-wait says who waits for gdb: it needs --gdb");
     if (values.guest !== undefined && values.exec === undefined) throw usageError("--guest says where --exec runs its command: it needs --exec");
+    const controlPort = values["control-port"] === undefined ? undefined : parsePort("control-port", values["control-port"]);
+    for (const option of ["control-shared", "control-port", "control-tokens"] as const) if (values[option] !== undefined && values.control === undefined) throw usageError(`--${option} is for who has a token, and --control is where they are made: it needs that`);
     const tracing = traceOptions(values);
     const json = values.json === true;
     const verbose = values.verbose === true;
@@ -211,7 +224,11 @@ older version, or a claim that does not hold, 70 a component faulted, 80 the gue
         ...(gdb === undefined ? {} : { gdb }),
         onEvent: tell,
       });
-      if (values.control !== undefined) control = await openControl(resolve(values.control), { name: appliance.system.name, guests: session.guests, stop: () => stop(ExitStatus.ok) });
+      if (values.control !== undefined) {
+        const { "control-shared": shared, "control-tokens": tokens } = values;
+        control = await openControl(resolve(values.control), { name: appliance.system.name, guests: session.guests, stop: () => stop(ExitStatus.ok) }, { shared: shared === undefined ? undefined : resolve(shared), port: controlPort, tokens: new Tokens(tokens === undefined ? undefined : resolve(tokens)) });
+        if (controlPort !== undefined) progress.note(`for who has a token: http://127.0.0.1:${control.port}`);
+      }
       progress.done();
       if (line.interactive) progress.note("Ctrl-] then q stops the machine");
       if (asked !== undefined) session.stop(...asked);
@@ -329,11 +346,6 @@ function awaitGuests(system: ResolvedSystem): { readonly all: Promise<void>; rea
 function withPort(args: readonly string[]): string[] {
   const end = args.includes("--") ? args.indexOf("--") : args.length;
   return args.map((arg, i) => ((arg === "--view" || arg === "--gdb") && i < end && args[i - 1] !== "--exec" && !/^\d+$/.test(args[i + 1] ?? "") ? `${arg}=0` : arg));
-}
-
-function parsePort(option: string, text: string): number {
-  if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535) throw usageError(`--${option} ${text} is no port`, "a number from 1 to 65535; without one, any that is free");
-  return Number(text);
 }
 
 function parseTimeout(option: string, text: string): number {

@@ -9,13 +9,13 @@ import { ExitStatus, FailureCode, failure, usageError } from "../failure.ts";
 import { isImage } from "../image/layout.ts";
 import { loadManifest } from "../load.ts";
 import { ask } from "../vm/client.ts";
-import { sums } from "../vm/exposition.ts";
-import type { GuestInfo } from "../vm/keeper.ts";
-import { startVm, stateOf, stopVm, useOf, type VmState } from "../vm/process.ts";
+import { startVm, stateOf, stopVm } from "../vm/process.ts";
+import { RIGHTS } from "../vm/rights.ts";
 import { checkRemovable, createVm, findVm, listVms, removeVm, type Vm } from "../vm/store.ts";
-import { parseOptions, type Command } from "./command.ts";
-
-const TOP_MS = 1000;
+import { parseOptions, parsePort, type Command } from "./command.ts";
+import { table } from "./table.ts";
+import { makeToken, revokeToken, tokensOf } from "./vm-tokens.ts";
+import { top } from "./vm-top.ts";
 
 const OPTIONS = {
   json: { type: "boolean" },
@@ -27,6 +27,13 @@ const OPTIONS = {
   disk: { type: "string", multiple: true },
   key: { type: "string", multiple: true },
   "allow-unsigned": { type: "boolean" },
+  "control-shared": { type: "string" },
+  "control-port": { type: "string" },
+  may: { type: "string" },
+  guest: { type: "string", multiple: true },
+  for: { type: "string" },
+  below: { type: "string" },
+  label: { type: "string" },
 } as const;
 type Values = ReturnType<typeof parseOptions<typeof OPTIONS>>["values"];
 
@@ -43,7 +50,9 @@ A machine is an appliance that runs in the background, by a name of yours. GUEST
 NAME, or NAME/GUEST where the appliance has several guests.
 
   create NAME [DIR | MANIFEST | IMAGE]   a machine that is stopped. With --disk D=FILE, and
-                          --key FILE.pub or --allow-unsigned, as 'bailiwick run' has them
+                          --key FILE.pub or --allow-unsigned, as 'bailiwick run' has them;
+                          with --control-shared PATH or --control-port PORT others can
+                          control it who have a token
   start NAME              it must be stopped; back when its guests have begun. One that has been
                           restored boots with its disks as it left them
   stop NAME [--force]     it must run; at once, as if the power was cut
@@ -66,6 +75,15 @@ NAME, or NAME/GUEST where the appliance has several guests.
   clone GUEST NEW...      it must be running or paused; each NEW is a machine that goes on from
                           what it is now; --paused and --standby as above. What is written to
                           a clone's disks is its own, and stays
+  token NAME              a token for another program: it is printed, this once. Who has it may
+                          what --may says, such as view,metrics (by default view):
+                          ${Object.keys(RIGHTS).join(", ")}.
+                          With --guest G only for that guest, may be there for several;
+                          --for 1d (or s, m, h) so long; --below DIR, which must be there,
+                          where it may make snapshots; --label TEXT says what it is for.
+                          NAME may run or be stopped, as for the next two
+  tokens NAME             its tokens, and not what they are
+  revoke NAME ID          that token, and all that were made from it
   top [--once]            of those that run, each second: CPU and memory, guests' exits, and
                           bytes to and from their disks and networks
 
@@ -84,13 +102,18 @@ NAME, or NAME/GUEST where the appliance has several guests.
   },
 };
 
+/** Of one machine: its clones have no such way in. */
+const SHARED = "--control-shared=", PORT = "--control-port=";
+
 const VERBS: Readonly<Record<string, Verb>> = {
   create: {
     arguments: ["NAME", "[APPLIANCE]"],
-    async run([name, appliance = "."], { disk = [], key = [], "allow-unsigned": unsigned, json }) {
+    async run([name, appliance = "."], { disk = [], key = [], "allow-unsigned": unsigned, "control-shared": shared, "control-port": port, json }) {
       // What is wrong with it is told now, not when it is started.
       if (!isImage(appliance)) loadManifest(appliance);
-      const made = createVm(name!, resolve(appliance), [...disk.map(absolute), ...key.map((file) => `--key=${resolve(file)}`), ...(unsigned === true ? ["--allow-unsigned"] : [])]);
+      if (port === "0") throw usageError("--control-port is a port that others know", "a number from 1 to 65535");
+      const others = [...(shared === undefined ? [] : [`${SHARED}${resolve(shared)}`]), ...(port === undefined ? [] : [`${PORT}${parsePort("control-port", port)}`])];
+      const made = createVm(name!, resolve(appliance), [...disk.map(absolute), ...key.map((file) => `--key=${resolve(file)}`), ...(unsigned === true ? ["--allow-unsigned"] : []), ...others]);
       return json === true ? { name: made.name, appliance: made.appliance } : undefined;
     },
   },
@@ -130,7 +153,8 @@ const VERBS: Readonly<Record<string, Verb>> = {
     arguments: ["GUEST", "NEW..."],
     async run([guest, ...names], values) {
       const { vm: original } = await addressed(guest!);
-      const made = names.map((name) => createVm(name, original.appliance, original.options));
+      const options = original.options.filter((option) => !option.startsWith(SHARED) && !option.startsWith(PORT));
+      const made = names.map((name) => createVm(name, original.appliance, options));
       // Clones share what is in it, and their disks lie over it: it stands in the first one's folder.
       const folder = join(made[0]!.folder, "snapshot");
       try {
@@ -142,6 +166,9 @@ const VERBS: Readonly<Record<string, Verb>> = {
       await Promise.all(made.map((each) => startVm(each, restoring(each, folder, values))));
     },
   },
+  token: { arguments: ["NAME"], run: async ([name], values) => makeToken(findVm(name!), values, values.json === true) },
+  tokens: { arguments: ["NAME"], run: async ([name], { json }) => tokensOf(findVm(name!), json === true) },
+  revoke: { arguments: ["NAME", "ID"], run: async ([name, id]) => revokeToken(findVm(name!), id!) },
   top: { arguments: [], run: async (_, { once, json }) => top(once === true || json === true || !process.stdout.isTTY, json === true) },
 };
 
@@ -193,71 +220,3 @@ async function attach(found: Vm): Promise<undefined> {
     });
   });
 }
-
-interface Use extends VmState {
-  readonly name: string;
-  /** Percent of a CPU. */
-  readonly cpu: number;
-  /** Bytes; what several share counts in parts. */
-  readonly resident: number;
-  /** Of all its guests, a second; undefined: it does not say. */
-  readonly rates: Readonly<Record<keyof typeof RATES, number>> | undefined;
-}
-
-/** By metrics of the control socket. */
-const RATES = {
-  exits: ["bailiwick_guest_exits_total"],
-  diskBytes: ["bailiwick_guest_disk_read_bytes_total", "bailiwick_guest_disk_written_bytes_total"],
-  networkBytes: ["bailiwick_guest_network_bytes_total"],
-} as const;
-
-interface Seen {
-  readonly at: number;
-  /** Of CPU. */
-  readonly seconds: number;
-  readonly metrics: ReadonlyMap<string, number> | undefined;
-}
-
-function ratesOf(before: Seen | undefined, now: Seen): Use["rates"] {
-  if (before?.metrics === undefined || now.metrics === undefined) return undefined;
-  const of = (from: ReadonlyMap<string, number>, names: readonly string[]): number => names.reduce((sum, name) => sum + (from.get(name) ?? 0), 0);
-  const rate = (names: readonly string[]): number => (Math.max(0, of(now.metrics!, names) - of(before.metrics!, names)) / (now.at - before.at)) * 1000;
-  return { exits: rate(RATES.exits), diskBytes: rate(RATES.diskBytes), networkBytes: rate(RATES.networkBytes) };
-}
-
-/** @param seen what was seen at the look before, by process; filled with what is now */
-async function uses(seen: Map<number, Seen>): Promise<readonly Use[]> {
-  const all = await Promise.all(
-    listVms().map(async (each) => {
-      const state = await stateOf(each);
-      return { name: each.name, ...state, metrics: state.state !== "running" ? undefined : await ask(each.control, "GET", "/metrics").then((text) => sums(text as string), () => undefined) };
-    }),
-  );
-  return all.flatMap(({ metrics, ...each }) => {
-    const use = each.pid === undefined ? undefined : useOf(each.pid);
-    if (use === undefined) return [];
-    const at = performance.now(), before = seen.get(each.pid!), now = { at, seconds: use.seconds, metrics };
-    seen.set(each.pid!, now);
-    return [{ ...each, resident: use.resident, rates: ratesOf(before, now), cpu: before === undefined ? 0 : ((use.seconds - before.seconds) / (at - before.at)) * 1e5 }];
-  });
-}
-
-async function top(once: boolean, json: boolean): Promise<unknown> {
-  const seen = new Map<number, Seen>();
-  const rate = (bytes: number | undefined): string => (bytes === undefined ? "-" : formatSize(Math.round(bytes / 1024) * 1024));
-  const shown = (now: readonly Use[]): string => table(["NAME", "CPU", "MEMORY", "EXITS/S", "DISK/S", "NET/S", "GUESTS"], now.map(({ name, cpu, resident, rates, guests }) => [name, `${cpu.toFixed(0)} %`, formatSize(Math.round(resident / 2 ** 20) * 2 ** 20), rates?.exits.toFixed(0) ?? "-", rate(rates?.diskBytes), rate(rates?.networkBytes), guests.map((guest: GuestInfo) => `${guest.name} ${guest.state}`).join(", ")]));
-  await uses(seen);
-  for (;;) {
-    await new Promise((done) => setTimeout(done, TOP_MS));
-    const now = await uses(seen);
-    if (once) return json ? now : shown(now);
-    process.stdout.write(`\x1b[H\x1b[2J${shown(now)}\n`);
-  }
-}
-
-/** Columns as wide as they must be. */
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const all = [head, ...rows], widths = head.map((_, i) => Math.max(...all.map((row) => row[i]?.length ?? 0)));
-  return all.map((row) => row.map((cell, i) => cell.padEnd(widths[i]!)).join("  ").trimEnd()).join("\n");
-}
-

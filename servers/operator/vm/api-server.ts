@@ -1,58 +1,90 @@
-// The control socket of a running appliance: HTTP over a Unix socket. Whoever can open the socket may do all that the API has; it is made for its owner alone.
+// The control API of a running appliance: HTTP at the owner's Unix socket, where who can open it may do all that the API has; at a Unix socket for others; and at a port of this computer. Where others
+// come, every request needs a token (tokens.ts), which says what may be done with it.
 //
 //   A1  What a client sends is checked by the route's schema before anything is done; what is not as described is answered with what is wrong, and nothing else happens.
-//   A2  Clients are bounded in number, in bytes and in time; one that hangs or goes away costs nobody else anything, and what it asked for is done to its end.
+//   A2  Clients are bounded in number, in bytes and in time, at each way in by themselves; one that hangs or goes away costs nobody else anything, and what it asked for is done to its end.
+//   A3  Who is not admitted is told nothing, not even what there is, and of what he sends nothing is read. A token that is revoked while its holder still speaks is revoked for that, too.
 import { rmSync } from "node:fs";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { Failure, textOf } from "../failure.ts";
+import { admit, loopbackHosts, type Way } from "./admission.ts";
 import { ROUTES, type Machine, type Route } from "./api.ts";
+import { Refused } from "./caller.ts";
 import { Metrics } from "./metrics.ts";
-import { listenAlone } from "./socket.ts";
+import { listenAlone, listenLoopback, listenShared } from "./socket.ts";
+import { Tokens } from "./tokens.ts";
 
 const MOST_CLIENTS = 64;
 const MOST_BODY = 64 * 1024;
 const PATIENCE_MS = 10_000;
 
+export interface ControlOptions {
+  /** Path of a socket where others come, with tokens. */
+  readonly shared?: string | undefined;
+  /** A port of the loopback interface, for those who cannot speak to Unix sockets, with tokens; 0: any that is free. */
+  readonly port?: number | undefined;
+  /** By default there are none at first, and they last as long as the run. */
+  readonly tokens?: Tokens;
+}
+
 export interface ControlServer {
-  /** Takes no more requests; the socket is gone. */
+  /** If there is one. */
+  readonly port: number | undefined;
+  /** Takes no more requests; the sockets are gone. */
   close(): void;
 }
 
-/** @throws Failure when the socket cannot be made */
-export async function openControl(path: string, appliance: Omit<Machine, "metrics">): Promise<ControlServer> {
-  const machine: Machine = { ...appliance, metrics: new Metrics(appliance.name, appliance.guests) };
-  const server = createServer({ requestTimeout: PATIENCE_MS, headersTimeout: PATIENCE_MS }, (request, response) => void serve(machine, request, response));
-  server.maxConnections = MOST_CLIENTS;
-  await listenAlone(server, path, "control socket");
-  server.unref();
-  return {
-    close() {
+/** @param path of the owner's socket. @throws Failure when a socket cannot be made */
+export async function openControl(path: string, appliance: Omit<Machine, "metrics" | "tokens">, { shared, port, tokens = new Tokens() }: ControlOptions = {}): Promise<ControlServer> {
+  const machine: Machine = { ...appliance, metrics: new Metrics(appliance.name, appliance.guests), tokens };
+  const servers: Server[] = [], paths: string[] = [];
+  const open = (way: Way): Server => {
+    const server = createServer({ requestTimeout: PATIENCE_MS, headersTimeout: PATIENCE_MS }, (request, response) => void serve(machine, way, request, response));
+    server.maxConnections = MOST_CLIENTS;
+    server.unref();
+    servers.push(server);
+    return server;
+  };
+  const close = (): void => {
+    for (const server of servers) {
       server.close();
       server.closeAllConnections();
-      rmSync(path, { force: true });
-    },
+    }
+    for (const each of paths) rmSync(each, { force: true });
   };
-}
-
-class Refused extends Error {
-  readonly status: number;
-  constructor(status: number, message: string) {
-    super(message);
-    this.status = status;
+  try {
+    await listenAlone(open({ owner: true }), path, "control socket");
+    paths.push(path);
+    if (shared !== undefined) {
+      await listenShared(open({ owner: false }), shared, "shared control socket");
+      paths.push(shared);
+    }
+    let own: number | undefined;
+    if (port !== undefined) own = await listenLoopback(open({ owner: false, hosts: () => loopbackHosts(own ?? 0) }), port, "control port");
+    return { port: own, close };
+  } catch (error) {
+    close();
+    throw error;
   }
 }
 
-async function serve(machine: Machine, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function serve(machine: Machine, way: Way, request: IncomingMessage, response: ServerResponse): Promise<void> {
   response.on("error", () => undefined);
   try {
-    const { route, parameters } = find(request);
+    const first = admit(request, way, machine.tokens), { route, parameters } = find(request);
+    if (route.right !== null) first.must(route.right);
+    if (parameters["guest"] !== undefined) first.mustSee(parameters["guest"]);
     const body = route.body === undefined ? undefined : checked(route.body, await read(request));
-    const result = await route.answer(machine, parameters, body as never);
+    const caller = admit(request, way, machine.tokens);
+    const result = await route.answer(machine, parameters, body as never, caller);
     if (route.gives === undefined) response.writeHead(204).end();
     else if ("text" in route.gives) response.writeHead(route.gives.status, { "content-type": route.gives.text }).end(result as string);
     else answer(response, route.gives.status, result);
   } catch (error) {
-    const status = error instanceof Refused ? error.status : !(error instanceof Failure) ? 500 : error.message.includes("there is no guest") ? 404 : 409;
+    const status = error instanceof Refused ? error.status : !(error instanceof Failure) ? 500 : /there is no (guest|such token) /.test(error.message) ? 404 : 409;
+    // Source: RFC 6750, section 3.
+    if (status === 401) response.setHeader("www-authenticate", request.headers.authorization === undefined ? "Bearer" : 'Bearer error="invalid_token"');
+    if (error instanceof Refused && error.right !== undefined) response.setHeader("www-authenticate", `Bearer error="insufficient_scope", scope="${error.right}"`);
     answer(response, status, { code: error instanceof Failure ? (error.code ?? null) : null, message: textOf(error) });
   }
 }

@@ -5,7 +5,7 @@ import { Failure, FailureCode, failure } from "../failure.ts";
 const PATIENCE_MS = 300_000;
 
 /** What is answered: JSON's value, or text; undefined where nothing is given. @throws Failure with the server's own words, or when nobody answers */
-export function ask(socket: string, method: "GET" | "POST" | "PATCH", path: string, body?: object): Promise<unknown> {
+export function ask(socket: string, method: "GET" | "POST" | "PATCH" | "DELETE", path: string, body?: object): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const sent = request({ socketPath: socket, method, path, timeout: PATIENCE_MS, headers: { "content-type": "application/json" } }, (response) => {
       const pieces: Buffer[] = [];

@@ -15,20 +15,28 @@ export interface Family {
 /** Names as the format has them; values are anybody's. */
 export type Labels = Readonly<Record<string, string>>;
 
+interface Sample {
+  readonly labels: Labels;
+  readonly value: number;
+}
+
 export class Exposition {
-  readonly #families = new Map<Family, Map<string, number>>();
+  readonly #families = new Map<Family, Map<string, Sample>>();
 
   /** @param value finite; of a counter, never less than before */
   add(family: Family, labels: Labels, value: number): void {
-    const samples = this.#families.get(family) ?? new Map<string, number>();
+    const samples = this.#families.get(family) ?? new Map<string, Sample>();
     this.#families.set(family, samples);
     const key = Object.entries(labels).map(([name, text]) => `${name}="${escaped(text)}"`).join(",");
-    if (!samples.has(key)) samples.set(key, value);
+    if (!samples.has(key)) samples.set(key, { labels, value });
   }
 
-  /** Families in the order in which they came. */
-  text(): string {
-    return [...this.#families].map(([{ name, type, help }, samples]) => `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${[...samples].map(([labels, value]) => `${name}${labels === "" ? "" : `{${labels}}`} ${value}\n`).join("")}`).join("");
+  /** Families in the order in which they came. @param keep by labels, what is told */
+  text(keep: (labels: Labels) => boolean = () => true): string {
+    return [...this.#families].map(([{ name, type, help }, samples]) => {
+      const lines = [...samples].flatMap(([key, { labels, value }]) => (keep(labels) ? [`${name}${key === "" ? "" : `{${key}}`} ${value}\n`] : []));
+      return lines.length === 0 ? "" : `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines.join("")}`;
+    }).join("");
   }
 }
 

@@ -68,7 +68,7 @@ export class Metrics {
   readonly #appliance: string;
   readonly #guests: GuestKeeper;
   readonly #known = new Map<string, Known>();
-  #text: Promise<string> | undefined;
+  #all: Promise<Exposition> | undefined;
   #collected = 0;
 
   constructor(appliance: string, guests: GuestKeeper) {
@@ -76,17 +76,18 @@ export class Metrics {
     this.#guests = guests;
   }
 
-  /** In Prometheus's text format. @throws Failure when the machine has stopped */
-  text(): Promise<string> {
+  /** In Prometheus's text format. @param only guests: theirs alone, and nothing of the machine; null: all. @throws Failure when the machine has stopped */
+  async text(only: readonly string[] | null = null): Promise<string> {
     const now = performance.now();
-    if (this.#text === undefined || now - this.#collected >= COLLECT_MS) {
+    if (this.#all === undefined || now - this.#collected >= COLLECT_MS) {
       this.#collected = now;
-      this.#text = this.#collect();
+      this.#all = this.#collect();
     }
-    return this.#text;
+    const all = await this.#all;
+    return only === null ? all.text() : all.text(({ guest }) => guest !== undefined && only.includes(guest));
   }
 
-  async #collect(): Promise<string> {
+  async #collect(): Promise<Exposition> {
     const guests = this.#guests.list();
     const answers = await Promise.all(guests.map((guest) => this.#guests.stats(guest.name)));
     const machine = this.#guests.machine, all = new Exposition();
@@ -99,7 +100,7 @@ export class Metrics {
       this.#look(machine, guest.name, known);
       addGuest(all, guest, devices !== undefined, known);
     }
-    return all.text();
+    return all;
   }
 
   #look(machine: KeptMachine, guest: string, known: Known): void {

@@ -59,7 +59,7 @@ export function useOf(pid: number): { readonly resident: number; readonly second
 export async function startVm(vm: Vm, options: readonly string[]): Promise<void> {
   if (await isAnswered(vm.control)) throw failure(FailureCode.vm, `the machine '${vm.name}' runs already`);
   const says = join(vm.folder, "stderr.log"), events = openSync(vm.events, "w", 0o600), errors = openSync(says, "w", 0o600);
-  const child = spawn(process.execPath, [...MACHINE_FLAGS, process.argv[1]!, "run", "--json", "--control", vm.control, "--console", vm.console, "--console-log", vm.consoleLog, ...vm.options, ...options, vm.appliance], { detached: true, stdio: ["ignore", events, errors] });
+  const child = spawn(process.execPath, [...MACHINE_FLAGS, process.argv[1]!, "run", "--json", "--control", vm.control, "--control-tokens", vm.tokens, "--console", vm.console, "--console-log", vm.consoleLog, ...vm.options, ...options, vm.appliance], { detached: true, stdio: ["ignore", events, errors] });
   closeSync(events);
   closeSync(errors);
   let ended: number | null | undefined;

@@ -22,6 +22,8 @@ export interface Vm extends VmDescription {
   readonly name: string;
   readonly folder: string;
   readonly control: string;
+  /** What tokens there are (tokens.ts). */
+  readonly tokens: string;
   readonly console: string;
   readonly consoleLog: string;
   /** What the operator is told, JSON lines, of the last run. */
@@ -34,7 +36,7 @@ const root = (): string => join(process.env["XDG_STATE_HOME"] ?? join(homedir(),
 
 const placed = (name: string, description: VmDescription): Vm => {
   const folder = join(root(), name);
-  return { ...description, name, folder, control: join(folder, "control.sock"), console: join(folder, "console.sock"), consoleLog: join(folder, "console.log"), events: join(folder, "events.log"), layers: join(folder, "layers") };
+  return { ...description, name, folder, control: join(folder, "control.sock"), tokens: join(folder, "tokens.json"), console: join(folder, "console.sock"), consoleLog: join(folder, "console.log"), events: join(folder, "events.log"), layers: join(folder, "layers") };
 };
 
 export function listVms(): readonly Vm[] {
