@@ -1,4 +1,4 @@
-// What is wanted of a guest from outside while it lives: that it pauses, goes on, is written down, says what it has done. The root server rings (ORDER_BIT), the orders are fetched from it, and each is answered by a
+// What is wanted of a guest from outside while it lives: that it pauses, goes on, is written down, is asked to shut down, says what it has done. The root server rings (ORDER_BIT), the orders are fetched from it, and each is answered by a
 // report with its number. While the guest is paused its time stands, and nothing of its devices moves: what rings meanwhile is looked at when it goes on.
 //
 //   L1  Orders are carried out between two exits: S1 of state.ts holds.
@@ -117,6 +117,10 @@ export class GuestLife {
         return yield* this.#reporter.state({ state: "resumed", order: order.id });
       case "save":
         return yield* this.#save(order);
+      case "shutdown":
+        if (this.#paused !== null) return yield* this.#refuse(order, "it is paused");
+        this.#machine.askToShutDown();
+        return yield* this.#reporter.state({ state: "taken", order: order.id });
       case "stats":
         return yield* this.#tell(order, "stats", this.#machine.counts);
       case "count":

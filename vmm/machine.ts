@@ -9,6 +9,7 @@ import { VirtioNet, type NetBytes, type NetCounts } from "../core/devices/virtio
 import { VirtioRng } from "../core/devices/virtio/rng.ts";
 import type { GuestBalloon } from "./balloon.ts";
 import { Bus, type Region } from "./bus.ts";
+import { PowerButton } from "./button.ts";
 import type { GuestClock } from "./clock.ts";
 import type { GuestConsole } from "./console.ts";
 import { ControlChannel, type ControlState } from "./control.ts";
@@ -81,7 +82,7 @@ export class GuestMachine {
   readonly plic: GuestPlic;
   readonly uart: Uart16550;
   readonly virtioConsole: VirtioConsole;
-  readonly control = new ControlChannel();
+  readonly control: ControlChannel;
   readonly input: GuestInput;
   /** Devices that servers work. */
   readonly outside: readonly Outside[];
@@ -95,6 +96,7 @@ export class GuestMachine {
   readonly firmware: SbiConsole;
   /** What firmware of the guest's own ends the machine by. */
   readonly power = new GuestPower();
+  readonly #button = new PowerButton();
   readonly #machineMode: boolean;
   readonly #passed: boolean;
   readonly #console: GuestConsole;
@@ -138,11 +140,8 @@ export class GuestMachine {
       },
     });
     this.virtioConsole = new VirtioConsole({ ready, room, output: (bytes) => this.#send(bytes) });
-    const control = new VirtioConsole({
-      ready: () => true,
-      room: () => undefined,
-      output: (bytes) => this.control.feed(bytes),
-    });
+    const control: VirtioConsole = new VirtioConsole({ ready: () => true, room: () => this.control.room(), output: (bytes) => this.control.feed(bytes) });
+    this.control = new ControlChannel((bytes) => control.receive(bytes));
     this.firmware = {
       write: (bytes) => this.#send(bytes),
       read: (most) => {
@@ -163,8 +162,9 @@ export class GuestMachine {
       ...this.#disks.map(({ name, model }, i): Slot => [VirtioSlot.disks + i, model, `disk ${name}`]),
       ...this.#cards.map(({ name, model }, i): Slot => [VirtioSlot.ports + i, model, `network card ${name}`]),
       ...(screen === null ? [] : ([[VirtioSlot.gpu, screen.gpu, "display"], [VirtioSlot.keyboard, screen.keyboard.device, "keyboard"], [VirtioSlot.tablet, screen.tablet.device, "tablet"]] satisfies Slot[])),
+      [VirtioSlot.power, this.#button.device, "power button"],
     ];
-    this.virtioSlots = [...slots.map(([slot]) => slot), ...passed.map((_, i) => VirtioSlot.passed + i)];
+    this.virtioSlots = [...slots.map(([slot]) => slot), ...passed.map((_, i) => VirtioSlot.passed + i)].sort((a, b) => a - b);
     this.#uartRegion = { name: "serial port", ...GuestMap.UART, device: this.uart };
     this.bus = new Bus([
       { name: PLIC_NAME, ...GuestMap.PLIC, device: this.plic },
@@ -232,11 +232,17 @@ export class GuestMachine {
     return this.hearsInput || this.clock !== null || this.#screen !== null;
   }
   get woken(): boolean {
-    return this.#alarm || this.input.waiting > 0 || (this.#screen?.stirred ?? false);
+    return this.#alarm || this.input.waiting > 0 || (this.#screen?.stirred ?? false) || this.#button.stirred;
   }
   /** The guest falls asleep. */
   falls(): void {
+    this.#button.stirred = false;
     if (this.#screen !== null) this.#screen.stirred = false;
+  }
+
+  /** Asks it to shut down; that wakes it. */
+  askToShutDown(): void {
+    this.#button.press(!this.control.ask());
   }
 
   /** Whether the clock is there, and this an access to it. */

@@ -11,20 +11,20 @@ export const GuestMap = {
   PLIC: { base: 0x0c00_0000, bytes: 0x60_0000 },
   UART: { base: 0x1000_0000, bytes: 0x1000, irq: 10 },
   /** Slot n is at base + n * stride; its interrupt is virtioIrq(n). */
-  VIRTIO: { base: 0x1000_1000, stride: 0x1000, slots: 24 },
+  VIRTIO: { base: 0x1000_1000, stride: 0x1000, slots: 25 },
   RAM: { base: 0x8000_0000 },
 } as const;
 
 /** What stands in the virtio slots. A Linux guest calls the two consoles hvc0 and hvc1, in this order, and disks vda, vdb ... in theirs. */
-export const VirtioSlot = { console: 0, control: 1, rng: 2, balloon: 3, disks: 4, ports: 12, gpu: 16, keyboard: 17, tablet: 18, passed: 19 } as const;
+export const VirtioSlot = { console: 0, control: 1, rng: 2, balloon: 3, disks: 4, ports: 12, gpu: 16, keyboard: 17, tablet: 18, passed: 19, power: 24 } as const;
 /** As many disks and network cards have slots of their own. */
 export const MOST_DISKS = 8;
 export const MOST_PORTS = 4;
-/** Devices of the machine itself, in the last slots. */
+/** Devices of the machine itself. */
 export const MOST_PASSED = 5;
 
-/** 1..8 for the first eight slots, as on the board; then those behind the serial port's and the clock's. */
-export const virtioIrq = (slot: number): number => (slot < 8 ? 1 + slot : 4 + slot);
+/** 1..8 for the first eight slots, as on the board; then those behind the serial port's and the clock's; the last behind the generation counter's. */
+export const virtioIrq = (slot: number): number => (slot < 8 ? 1 + slot : slot < VirtioSlot.power ? 4 + slot : 5 + slot);
 
 /** Harts that a guest can have: the kernel's limit. */
 export const MOST_HARTS = 8;

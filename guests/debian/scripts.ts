@@ -14,7 +14,10 @@ export PATH=/bin:/sbin
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs devtmpfs /dev
-while read -r module; do /sbin/insmod "/lib/modules/$module.ko" 2>/dev/null; done </bailiwick/modules
+# The disk has no modules: those of the power button, for its logind, are loaded here, too.
+for list in modules modules.0x0012; do
+  [ -f "/bailiwick/$list" ] && while read -r module; do /sbin/insmod "/lib/modules/$module".ko* 2>/dev/null; done <"/bailiwick/$list"
+done
 
 control= root=/dev/vda time=
 for word in $(cat /proc/cmdline); do

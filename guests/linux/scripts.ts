@@ -10,7 +10,7 @@
  * `bailiwick.hostname=NAME`.
  *
  * With /bailiwick/exec present, that script runs without input, its output reaches the console byte for byte (no carriage returns are added), nothing else is printed,
- * and the machine powers off. Else a shell with job control runs on the console; its end powers off too.
+ * and the machine powers off. `shutdown` on the control channel, which is asked for by the line `hears`, ends both: all processes are told (SIGTERM), killed a second later, file systems unmounted. Else a shell with job control runs on the console; its end powers off too.
  */
 export const INIT = `#!/bin/busybox sh
 export PATH=/bin:/sbin HOME=/root
@@ -19,10 +19,11 @@ export PATH=/bin:/sbin HOME=/root
 /bin/busybox mount -t devtmpfs devtmpfs /dev
 load() { while read -r module; do /sbin/insmod "/lib/modules/$module".ko* 2>/dev/null; done <"/bailiwick/$1"; }
 load modules
-# What only some machines have: a balloon, a display with keyboard and tablet.
-loaded=
+# What only some machines have: a balloon, a display with keyboard and tablet. One input device is the power button: init is asked by the control channel instead, and so needs no drivers for it.
+loaded= button=
 for device in /sys/bus/virtio/devices/*/device; do
   [ -f "$device" ] && read -r id <"$device" || continue
+  [ "$id$button" = 0x0012 ] && button=1 && continue
   case $loaded in *"$id"*) continue ;; esac
   loaded="$loaded $id"
   [ -f "/bailiwick/modules.$id" ] && load "modules.$id"
@@ -53,13 +54,35 @@ else
   exec 3>/dev/null
 fi
 
+# What it is asked by its VMM: to shut down. One process waits for that, and nothing wakes it before. Process 1 hears nothing meanwhile: it finishes when all others have been ended.
+hear() {
+  echo hears >&3
+  while read -r asked <&3; do
+    [ "$asked" = shutdown ] || continue
+    : >/run/shutdown
+    kill -TERM -1
+    /bin/busybox sleep 1
+    kill -KILL -1
+    return
+  done
+}
+hear >/dev/null 2>&1 &
+hearing=$!
+
 finish() {
   # Not even the kernel's farewell is mixed into the output.
   echo 0 >/proc/sys/kernel/printk
   # Any change of mode waits until all output has left.
   /bin/busybox stty -F "/dev/$tty" -opost
-  echo "exit $1" >&3
-  /bin/busybox sync
+  if [ -f /run/shutdown ]; then
+    # What was cut short has no status.
+    wait "$hearing"
+    /bin/busybox sync
+    /bin/busybox umount -a -r 2>/dev/null
+  else
+    echo "exit $1" >&3
+    /bin/busybox sync
+  fi
   /bin/busybox poweroff -f
 }
 

@@ -351,13 +351,13 @@ describe("the guest's virtio slots", () => {
 
   it("rng: there with a seed, absent without", () => {
     const { machine, slot } = machineWith(new SeededEntropy(new Uint8Array(32)));
-    expect(machine.virtioSlots).toEqual([0, 1, 2]);
+    expect(machine.virtioSlots).toEqual([0, 1, 2, VirtioSlot.power]);
     const driver = slot(VirtioSlot.rng);
     driver.init();
     driver.add(0, [4]);
     driver.notify(0);
     expect([...driver.collect(0)[0]!.bytes]).toEqual([0x76, 0xb8, 0xe0, 0xad]);
-    expect(machineWith(null).machine.virtioSlots).toEqual([0, 1]);
+    expect(machineWith(null).machine.virtioSlots).toEqual([0, 1, VirtioSlot.power]);
     expect(machineWith(null).slot(VirtioSlot.rng).reg(0)).toBe(0);
   });
 

@@ -1,4 +1,4 @@
-// A virtio input device: a keyboard or a tablet, whose events are those of Linux. Source: virtio 1.2, section 5.8; linux/input-event-codes.h.
+// A virtio input device: a keyboard, a tablet or a power button, whose events are those of Linux. Source: virtio 1.2, section 5.8; linux/input-event-codes.h.
 // Queue 0 carries events to the driver, each in a buffer of its own; queue 1 what the driver would have lit up, which nothing here can.
 //
 // Invariants:
@@ -20,6 +20,9 @@ export { Axis, Button, EventType, REL_WHEEL, SYN_DROPPED, SYN_REPORT };
 export const TABLET_MOST = 32767;
 /** Keys have codes from 1 to this. */
 export const KEY_MOST = 127;
+export const KEY_POWER = 116;
+/** By which guests know it (guests/linux). */
+export const POWER_BUTTON = "Bailiwick power button";
 
 export interface InputEvent {
   /** 0..0xffff each. */
@@ -47,7 +50,7 @@ interface Identity {
   readonly axes: readonly number[];
 }
 
-const IDENTITIES: Readonly<Record<InputKind, Identity>> = {
+const IDENTITIES: Readonly<Record<InputKind | "power", Identity>> = {
   keyboard: { name: "Bailiwick keyboard", product: 1, codes: new Map([[EventType.KEY, Array.from({ length: KEY_MOST }, (_, i) => i + 1)]]), axes: [] },
   tablet: {
     name: "Bailiwick tablet",
@@ -55,6 +58,7 @@ const IDENTITIES: Readonly<Record<InputKind, Identity>> = {
     codes: new Map([[EventType.KEY, Object.values(Button)], [EventType.REL, [REL_WHEEL]], [EventType.ABS, Object.values(Axis)]]),
     axes: Object.values(Axis),
   },
+  power: { name: POWER_BUTTON, product: 3, codes: new Map([[EventType.KEY, [KEY_POWER]]]), axes: [] },
 };
 const BUS_VIRTUAL = 6;
 
@@ -73,7 +77,7 @@ export class VirtioInput implements VirtioModel<InputState> {
   readonly #idle: Chain[] = [];
 
   /** @param kind null: the transport shows no device. @param room events can be received again, after some were not taken or because a driver has come up. */
-  constructor(kind: InputKind | null, room: () => void) {
+  constructor(kind: InputKind | "power" | null, room: () => void) {
     this.#identity = kind === null ? null : IDENTITIES[kind];
     this.#room = room;
     this.id = kind === null ? DeviceId.NONE : DeviceId.INPUT;

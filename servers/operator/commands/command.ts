@@ -1,6 +1,7 @@
 // What a command of the command line is.
 import { parseArgs, type ParseArgsConfig } from "node:util";
 import { nearest } from "../../../caps/manifest/nearest.ts";
+import { parseDuration } from "../../../caps/manifest/units.ts";
 import { textOf, usageError } from "../failure.ts";
 
 export interface Command {
@@ -45,4 +46,11 @@ export function onlyTarget(positionals: readonly string[], fallback = "."): stri
 export function parsePort(option: string, text: string): number {
   if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535) throw usageError(`--${option} ${text} is no port`, "a number from 1 to 65535; without one, any that is free");
   return Number(text);
+}
+
+/** Milliseconds. @param option as it is written */
+export function parseTimeout(option: string, text: string): number {
+  const us = parseDuration(text);
+  if (us === undefined) throw usageError(`${option} ${text} is no duration`, "such as 500ms or 60s");
+  return us / 1000;
 }

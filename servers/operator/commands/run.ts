@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { resolve } from "node:path";
 import { suggest } from "../../../caps/manifest/nearest.ts";
-import { parseDuration, parseSize } from "../../../caps/manifest/units.ts";
+import { parseSize } from "../../../caps/manifest/units.ts";
 import type { Faculty } from "../../../caps/image/faculties.ts";
 import type { ResolvedComponent, ResolvedSystem } from "../../../caps/image/system.ts";
 import { watchOutput } from "../../../core/host/terminal.ts";
@@ -25,7 +25,7 @@ import { openTraceFile, TRACE_KINDS } from "../trace.ts";
 import { openControl, type ControlServer } from "../vm/api-server.ts";
 import { openSnapshot, type Snapshot } from "../vm/snapshot.ts";
 import { Tokens } from "../vm/tokens.ts";
-import { onlyTarget, parseOptions, parsePort, type Command } from "./command.ts";
+import { onlyTarget, parseOptions, parsePort, parseTimeout, type Command } from "./command.ts";
 import { SIGNER_HELP, SIGNER_OPTIONS, signersOf } from "./signers.ts";
 
 const OPTIONS = {
@@ -346,10 +346,4 @@ function awaitGuests(system: ResolvedSystem): { readonly all: Promise<void>; rea
 function withPort(args: readonly string[]): string[] {
   const end = args.includes("--") ? args.indexOf("--") : args.length;
   return args.map((arg, i) => ((arg === "--view" || arg === "--gdb") && i < end && args[i - 1] !== "--exec" && !/^\d+$/.test(args[i + 1] ?? "") ? `${arg}=0` : arg));
-}
-
-function parseTimeout(option: string, text: string): number {
-  const us = parseDuration(text);
-  if (us === undefined) throw usageError(`${option} ${text} is no duration`, "such as 500ms or 60s");
-  return us / 1000;
 }

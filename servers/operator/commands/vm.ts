@@ -12,7 +12,7 @@ import { ask } from "../vm/client.ts";
 import { startVm, stateOf, stopVm } from "../vm/process.ts";
 import { RIGHTS } from "../vm/rights.ts";
 import { checkRemovable, createVm, findVm, listVms, removeVm, type Vm } from "../vm/store.ts";
-import { parseOptions, parsePort, type Command } from "./command.ts";
+import { parseOptions, parsePort, parseTimeout, type Command } from "./command.ts";
 import { table } from "./table.ts";
 import { makeToken, revokeToken, tokensOf } from "./vm-tokens.ts";
 import { top } from "./vm-top.ts";
@@ -20,6 +20,7 @@ import { top } from "./vm-top.ts";
 const OPTIONS = {
   json: { type: "boolean" },
   force: { type: "boolean" },
+  timeout: { type: "string" },
   paused: { type: "boolean" },
   standby: { type: "boolean" },
   changes: { type: "boolean" },
@@ -55,7 +56,10 @@ NAME, or NAME/GUEST where the appliance has several guests.
                           control it who have a token
   start NAME              it must be stopped; back when its guests have begun. One that has been
                           restored boots with its disks as it left them
-  stop NAME [--force]     it must run; at once, as if the power was cut
+  stop NAME               it must run. Its guests are asked to shut down, by their power buttons,
+                          and when they have, it ends. One that has not after 30 s, or --timeout
+                          TIME, is named, and the machine goes on. With --force it ends at once,
+                          as if the power was cut; so do guests that are paused or on standby
   rm NAME [--force]       it must be stopped; its logs go with it, and what was written to its
                           disks since it was restored. Not the first of several clones before
                           the others: its folder has the snapshot that they lie over
@@ -105,6 +109,9 @@ NAME, or NAME/GUEST where the appliance has several guests.
 /** Of one machine: its clones have no such way in. */
 const SHARED = "--control-shared=", PORT = "--control-port=";
 
+/** Debian takes some seconds. */
+const STOP_TIME = "30s";
+
 const VERBS: Readonly<Record<string, Verb>> = {
   create: {
     arguments: ["NAME", "[APPLIANCE]"],
@@ -118,7 +125,7 @@ const VERBS: Readonly<Record<string, Verb>> = {
     },
   },
   start: { arguments: ["NAME"], run: async ([name]) => startVm(findVm(name!), goingOn(findVm(name!))) },
-  stop: { arguments: ["NAME"], run: async ([name], { force }) => stopVm(findVm(name!), force === true) },
+  stop: { arguments: ["NAME"], run: async ([name], { force, timeout = STOP_TIME }) => stopVm(findVm(name!), force === true, parseTimeout("--timeout", timeout)) },
   rm: {
     arguments: ["NAME"],
     async run([name], { force }) {

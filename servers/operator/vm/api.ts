@@ -91,6 +91,11 @@ export const ROUTES: readonly Route[] = [
     },
   }),
   route({
+    method: "POST", path: "/guests/{guest}/shutdown", id: "shutDownGuest", summary: "ask a guest to shut down, by its power button: done when it has been told; whether it shuts down is its own affair", right: "stop",
+    when: "it is running",
+    answer: ({ guests }, { guest }) => guests.shutdown(guest!),
+  }),
+  route({
     method: "GET", path: "/metrics", id: "getMetrics", summary: "metrics of the machine and of its guests, in Prometheus's text format; with a token for named guests, theirs alone", right: "metrics",
     gives: { status: 200, text: EXPOSITION_TYPE },
     answer: ({ metrics }, _, __, { grant }) => metrics.text(grant?.guests ?? null),

@@ -216,6 +216,14 @@ export class GuestKeeper {
     });
   }
 
+  /** Asks it to shut down: back when it has been told. Whether it does so is its own affair. @throws Failure when it does not run */
+  async shutdown(name: string): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#must(name, "running", "asked to shut down");
+      await this.#order(name, "shutdown");
+    });
+  }
+
   /**
    * Writes the guest down to a new folder. It stands meanwhile only as long as its state and the beginning of the rest take: memory and disks are copied as they were then while it goes on.
    * What its disks had not done by then is in its state, and is begun again when it is restored.

@@ -11,6 +11,9 @@ import type { Vm } from "./store.ts";
 /** An appliance is built first, which may take long the first time. */
 const START_MS = 300_000;
 const END_MS = 10_000;
+/** A guest that is asked to shut down is asked again after so long: one that has just begun may not have listened. */
+const ASK_AGAIN_MS = 5000;
+const LOOK_MS = 100;
 const POLL_MS = 20;
 const SAID_LINES = 20;
 /** Of Node, for a machine of many: what it makes is gone at once, and the 16 MiB that it would have for that by itself each would have for ever. */
@@ -91,12 +94,40 @@ function messagesOf(events: string): string[] {
   });
 }
 
-/** Back when it is gone. @param force do not ask it */
-export async function stopVm(vm: Vm, force: boolean): Promise<void> {
+/**
+ * Asks those guests that run to shut down; back when they have. Those that are paused, or wait for their snapshots' sake, are asked nothing: they cannot hear.
+ * @throws Failure that names who has not within the time: the machine goes on then
+ */
+async function shutDownGuests(vm: Vm, patienceMs: number): Promise<void> {
+  const asked = new Map<string, number>();
+  for (const until = Date.now() + patienceMs; await isAnswered(vm.control); await pause(LOOK_MS)) {
+    // It may end while it is asked: then that it does not answer is what was wanted.
+    const { guests } = await stateOf(vm).catch(() => ({ guests: [] as readonly GuestInfo[] }));
+    const left = guests.filter(({ state }) => state === "running" || state === "starting" || state === "restoring");
+    if (left.length === 0) return;
+    if (Date.now() > until) {
+      throw failure(FailureCode.vm, `the machine '${vm.name}' is not stopped: ${left.map(({ name }) => `guest ${name}`).join(", ")} ${left.length === 1 ? "has" : "have"} not shut down`, {
+        cause: `${left.length === 1 ? "it was" : "they were"} asked to do so ${patienceMs / 1000} s ago, and may yet, or have nothing that listens to a power button`,
+        fix: `bailiwick vm stop --timeout 120s ${vm.name}, if more time may help; bailiwick vm stop --force ${vm.name} cuts the power: what a guest has not written yet is lost`,
+      });
+    }
+    const now = Date.now(), due = left.filter(({ name, state }) => state === "running" && now - (asked.get(name) ?? -Infinity) >= ASK_AGAIN_MS);
+    for (const { name } of due) asked.set(name, now);
+    await Promise.allSettled(due.map(({ name }) => ask(vm.control, "POST", `/guests/${encodeURIComponent(name)}/shutdown`)));
+  }
+}
+
+/** Back when it is gone. @param force ask neither its guests nor it. @param patienceMs how long guests have to shut down. @throws Failure */
+export async function stopVm(vm: Vm, force: boolean, patienceMs = 0): Promise<void> {
   const pid = pidOf(vm);
   if (force && pid !== undefined) process.kill(pid, "SIGKILL");
-  else if (await isAnswered(vm.control)) await ask(vm.control, "POST", "/stop");
-  else if (pid === undefined) throw failure(FailureCode.vm, `the machine '${vm.name}' does not run`);
+  else if (await isAnswered(vm.control)) {
+    if (!force) await shutDownGuests(vm, patienceMs);
+    // The last guest's end may have been the machine's.
+    await ask(vm.control, "POST", "/stop").catch(async (error: unknown) => {
+      if (await isAnswered(vm.control)) throw error;
+    });
+  } else if (pid === undefined) throw failure(FailureCode.vm, `the machine '${vm.name}' does not run`);
   else process.kill(pid, "SIGTERM");
   for (const until = Date.now() + END_MS; pidOf(vm) !== undefined; await pause(POLL_MS)) {
     if (Date.now() > until) throw failure(FailureCode.vm, `the machine '${vm.name}' does not end`, { fix: `bailiwick vm stop --force ${vm.name}` });

@@ -15,7 +15,7 @@ enum { PAGE = 4096 };
 #define PLIC_BYTES 0x600000UL
 #define UART 0x10000000UL
 #define VIRTIO(slot) (0x10001000UL + 0x1000UL * (slot))
-#define VIRTIO_SLOTS 24
+#define VIRTIO_SLOTS 25
 #define WINDOW_END VIRTIO(VIRTIO_SLOTS)
 
 enum {
