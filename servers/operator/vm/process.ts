@@ -95,25 +95,28 @@ function messagesOf(events: string): string[] {
 }
 
 /**
- * Asks those guests that run to shut down; back when they have. Those that are paused, or wait for their snapshots' sake, are asked nothing: they cannot hear.
+ * Asks those guests that run to shut down; back when they have. Those that are paused or on standby cannot hear, and are not waited for.
  * @throws Failure that names who has not within the time: the machine goes on then
  */
 async function shutDownGuests(vm: Vm, patienceMs: number): Promise<void> {
-  const asked = new Map<string, number>();
+  const asked = new Map<string, number>(), deaf = new Set<string>();
   for (const until = Date.now() + patienceMs; await isAnswered(vm.control); await pause(LOOK_MS)) {
     // It may end while it is asked: then that it does not answer is what was wanted.
     const { guests } = await stateOf(vm).catch(() => ({ guests: [] as readonly GuestInfo[] }));
-    const left = guests.filter(({ state }) => state === "running" || state === "starting" || state === "restoring");
+    const left = guests.filter(({ name, state }) => state !== "ended" && state !== "standby" && !deaf.has(name)), now = Date.now();
     if (left.length === 0) return;
-    if (Date.now() > until) {
+    if (now > until) {
       throw failure(FailureCode.vm, `the machine '${vm.name}' is not stopped: ${left.map(({ name }) => `guest ${name}`).join(", ")} ${left.length === 1 ? "has" : "have"} not shut down`, {
         cause: `${left.length === 1 ? "it was" : "they were"} asked to do so ${patienceMs / 1000} s ago, and may yet, or have nothing that listens to a power button`,
         fix: `bailiwick vm stop --timeout 120s ${vm.name}, if more time may help; bailiwick vm stop --force ${vm.name} cuts the power: what a guest has not written yet is lost`,
       });
     }
-    const now = Date.now(), due = left.filter(({ name, state }) => state === "running" && now - (asked.get(name) ?? -Infinity) >= ASK_AGAIN_MS);
-    for (const { name } of due) asked.set(name, now);
-    await Promise.allSettled(due.map(({ name }) => ask(vm.control, "POST", `/guests/${encodeURIComponent(name)}/shutdown`)));
+    for (const { name, state } of left) {
+      if (state === "starting" || state === "restoring" || now - (asked.get(name) ?? -Infinity) < ASK_AGAIN_MS) continue;
+      asked.set(name, now);
+      // One that stands only to be written down is told when it runs again (keeper.ts); one that is paused refuses.
+      void ask(vm.control, "POST", `/guests/${encodeURIComponent(name)}/shutdown`).catch(() => void (state === "paused" && deaf.add(name)));
+    }
   }
 }
 
