@@ -97,8 +97,9 @@ export class GuestMachine {
   /** What firmware of the guest's own ends the machine by. */
   readonly power = new GuestPower();
   readonly #button = new PowerButton();
-  readonly #machineMode: boolean;
-  readonly #passed: boolean;
+  /** Its harts have a machine mode. */
+  readonly hasFirmware: boolean;
+  readonly #passed: readonly string[];
   readonly #console: GuestConsole;
   readonly #uartRegion: Region;
   readonly #screen: GuestScreen | null;
@@ -117,8 +118,8 @@ export class GuestMachine {
 
   constructor({ memory, harts = 1, machineMode = false, console, cmdline, entropy, disks, ports, passed, balloon, clock, screen, complain }: MachineOptions) {
     this.#console = console;
-    this.#machineMode = machineMode;
-    this.#passed = passed.length > 0;
+    this.hasFirmware = machineMode;
+    this.#passed = passed.map(({ name }) => name);
     this.plic = new GuestPlic(machineMode ? 2 * harts : harts);
     this.outside = [...disks, ...ports, ...passed, ...[clock, screen].filter((device) => device !== null)];
     this.#screen = screen;
@@ -207,8 +208,8 @@ export class GuestMachine {
   }
   /** Why it cannot be written down; null: it can. */
   get unsaved(): string | null {
-    if (this.#machineMode) return "it has firmware of its own, whose registers are not written down";
-    return this.#passed ? "a device of the machine is its own" : null;
+    const [device] = this.#passed;
+    return device === undefined ? null : `the device '${device}' of the machine is its own, and what that is in the middle of is in the device, which cannot be asked for it`;
   }
   save(): MachineState {
     return {
@@ -262,7 +263,7 @@ export class GuestMachine {
   /** The harts' interrupt lines, for VCPURun: those of hart 0, and above them a bit for each other. */
   get lines(): number {
     const { outputs } = this.plic;
-    if (this.#machineMode) return machineLines(outputs);
+    if (this.hasFirmware) return machineLines(outputs);
     return (outputs & 1 ? SEIP : 0) + (outputs & ~1) * TWO32;
   }
 

@@ -95,7 +95,7 @@ function* boot(env: Env, args: GuestArgs, machine: GuestMachine, entropy: Seeded
 function* goOn(env: Env, args: GuestArgs, machine: GuestMachine, entropy: SeededEntropy | null, life: GuestLife): Op<string | null> {
   const { ram } = env.use, vcpus = vcpusOf(env, args);
   if (vcpus.includes(0) || ram === undefined || ram.bytes < args.ramBytes) return "no VCPU, or less RAM than args.ramBytes";
-  const problem = yield* createHarts(env.sys, vcpus, { clock: machine.clock !== null, generation: machine.generation !== null, machineMode: false });
+  const problem = yield* createHarts(env.sys, vcpus, { clock: machine.clock !== null, generation: machine.generation !== null, machineMode: machine.hasFirmware });
   return problem ?? (yield* life.restore(entropy?.take(GENERATION_BYTES)));
 }
 

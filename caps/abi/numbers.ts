@@ -309,9 +309,35 @@ export const VcpuRegister = {
   fcsr: 43,
   /** f1 to f31 follow. */
   f0: 44,
-  /** Guest time at which the timer interrupts; 2^53 and above: never. */
+  /** Guest time at which the timer interrupts; 2^53 and above: never. With a machine mode it follows from mtimecmp. */
   timecmp: 76,
+  /** From here on: of a hart with a machine mode alone, in the order of the machine's record. Of mstatus what sstatus has not: MIE, MPIE, MPP, MPRV, TVM, TW, TSR. */
+  mstatus: 77,
+  medeleg: 78,
+  mideleg: 79,
+  /** The bits of sie follow that. */
+  mie: 80,
+  /** STIP and SEIP as software has set them; SSIP follows sip, and all others the lines and the CLINT. */
+  mip: 81,
+  mtvec: 82,
+  mscratch: 83,
+  mepc: 84,
+  mcause: 85,
+  mtval: 86,
+  mcounteren: 87,
+  mcountinhibit: 88,
+  /** Of the CLINT, this hart's: as mtimecmp there, all 64 bits, and bit 0. */
+  mtimecmp: 89,
+  msip: 90,
+  mcycle: 91,
+  minstret: 92,
+  pmpcfg0: 93,
+  pmpcfg2: 94,
+  /** pmpaddr1 to pmpaddr15 follow. */
+  pmpaddr0: 95,
 } as const;
+/** How many registers a hart has, with a machine mode and without. */
+export const VCPU_REGISTERS = VcpuRegister.timecmp + 1, VCPU_MACHINE_REGISTERS = VcpuRegister.pmpaddr0 + 16;
 
 /** What a hart does, by the numbers of the SBI's hart states. One that is suspended starts again by an interrupt. */
 export const VcpuState = { started: 0, stopped: 1, suspended: 4 } as const;

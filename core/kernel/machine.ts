@@ -76,8 +76,9 @@ export const VcpuRecord = {
   REGISTERS: 20,
   /** In a leader's record: the hart of the last exit, by number. */
   HART: 96,
-  /** 1: the hart has a machine mode. */
+  /** 1: the hart has a machine mode. Its registers from VcpuRegister.mstatus on; the two counters stand there as what they are ahead of the clock, but while they are inhibited. */
   MACHINE: 99,
+  MACHINE_REGISTERS: 102,
 } as const;
 
 /** What a machine remembers, beside memory, guests and what the kernel told it: plain data. */

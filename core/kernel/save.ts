@@ -18,7 +18,7 @@ import { Kernel, type FrameObject, type IoSpace, type IrqHandler, type Release, 
 
 export { SavedStateError };
 
-const FORMAT = 3;
+const FORMAT = 4;
 const PAGE = 4096;
 const SLOT_COLUMNS = ["kind", "rights", "original", "object", "badgeLo", "badgeHi", "mapSpace", "mapPage", "next", "prev"] as const;
 const OBJECT_COLUMNS = ["kind", "base", "bits", "refs", "parent", "watermark", "clean", "children", "device"] as const;

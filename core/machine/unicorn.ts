@@ -126,8 +126,9 @@ export const VCPU_RECORD = {
   hart: 96,
   turn: 97,
   turnEnds: 98,
-  /** 1 when the hart has a machine mode (addMachineMode). Behind it are that mode's registers, MachineState in native/vcpu.h. */
+  /** 1 when the hart has a machine mode (addMachineMode). Behind it are that mode's registers, MachineState in native/vcpu.h: those of VcpuRegister (caps/abi/numbers.ts) from `mstatus` on. */
   machine: 99,
+  mstatus: 102,
   /** What has happened since the VCPU was made. Exits of a leader, by EXIT: `counts + kind`; ticks inside its guest, float64; how often software, timer and external interrupts of a hart rose. */
   counts: 136,
   inside: 143,

@@ -200,8 +200,8 @@ function withCommand({ system, files: built, guests }: Composition, { command, g
   return { system: changed, files, commandGuest: reportsReady ? chosen.guest : undefined };
 }
 
-/** What a guest that goes on from a snapshot has in its memory. */
-const BOOT_FILES = new Set(["firmware", "kernel", "initrd"]);
+/** What a guest that goes on from a snapshot has in its memory. That it has firmware, too, says what its harts are, so that stays. */
+const BOOT_FILES = new Set(["kernel", "initrd"]);
 
 /** The composition in which these guests go on from snapshots: without what they would be booted from. */
 function withRestored({ system, files: built }: Composition, guests: readonly string[]): Pick<Composition, "system"> & { readonly files: Map<string, Uint8Array> } {

@@ -1,6 +1,8 @@
 /** Firmware that does anything to its machine mode: every run comes back, twice the same, and whoever shares the engine's process goes on. */
 import { createHash } from "node:crypto";
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { VCPU_MACHINE_REGISTERS, VcpuRegister as V } from "../../caps/abi/numbers.ts";
 import { CONTROL, EXIT, RAM_BASE, VCPU_RECORD as R } from "../../core/machine/unicorn.ts";
 import { Random } from "../fuzz/random.ts";
 import { assemble } from "../support/assemble.ts";
@@ -94,6 +96,88 @@ function attack(seed: number): string {
     return `${exits.join(",")} ${createHash("sha256").update(ram).update(Uint8Array.from(new Uint8Array(words.buffer, words.byteOffset, words.byteLength))).digest("hex")}`;
   });
 }
+
+/** What each word of a machine mode's registers can hold, however it was written: by VcpuRegister. */
+const LEGAL: readonly (readonly [first: number, last: number, isLegal: (value: bigint) => boolean])[] = [
+  [V.mstatus, V.mstatus, (value) => (value & ~0x72_1888n) === 0n && (value & 0x1800n) !== 0x1000n],
+  [V.medeleg, V.medeleg, (value) => (value & ~0xb3ffn) === 0n],
+  [V.mideleg, V.mideleg, (value) => (value & ~0x222n) === 0n],
+  [V.mie, V.mie, (value) => (value & ~0xaaan) === 0n],
+  [V.mip, V.mip, (value) => (value & ~0x2a2n) === 0n],
+  [V.mtvec, V.mtvec, (value) => (value & 2n) === 0n],
+  [V.mepc, V.mepc, (value) => (value & 1n) === 0n],
+  [V.mcounteren, V.mcounteren, (value) => value < 8n],
+  [V.mcountinhibit, V.mcountinhibit, (value) => (value & ~5n) === 0n],
+  [V.msip, V.msip, (value) => value < 2n],
+  [V.pmpcfg0, V.pmpcfg2, (value) => [0n, 8n, 16n, 24n, 32n, 40n, 48n, 56n].every((shift) => ((value >> shift) & 0x60n) === 0n && ((value >> shift) & 3n) !== 2n)],
+  [V.pmpaddr0, V.pmpaddr0 + 15, (value) => value >> 54n === 0n],
+];
+
+describe("a VMM that writes anything into the machine mode's registers", () => {
+  const word = fc.oneof(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), fc.constantFrom(...INTERESTING).map((value) => BigInt.asUintN(64, value)));
+  const count = VCPU_MACHINE_REGISTERS - V.mstatus;
+
+  it("finds there what a hart can hold, and its guest comes back and disturbs nobody, whatever it then does", () => {
+    withRig((rig) => {
+      const hart = rig.machine.createVcpu(), neighbour = rig.machine.createVcpu(), { words } = rig.record(hart), there = rig.record(neighbour).words;
+      rig.machine.mapVcpuRam(hart, GUEST, 8 << 20, BYTES);
+      rig.machine.mapVcpuDevice(hart, DEVICE, PAGE);
+      rig.machine.addMachineMode(hart);
+      rig.write(RAM_BASE + (16 << 20), assemble("1: addi a0, a0, 1\n li a7, 16\n ecall\n j 1b", GUEST).bytes);
+      rig.machine.mapVcpuRam(neighbour, GUEST, 16 << 20, BYTES);
+      rig.machine.readVcpu(neighbour);
+      there[R.pc] = BigInt(GUEST);
+      rig.machine.writeVcpu(neighbour);
+      let rounds = 0n;
+      fc.assert(
+        fc.property(fc.array(word, { minLength: count, maxLength: count }), fc.array(word, { minLength: 11, maxLength: 11 }), fc.constantFrom(0n, 1n, 3n), fc.integer(), (values, supervisor, priv, seed) => {
+          reload(rig, hart, new Random(seed), RAM_BASE + (8 << 20));
+          rig.machine.readVcpu(hart);
+          supervisor.forEach((value, i) => void (words[R.sstatus + i] = value));
+          words[R.sepc] = supervisor[4]! & ~1n;
+          words[R.satp] = [0n, 8n, 9n, 10n][seed & 3]! << 60n | (supervisor[8]! & (2n ** 60n - 1n));
+          words[R.priv] = priv;
+          values.forEach((value, i) => void (words[R.mstatus + i] = value));
+          rig.machine.writeVcpu(hart);
+          for (let run = 0; run < 3; run++) {
+            rig.machine.readVcpu(hart);
+            for (const [first, last, isLegal] of LEGAL) for (let n = first; n <= last; n++) expect([n, words[R.mstatus + n - V.mstatus], isLegal(words[R.mstatus + n - V.mstatus]!)]).toEqual([n, words[R.mstatus + n - V.mstatus], true]);
+            // What is read can be written, and is the same then.
+            const before = words.slice(R.pc, R.f + 32), machine = words.slice(R.mstatus, R.mstatus + count);
+            rig.machine.writeVcpu(hart);
+            rig.machine.readVcpu(hart);
+            expect([words.slice(R.pc, R.f + 32), words.slice(R.mstatus, R.mstatus + count)]).toEqual([before, machine]);
+            rig.control[CONTROL.deadline] = rig.machine.clock() + SLICE;
+            words[R.completed] = 1n;
+            expect([EXIT.mmio, EXIT.wfi, EXIT.preempted, EXIT.broken]).toContain(rig.machine.runVcpu(hart));
+            rig.control[CONTROL.deadline] = Infinity;
+            expect([rig.machine.runVcpu(neighbour), there[R.a]]).toEqual([EXIT.sbi, ++rounds]);
+            there[R.a] = rounds;
+          }
+          expect(new Uint8Array(rig.machine.ram, 0, 8 << 20).every((byte) => byte === 0)).toBe(true);
+        }),
+        { numRuns: RUNS * 2 },
+      );
+    });
+  });
+
+  it("writes them into a hart that has not run, and has no room for MPRV's table: that is off", () => {
+    withRig((rig) => {
+      const hart = rig.machine.createVcpu(), { words } = rig.record(hart);
+      rig.write(RAM_BASE + (8 << 20), assemble("csrr s1, mstatus\n li t0, 0x10000000\n sw x0, 0(t0)", GUEST).bytes);
+      rig.machine.mapVcpuDevice(hart, DEVICE, PAGE);
+      for (let run = 0; run < 8; run++) rig.machine.mapVcpuRam(hart, GUEST + 2 * run * PAGE, (8 << 20) + 2 * run * PAGE, PAGE);
+      rig.machine.addMachineMode(hart);
+      words[R.pc] = BigInt(GUEST);
+      words[R.satp] = (8n << 60n) | 0x8_0001n;
+      words[R.mstatus] = 0x2_0800n;
+      rig.machine.writeVcpu(hart);
+      expect([rig.machine.runVcpu(hart), words[R.address]]).toEqual([EXIT.mmio, BigInt(DEVICE)]);
+      rig.machine.readVcpu(hart);
+      expect([words[R.x + 9]! & 0x2_0000n, words[R.mstatus]]).toEqual([0n, 0x800n]);
+    });
+  });
+});
 
 describe("hostile firmware", () => {
   it.each(Array.from({ length: RUNS }, (_, seed) => seed))("of seed %d comes back each time, twice the same, and disturbs nobody", (seed) => {

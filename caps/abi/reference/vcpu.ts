@@ -1,10 +1,15 @@
 // VCPU: a guest's hart. Kernel: core/kernel/objects/vcpu.ts; the guest itself: core/machine/native/vcpu.cc.
-import { VcpuRegister } from "../numbers.ts";
+import { VCPU_MACHINE_REGISTERS, VCPU_REGISTERS, VcpuRegister } from "../numbers.ts";
 import { Limit } from "./limits.ts";
 import { bytes, cptr, refusal, truncated, word, type ObjectPage } from "./page.ts";
 
-const LAST = VcpuRegister.timecmp;
-const NUMBERS = Object.entries(VcpuRegister).filter(([, n]) => n >= 32).map(([name, n]) => (n === VcpuRegister.f0 ? `${n}..${n + 31} f0..f31` : `${n} ${name}`)).join(", ");
+const LAST = VCPU_REGISTERS - 1, LAST_MACHINE = VCPU_MACHINE_REGISTERS - 1;
+const numbers = (from: number, to: number): string =>
+  Object.entries(VcpuRegister)
+    .filter(([, n]) => n >= from && n <= to)
+    .map(([name, n]) => (n === VcpuRegister.f0 ? `${n}..${n + 31} f0..f31` : n === VcpuRegister.pmpaddr0 ? `${n}..${n + 15} pmpaddr0..pmpaddr15` : `${n} ${name}`))
+    .join(", ");
+const NUMBERS = `${numbers(32, LAST)}; of a hart with a machine mode also ${numbers(LAST + 1, LAST_MACHINE)}`;
 
 export const VCPU: ObjectPage<"VCPU"> = {
   is: `A virtual hart with supervisor mode and page tables of its own. Its memory is the Frames mapped into it (the second stage); addresses that are nobody's memory can be windows of devices, accesses
@@ -79,25 +84,27 @@ again by Restart completes nothing twice.`,
       source: "the shape of Linux's KVM_RUN",
     },
     VCPUReadRegisters: {
-      does: "Reads the guest's registers.",
+      does: `Reads the guest's registers. Each bit is in one of them: mstatus tells what sstatus has not, mip what software has set of STIP and SEIP (SSIP is sip's, the others follow the lines and the CLINT),
+mtimecmp and msip what the hart has in the CLINT; with a machine mode timecmp follows from mtimecmp.`,
       words: [word("w0.lo", "first", `0 pc, 1..31 x1..x31, ${NUMBERS}`), word("w0.hi", "count", "1 or more")],
       rights: "none",
       answer: [word("w0..", "values", "one a register; from the fifth on in the caller's IPC buffer")],
-      tests: ["VCPU-REGISTERS-001"],
+      tests: ["VCPU-REGISTERS-001", "VCPU-MACHINE-003"],
       refusals: [
         truncated(1, "VCPU-REGISTERS-002"),
-        refusal("RangeError", 0, `a count of 0, or a register that there is not: the last is ${LAST}`, "VCPU-REGISTERS-002"),
+        refusal("RangeError", 0, `a count of 0, or a register that there is not: the last is ${LAST}, with a machine mode ${LAST_MACHINE}`, "VCPU-REGISTERS-002", "VCPU-MACHINE-003"),
         refusal("TruncatedMessage", null, "more than four registers, and the caller has no IPC buffer", "ARG-VCPU-002"),
       ],
       bound: "Grows with the count, at most all registers.",
       source: "seL4 manual, seL4_ARM_VCPU_ReadRegs",
     },
     VCPUWriteRegisters: {
-      does: "Writes the guest's registers, one a word, from `first` on.",
+      does: `Writes the guest's registers, one a word, from \`first\` on. Of what is written to a register of machine mode a hart keeps what it can hold (WARL), as of what its firmware writes, but that a locked
+PMP entry does not bind the VMM; mie takes MSIE, MTIE and MEIE: the others are sie's.`,
       words: [word("w0.lo", "first", "as for VCPUReadRegisters"), word("w1..", "values", "one or more")],
       rights: "none",
       answer: [],
-      tests: ["VCPU-REGISTERS-001"],
+      tests: ["VCPU-REGISTERS-001", "VCPU-MACHINE-003"],
       refusals: [
         truncated(1, "VCPU-REGISTERS-002"),
         refusal("RangeError", 0, "no value, or a register that there is not", "VCPU-REGISTERS-002"),

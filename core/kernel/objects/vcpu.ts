@@ -5,7 +5,7 @@
 // Guests of several harts: hart.ts.
 // Source: the shape of seL4's VCPU and Linux's KVM_RUN; the guest sees RISC-V Privileged 1.12: supervisor mode above an SBI, or machine mode.
 import { infoLength, toInfo } from "../../../caps/abi/message.ts";
-import { Exit, Invocation, Kind, Right, VcpuRegister } from "../../../caps/abi/numbers.ts";
+import { Exit, Invocation, Kind, Right } from "../../../caps/abi/numbers.ts";
 import { capArgument } from "../arguments.ts";
 import { forgetHart, guestStopped } from "../debugger.ts";
 import { someHeld } from "../held.ts";
@@ -15,7 +15,8 @@ import { ErrorCode } from "../../../caps/abi/numbers.ts";
 import { setNumber, setResult, setWord, wordHi, wordLo, wordNumber } from "../registers.ts";
 import { unready, wake } from "../scheduler.ts";
 import { ThreadState, type Kernel, type Notification, type Tcb, type Vcpu } from "../state.ts";
-import { addHart, addMachineMode, exitedHart, exitNumber, getState, hasMachineMode, isInside, leads, leaveGuest, setLines, setState, setVcpuFloat, timerDue, vcpuFloat } from "./hart.ts";
+import { addHart, addMachineMode, exitedHart, exitNumber, getState, leads, leaveGuest, setLines, setState, setVcpuFloat, timerDue, vcpuFloat } from "./hart.ts";
+import { readRegisters, writeRegisters } from "./hart-registers.ts";
 import { PAGE } from "./vspace.ts";
 
 /** Guest-physical addresses end here. */
@@ -23,9 +24,8 @@ export const GUEST_TOP = 2 ** 38;
 /** The engine's cost grows with regions: frames that lie one after the other count as one. */
 export const MAX_REGIONS = 8;
 export const MAX_DEVICES = 32;
-const REGISTERS = VcpuRegister.timecmp + 1;
-/** Guest time at and above this is never. */
-const NEVER = 2 ** 53;
+/** Guest time is below. */
+const TIME_END = 2 ** 53;
 /** In the label of VCPURun's answer: what stands for one hart. */
 const HART_UNIT = 256;
 
@@ -252,66 +252,11 @@ export function unbindThread(k: Kernel, t: Tcb): void {
   if (t.state === ThreadState.WaitingVcpu && timerDue(k, k.vcpus[t.vcpu]!) === Infinity && !someHeld(k, k.vcpus[t.vcpu]!)) finish(k, t, Exit.Stuck, 0);
 }
 
-function readRegisters(k: Kernel, t: Tcb, v: Vcpu): Outcome {
-  const first = wordLo(k, t, 0) >>> 0, count = wordHi(k, t, 0) >>> 0;
-  if (first >= REGISTERS || count < 1 || first + count > REGISTERS) return outOfRange(0, 0, REGISTERS - 1);
-  if (count > 4 && t.buffer < 0) return TRUNCATED;
-  k.machine.vcpu.readRegisters(v.index);
-  const at = k.machine.vcpu.record(v.index) + 2 * VcpuRecord.REGISTERS;
-  for (let i = 0; i < count; i++) {
-    if (first + i === VcpuRegister.timecmp) setTimer(k, t, i, vcpuFloat(k, v, VcpuRecord.TIMECMP));
-    else setWord(k, t, i, k.machine.vcpu.words[at + 2 * (first + i)]!, k.machine.vcpu.words[at + 2 * (first + i) + 1]!);
-  }
-  return count;
-}
-
-/** A timer that never interrupts has all bits. */
-function setTimer(k: Kernel, t: Tcb, i: number, ticks: number): void {
-  if (ticks < NEVER) setNumber(k, t, i, ticks);
-  else setWord(k, t, i, -1, -1);
-}
-
 function setTime(k: Kernel, t: Tcb, v: Vcpu): Outcome {
   if (!leads(v) || v.tcb !== 0) return ILLEGAL;
   const ticks = wordNumber(k, t, 0);
-  if (ticks >= NEVER) return invalidArgument(0);
+  if (ticks >= TIME_END) return invalidArgument(0);
   const offset = ticks - k.machine.clock();
   for (const id of v.harts) if (k.vcpus[id] !== undefined) setVcpuFloat(k, k.vcpus[id], VcpuRecord.TIME_OFFSET, offset);
-  return 0;
-}
-
-/** pc and sepc are even; satp is bare or has tables of three, four or five levels; the guest is in user or supervisor mode, or in machine mode if it has one. */
-function mayHold(register: number, lo: number, hi: number, machineMode: boolean): boolean {
-  switch (register) {
-    case VcpuRegister.pc:
-    case VcpuRegister.sepc:
-      return (lo & 1) === 0;
-    case VcpuRegister.satp:
-      return hi >>> 28 === 0 || (hi >>> 28 >= 8 && hi >>> 28 <= 10);
-    case VcpuRegister.priv:
-      return hi === 0 && (lo === 0 || lo === 1 || (lo === 3 && machineMode));
-    default:
-      return true;
-  }
-}
-
-function writeRegisters(k: Kernel, t: Tcb, v: Vcpu, words: number): Outcome {
-  const first = wordLo(k, t, 0) >>> 0, count = words - 1;
-  if (first >= REGISTERS || count < 1 || first + count > REGISTERS) return outOfRange(0, 0, REGISTERS - 1);
-  if (isInside(k, v)) return ILLEGAL;
-  const machineMode = hasMachineMode(k, v);
-  for (let i = 0; i < count; i++) if (!mayHold(first + i, wordLo(k, t, 1 + i), wordHi(k, t, 1 + i), machineMode)) return invalidArgument(1 + i);
-  k.machine.vcpu.readRegisters(v.index);
-  const at = k.machine.vcpu.record(v.index) + 2 * VcpuRecord.REGISTERS;
-  for (let i = 0; i < count; i++) {
-    if (first + i === VcpuRegister.timecmp) {
-      const ticks = wordNumber(k, t, 1 + i);
-      setVcpuFloat(k, v, VcpuRecord.TIMECMP, ticks >= NEVER ? Infinity : ticks);
-      continue;
-    }
-    k.machine.vcpu.words[at + 2 * (first + i)] = wordLo(k, t, 1 + i);
-    k.machine.vcpu.words[at + 2 * (first + i) + 1] = wordHi(k, t, 1 + i);
-  }
-  k.machine.vcpu.writeRegisters(v.index);
   return 0;
 }

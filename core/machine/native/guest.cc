@@ -102,6 +102,8 @@ Failure Guest::applyWindows() {
         if (f.empty()) engine.use(each), f = engine.protect();
     engine.use(present);
     windowsChanged = !f.empty();
+    for (Vcpu *hart : harts)
+        if (hart && hart->machineMode && !guarded) hart->machineMode->withoutGuard();
     return f;
 }
 

@@ -20,6 +20,9 @@ constexpr unsigned LOCKED = 0x80, TOP_OF_RANGE = 1;
 
 constexpr u64 evenTable(u64 vector) { return vector & ~2ull; } /* direct or vectored */
 
+/* Of pmpcfg: writable and not readable is reserved. */
+constexpr u64 pmpEntry(u64 config) { return (config & 3) == 2 ? config & 0x9d : config & 0x9f; }
+
 } // namespace
 
 /* csrrw, csrrs, csrrc and their immediate forms; false: an illegal one. Registers are changed, pc is not. */
@@ -148,14 +151,29 @@ bool MachineMode::writeCsr(u32 csr, u64 value) {
     return true;
 }
 
+/* What was written into the record without a look: as writeCsr() would have kept it, but for what PMP entries lock, which binds the hart and nobody else. */
+void MachineMode::legalise() {
+    const u64 mpp = m.mstatus & status::MPP;
+    m.mstatus &= MACHINE_STATUS;
+    if (mpp == 2ull << 11) m.mstatus &= ~status::MPP;
+    if (!m.active) m.mstatus &= ~status::MPRV;
+    m.medeleg &= DELEGABLE, m.mideleg &= LINES, m.mie &= LINES | MACHINE_LINES, m.mip &= LINES;
+    m.mtvec = evenTable(m.mtvec), m.mepc &= ~1ull;
+    m.mcounteren &= 7, m.mcountinhibit &= 5, m.msip &= 1;
+    for (u64 &config : m.pmpcfg) {
+        u64 kept = 0;
+        for (unsigned shift = 0; shift < 64; shift += 8) kept |= pmpEntry(config >> shift) << shift;
+        config = kept;
+    }
+    for (u64 &address : m.pmpaddr) address &= PMP_ADDRESS;
+}
+
 /* ---- physical memory protection ---- */
 
 void MachineMode::writePmpConfig(unsigned word, u64 value) {
     for (unsigned shift = 0; shift < 64; shift += 8) {
         if (m.pmpcfg[word] >> shift & LOCKED) continue;
-        u64 entry = value >> shift & 0x9f;
-        if ((entry & 3) == 2) entry &= ~2ull; /* writable and not readable is reserved */
-        m.pmpcfg[word] = (m.pmpcfg[word] & ~(0xffull << shift)) | entry << shift;
+        m.pmpcfg[word] = (m.pmpcfg[word] & ~(0xffull << shift)) | pmpEntry(value >> shift) << shift;
     }
 }
 

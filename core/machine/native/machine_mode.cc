@@ -27,9 +27,10 @@ Guard &Guard::get() {
 
 /* ---- registers ---- */
 
-void MachineMode::store() const {
+void MachineMode::store() {
     Record &r = hart.record;
     r.sie = enabled() & LINES, r.sip = pending() & LINES;
+    m.mie = enabled(), m.mip = (m.mip & ~SSIP) | (r.sip & SSIP);
     if (m.active) r.satp = m.satp, r.priv = MACHINE;
 }
 
@@ -39,6 +40,7 @@ void MachineMode::load() {
     m.active = r.priv == MACHINE;
     m.satp = r.satp;
     m.mie = (m.mie & ~LINES) | (r.sie & LINES), m.mip = (m.mip & ~SSIP) | (r.sip & SSIP);
+    legalise();
     hart.set(l.mstatus, (hart.get(l.mstatus) & ~engineTraps(~0ull)) | engineTraps(m.mstatus));
     hart.set(l.priv, m.active ? static_cast<u64>(USER) : r.priv);
     hart.set(l.mie, m.active ? 0 : m.mie & m.mideleg & LINES);
@@ -65,6 +67,11 @@ void MachineMode::setTable(u64 satp) {
 }
 
 bool MachineMode::accessesAs() const { return m.mstatus & status::MPRV && (m.mstatus & status::MPP) != status::MPP && m.satp >> 60; }
+
+void MachineMode::withoutGuard() {
+    m.mstatus &= ~status::MPRV;
+    if (m.active) guard();
+}
 
 void MachineMode::guard() { setTable(accessesAs() ? Guard::SATP : 0); }
 

@@ -21,9 +21,10 @@ class MachineMode {
 public:
     explicit MachineMode(Vcpu &owner) : hart(owner), m(owner.record.machine) {}
 
-    /* Registers: after the hart's own were put into its record, or taken from there. */
-    void store() const;
+    /* Registers: after the hart's own were put into its record, or taken from there. What the record says is made what a hart can hold, whoever wrote it. */
+    void store();
     void load();
+    void withoutGuard(); /* there is no room for one */
 
     void trapped(u32 cause); /* in place of Vcpu::trapped */
     /* An exception of the hart at epc; false: it is for supervisor mode. */
@@ -47,6 +48,7 @@ private:
     u64 pending() const;
     u64 enabled() const;
     bool accessesAs() const; /* whether MPRV redirects */
+    void legalise();
     void enter();
     void leave(u64 privilege);
     void trap(u64 cause, u64 epc, u64 tval);

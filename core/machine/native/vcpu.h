@@ -15,9 +15,10 @@ namespace bailiwick {
 /* Numbers of the SBI's hart states, and one of ours: in a wfi. Waiting and suspended harts start again by an interrupt. */
 enum class HartState : u64 { Started = 0, Stopped = 1, Suspended = 4, Waiting = 5 };
 
-/* What a hart with a machine mode has beside the registers below (machine_mode.h). `active`: it is in that mode; the registers of satp, mie and mip are for then. */
+/* What a hart with a machine mode has beside the registers below (machine_mode.h). `active`: it is in that mode; the registers of satp, mie and mip are for then. From mstatus on the kernel
+ * reads and writes them by VcpuRegister of caps/abi/numbers.ts, in this order. */
 struct MachineState {
-    u64 present, active, mstatus, medeleg, mideleg, mie, mip, mtvec, mscratch, mepc, mcause, mtval, mcounteren, mcountinhibit, satp, timecmp, msip;
+    u64 present, active, satp, mstatus, medeleg, mideleg, mie, mip, mtvec, mscratch, mepc, mcause, mtval, mcounteren, mcountinhibit, timecmp, msip;
     u64 cycles, instructions; /* what the counters are ahead of the clock; while inhibited: what they are */
     u64 pmpcfg[2], pmpaddr[16];
 };
@@ -41,7 +42,7 @@ struct Record {
     Counts counts;
 };
 static_assert(offsetof(Record, timecmp) == 7 * 8 && offsetof(Record, a) == 10 * 8 && offsetof(Record, pc) == 20 * 8 && offsetof(Record, sstatus) == 52 * 8 && offsetof(Record, f) == 64 * 8);
-static_assert(offsetof(Record, hart) == 96 * 8 && offsetof(Record, machine) == 99 * 8 && offsetof(Record, counts) == 136 * 8 && offsetof(Counts, inside) == 7 * 8);
+static_assert(offsetof(Record, hart) == 96 * 8 && offsetof(Record, machine) == 99 * 8 && offsetof(Record, machine.mstatus) == 102 * 8 && offsetof(Record, machine.cycles) == 116 * 8 && offsetof(Record, counts) == 136 * 8 && offsetof(Counts, inside) == 7 * 8);
 
 class MachineMode;
 

@@ -1,13 +1,14 @@
 // VCPU-HARTS-*: several harts in a guest. Turns, fences and interrupts between them are the machine's: test/conformance/harts.test.ts.
+import fc from "fast-check";
 import { beforeEach, describe, expect, test } from "vitest";
-import { ErrorCode, Exit, Invocation, Kind, VcpuRegister, VcpuState } from "../../../caps/abi/numbers.ts";
+import { ErrorCode, Exit, Invocation, Kind, VCPU_MACHINE_REGISTERS, VCPU_REGISTERS, VcpuRegister, VcpuState } from "../../../caps/abi/numbers.ts";
 import { checkInvariants } from "../../../core/kernel/invariants.ts";
 import { run } from "../../../core/kernel/kernel.ts";
 import { VcpuRecord, VcpuStop } from "../../../core/kernel/machine.ts";
 import { MAX_HARTS } from "../../../core/kernel/objects/hart.ts";
 import { ThreadState } from "../../../core/kernel/state.ts";
 import { FakeMachine, GuestRecord } from "../../support/fake-machine.ts";
-import { answered, DONE, KernelBed, retypeWord, Slot, slotWord } from "../../support/kernel-bed.ts";
+import { answered, DONE, KernelBed, pair, retypeWord, Slot, slotWord } from "../../support/kernel-bed.ts";
 import type { Program } from "../../support/testbed.ts";
 import { refuses } from "./refusal.ts";
 
@@ -188,5 +189,45 @@ describe("VCPU-MACHINE", () => {
     add(1);
     expect(bed.call(vmm, V, I.VCPURun, 0, 0, 0, 0)).toBe("blocked");
     refuses(bed, other, [V + 1, I.VCPUAddMachineMode], ErrorCode.IllegalOperation);
+  });
+  test("003 its registers are there with it and not before; counters are told as they are, stopped or not", () => {
+    const { mstatus, mcountinhibit, mcycle, pmpaddr0 } = VcpuRegister;
+    const LAST = pmpaddr0 + 15;
+    for (const invocation of [I.VCPUReadRegisters, I.VCPUWriteRegisters]) refuses(bed, vmm, [V, invocation, pair(mstatus, 1), 0], ErrorCode.RangeError, 0, 0, mstatus - 1);
+    bed.call(vmm, V, I.VCPUAddMachineMode);
+    refuses(bed, vmm, [V, I.VCPUReadRegisters, pair(LAST, 2)], ErrorCode.RangeError, 0, 0, LAST);
+    refuses(bed, vmm, [V, I.VCPUWriteRegisters, LAST, 1, 2], ErrorCode.RangeError, 0, 0, LAST);
+    for (const [first, ...values] of [[mstatus, 8, 2, 3], [LAST - 2, 5, 6, 7]] as const) {
+      expect(bed.call(vmm, V, I.VCPUWriteRegisters, first, ...values)).toEqual(DONE);
+      expect(bed.call(vmm, V, I.VCPUReadRegisters, pair(first, 3))).toEqual(answered(0, values));
+      expect(record(0).get(VcpuRecord.MACHINE_REGISTERS + first - mstatus)).toBe(values[0]);
+    }
+    const counters = () => bed.call(vmm, V, I.VCPUReadRegisters, pair(mcycle, 2));
+    bed.pass(1000);
+    expect(bed.call(vmm, V, I.VCPUWriteRegisters, mcycle, 100, 2 ** 40)).toEqual(DONE);
+    expect(counters()).toEqual(answered(0, [100, 2 ** 40]));
+    bed.pass(50);
+    expect(counters()).toEqual(answered(0, [150, 2 ** 40 + 50]));
+    bed.call(vmm, V, I.VCPUWriteRegisters, mcountinhibit, 4);
+    bed.pass(50);
+    expect(counters()).toEqual(answered(0, [200, 2 ** 40 + 50]));
+    bed.call(vmm, V, I.VCPUWriteRegisters, mcountinhibit, 1);
+    bed.pass(50);
+    expect(counters()).toEqual(answered(0, [200, 2 ** 40 + 100]));
+    bed.call(vmm, V, I.VCPUWriteRegisters, mcycle, 7);
+    expect(counters()).toEqual(answered(0, [7, 2 ** 40 + 100]));
+  });
+  test("004 whatever is written to whichever register, the kernel answers, and its invariants hold", () => {
+    for (const mode of [false, true]) {
+      if (mode) bed.call(vmm, V, I.VCPUAddMachineMode);
+      fc.assert(
+        fc.property(fc.integer({ min: 0, max: 130 }), fc.array(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), { minLength: 1, maxLength: 118 }), (first, values) => {
+          const wrote = bed.call(vmm, V, I.VCPUWriteRegisters, first, ...values), read = bed.call(vmm, V, I.VCPUReadRegisters, pair(first, values.length));
+          const fits = first + values.length <= (mode ? VCPU_MACHINE_REGISTERS : VCPU_REGISTERS);
+          expect(read).toMatchObject(fits ? { error: 0 } : { error: ErrorCode.RangeError });
+          expect([0, ...(fits ? [ErrorCode.InvalidArgument] : [ErrorCode.RangeError])]).toContain((wrote as { error: number }).error);
+        }),
+      );
+    }
   });
 });
