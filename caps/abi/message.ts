@@ -87,4 +87,6 @@ export const DebugBit = {
   Breakpoints: 2,
   /** The instruction at pc is executed even if a breakpoint stands there. The machine clears it. */
   Pass: 4,
+  /** Memory that the operator's debugger watches. */
+  Watch: 8,
 } as const;

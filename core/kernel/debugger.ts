@@ -3,7 +3,7 @@
 //
 // DEBUG-2  What the operator's debugger holds wants no CPU, and what it says is said of machine threads and VCPUs that are there. Machines know of it.
 import { DebugBit, Frame } from "../../caps/abi/message.ts";
-import { Debugger, allHeld, type StopReason } from "./held.ts";
+import { Debugger, allHeld, watchpointWords, type StopReason, type Watchpoint } from "./held.ts";
 import { VcpuRecord } from "./machine.ts";
 import { unready, wake } from "./scheduler.ts";
 import { ThreadState, type Kernel, type Tcb, type Vcpu } from "./state.ts";
@@ -21,7 +21,7 @@ export function attachDebugger(k: Kernel): Debugger {
 export function detachDebugger(k: Kernel): void {
   const d = k.debugger;
   if (d === null) return;
-  for (const id of new Set([...d.threads, ...d.steps, ...d.breakpoints.keys()])) letThread(k, k.tcbs[id]!);
+  for (const id of new Set([...d.threads, ...d.steps, ...d.breakpoints.keys(), ...d.watchpoints.keys()])) letThread(k, k.tcbs[id]!);
   for (const v of k.vcpus) if (v !== undefined && v.leader === v.id) letGuest(k, v);
   k.debugger = null;
 }
@@ -29,6 +29,7 @@ export function detachDebugger(k: Kernel): void {
 /** The thread goes on as if there was no debugger. */
 export function letThread(k: Kernel, t: Tcb): void {
   setThreadBreakpoints(k, t, []);
+  setThreadWatchpoints(k, t, []);
   resumeThread(k, t, false);
   k.debugger?.passed.delete(t.id);
 }
@@ -73,6 +74,16 @@ export function setThreadBreakpoints(k: Kernel, t: Tcb, addresses: readonly numb
   setDebugWord(k, t);
 }
 
+/** The memory that is watched for a thread. */
+export function setThreadWatchpoints(k: Kernel, t: Tcb, watchpoints: readonly Watchpoint[]): void {
+  const d = k.debugger;
+  if (d === null || t.hosted || (watchpoints.length === 0 && !d.watchpoints.has(t.id))) return;
+  k.machine.setWatchpoints(t.frame, watchpointWords(watchpoints));
+  if (watchpoints.length > 0) d.watchpoints.set(t.id, watchpoints);
+  else d.watchpoints.delete(t.id);
+  setDebugWord(k, t);
+}
+
 /** What the thread's trap frame tells the machine: what its own debugger and the operator's have asked for. */
 export function setDebugWord(k: Kernel, t: Tcb): void {
   const word = t.base + 2 * Frame.DEBUG;
@@ -82,7 +93,7 @@ export function setDebugWord(k: Kernel, t: Tcb): void {
 export function debugBits(k: Kernel, t: Tcb): number {
   const d = k.debugger;
   const steps = t.steps || d?.steps.has(t.id) === true, breaks = t.breakpoints.some((at) => at >= 0) || d?.breakpoints.has(t.id) === true;
-  return (steps ? DebugBit.Step : 0) | (breaks ? DebugBit.Breakpoints : 0);
+  return (steps ? DebugBit.Step : 0) | (breaks ? DebugBit.Breakpoints : 0) | (d?.watchpoints.has(t.id) === true ? DebugBit.Watch : 0);
 }
 
 /** The machine has stopped a thread at a breakpoint or after a step: whether it did so for the operator, and nobody else is to be told now. */
@@ -100,6 +111,18 @@ export function takesStop(k: Kernel, d: Debugger, t: Tcb, why: StopReason): bool
   d.stops.push({ kind: "thread", id: t.id, why });
   k.leave = true;
   return true;
+}
+
+/** The machine has stopped a thread after an access to memory that is watched, which the operator alone does. An instruction was done: its own debugger's step is told when it goes on. */
+export function tookAccess(k: Kernel, t: Tcb): void {
+  const d = k.debugger;
+  if (t.steps) t.stepped = true;
+  if (d?.watchpoints.has(t.id) !== true) return;
+  const tval = t.base + 2 * Frame.TVAL;
+  d.passed.delete(t.id);
+  holdThread(k, t);
+  d.stops.push({ kind: "thread", id: t.id, why: "access", address: (BigInt(k.frames32[tval + 1]! >>> 0) << 32n) | BigInt(k.frames32[tval]! >>> 0) });
+  k.leave = true;
 }
 
 /** A hart has no turns any more. When none of a guest's has, its clock stands still. */
@@ -151,18 +174,20 @@ export function guestStopped(k: Kernel, leader: Vcpu, hart: Vcpu): void {
   const d = k.debugger, at = k.machine.vcpu.record(hart.index);
   // The debugger has gone in the meantime: the guest goes on.
   if (d === null) return k.machine.vcpu.stopWatching(leader.index);
-  d.stops.push({ kind: "hart", id: hart.id, why: k.machine.vcpu.words[at + 2 * VcpuRecord.DATA] === WATCHED ? "breakpoint" : "step" });
+  const { words } = k.machine.vcpu, why = REASONS[words[at + 2 * VcpuRecord.DATA]!] ?? "step", address = at + 2 * VcpuRecord.A0;
+  d.stops.push({ kind: "hart", id: hart.id, why, ...(why === "access" ? { address: (BigInt(words[address + 1]! >>> 0) << 32n) | BigInt(words[address]! >>> 0) } : {}) });
   for (const id of leader.harts) if (id !== 0) holdHart(k, k.vcpus[id]!);
   k.leave = true;
 }
-/** In the record of a hart that stopped: it was at an address that is watched. */
-const WATCHED = 1;
+/** By what stands in the record of a hart that stopped. */
+const REASONS: readonly (StopReason | undefined)[] = [undefined, "breakpoint", "step", "access"];
 
 /** An object is being destroyed. */
 export function forgetThread(k: Kernel, t: Tcb): void {
   const d = k.debugger;
   if (d === null) return;
   setThreadBreakpoints(k, t, []);
+  setThreadWatchpoints(k, t, []);
   for (const set of [d.threads, d.steps, d.called, d.passed]) set.delete(t.id);
 }
 export function forgetHart(k: Kernel, v: Vcpu): void {

@@ -3,12 +3,27 @@ import { ThreadState, type Tcb } from "./records.ts";
 import type { Kernel, Vcpu } from "./state.ts";
 
 /** Why something stopped for the operator's debugger. */
-export type StopReason = "breakpoint" | "step";
+export type StopReason = "breakpoint" | "step" | "access";
+
+/** Which accesses to memory are watched. */
+export const WatchKind = { loads: 1, stores: 2, both: 3 } as const;
+export type WatchKind = (typeof WatchKind)[keyof typeof WatchKind];
+/** Memory that is watched, by virtual address: 1 to MOST_WATCHED_BYTES of it. */
+export interface Watchpoint {
+  readonly address: bigint;
+  readonly bytes: number;
+  readonly kinds: WatchKind;
+}
+export const MOST_WATCHED_BYTES = 4096;
+/** As machines take them. */
+export const watchpointWords = (watchpoints: readonly Watchpoint[]): BigUint64Array => BigUint64Array.from(watchpoints.flatMap(({ address, bytes, kinds }) => [address, BigInt(bytes), BigInt(kinds)]));
 export interface DebugStop {
   /** A machine thread's id, or that of a VCPU. */
   readonly kind: "thread" | "hart";
   readonly id: number;
   readonly why: StopReason;
+  /** Of an access: the first byte that is watched and was accessed. */
+  readonly address?: bigint;
 }
 
 /** All sets and maps are by the ids of live objects. */
@@ -21,6 +36,7 @@ export class Debugger {
   readonly called = new Set<number>();
   /** Addresses by thread. */
   readonly breakpoints = new Map<number, readonly number[]>();
+  readonly watchpoints = new Map<number, readonly Watchpoint[]>();
   /** The breakpoint at which a thread was stopped last: it goes on there. */
   readonly passed = new Map<number, number>();
   /** By a guest's leader: since when all harts are held. Its clock stands still then. */

@@ -12,7 +12,7 @@ import { DebugBit, Frame } from "../../caps/abi/message.ts";
 import { Kind, Right } from "../../caps/abi/numbers.ts";
 import { kassert } from "../../caps/model/panic.ts";
 import { canTell } from "./fault.ts";
-import { allHeld, isHeld, type Debugger } from "./held.ts";
+import { allHeld, isHeld, MOST_WATCHED_BYTES, type Debugger } from "./held.ts";
 import { BREAKPOINTS, debugBits, MOST_OPERATOR_BREAKPOINTS } from "./debugger.ts";
 import { IN_TCB } from "./objects/mapping.ts";
 import { USER_TOP } from "./objects/vspace.ts";
@@ -102,11 +102,12 @@ function checkDebug(k: Kernel, t: Tcb): void {
 }
 
 function checkDebugger(k: Kernel, d: Debugger): void {
-  for (const id of [...d.threads, ...d.steps, ...d.called, ...d.breakpoints.keys(), ...d.passed.keys()]) kassert(k.tcbs[id]?.hosted === false, "DEBUG-2", `thread ${id} is debugged, and is no machine thread`);
+  for (const id of [...d.threads, ...d.steps, ...d.called, ...d.breakpoints.keys(), ...d.watchpoints.keys(), ...d.passed.keys()]) kassert(k.tcbs[id]?.hosted === false, "DEBUG-2", `thread ${id} is debugged, and is no machine thread`);
   for (const id of [...d.harts, ...d.still.keys()]) kassert(k.vcpus[id] !== undefined, "DEBUG-2", `VCPU ${id} is debugged, and is not there`);
   for (const id of d.steps) kassert(!d.threads.has(id), "DEBUG-2", `thread ${id} steps and is held`);
   for (const id of d.called) kassert(d.steps.has(id), "DEBUG-2", `thread ${id} has a step to tell and takes none`);
   for (const [id, addresses] of d.breakpoints) kassert(addresses.length > 0 && addresses.length <= MOST_OPERATOR_BREAKPOINTS && addresses.every((at) => at < USER_TOP), "DEBUG-2", `thread ${id} has ${addresses.length} of the operator's breakpoints, or one that no program reaches`);
+  for (const [id, watchpoints] of d.watchpoints) kassert(watchpoints.length > 0 && watchpoints.every(({ bytes }) => bytes >= 1 && bytes <= MOST_WATCHED_BYTES), "DEBUG-2", `thread ${id} has ${watchpoints.length} watchpoints, or one of no size`);
   for (const id of d.still.keys()) kassert(allHeld(k, k.vcpus[id]!), "DEBUG-2", `the clock of the guest of VCPU ${id} stands still, and a hart of it runs`);
   for (const t of k.tcbs) kassert(t === undefined || !isHeld(k, d, t) || (!t.queued && k.chosen !== t.id), "DEBUG-2", `thread ${t?.id} is held and waits for the CPU`);
 }

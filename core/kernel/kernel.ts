@@ -2,6 +2,7 @@
 // A thread of a machine program runs in an engine, a hosted one in its generator, one inside VCPURun as its guest.
 import { Frame } from "../../caps/abi/message.ts";
 import { reapOrphans } from "./capabilities.ts";
+import { tookAccess } from "./debugger.ts";
 import { exception } from "./fault.ts";
 import { Cause, VcpuStop } from "./machine.ts";
 import { breakpointHit, tellStep } from "./objects/debug.ts";
@@ -99,6 +100,7 @@ function trap(k: Kernel, t: Tcb, cause: number): void {
     else syscall(k, t);
   } else if (cause === Cause.Stepped) tellStep(k, t);
   else if (cause === Cause.BreakpointHit) breakpointHit(k, t);
+  else if (cause === Cause.Accessed) tookAccess(k, t);
   else if (cause === Cause.Preempted) tick(k, k.machine.clock());
   else exception(k, t, cause, k.frames32[t.base + 2 * Frame.TVAL]!, k.frames32[t.base + 2 * Frame.TVAL + 1]!);
 }

@@ -19,6 +19,8 @@ export const Cause = {
   Stepped: 66,
   /** A breakpoint of the thread stands at pc. */
   BreakpointHit: 67,
+  /** Memory that is watched for the thread was accessed, which tval names; pc is the next instruction. */
+  Accessed: 68,
 } as const;
 
 /** Why a VCPU's engine handed control to the kernel. */
@@ -48,8 +50,8 @@ export interface VcpuPort {
   settle(vcpu: number): void;
   /** For a debugger: a hart has no turns; stops (VcpuStop.Debug) after an instruction; executes the one where it is though a breakpoint is there. */
   hold(vcpu: number, held: boolean, steps: boolean, passes: boolean): void;
-  /** The addresses at which a guest's harts stop, of its leader; and the end of that, and of what was asked of its harts. */
-  watch(vcpu: number, addresses: BigUint64Array): void;
+  /** The addresses at which a guest's harts stop, and the memory after accesses to which they do (as for setWatchpoints), of its leader; and the end of that, and of what was asked of its harts. */
+  watch(vcpu: number, addresses: BigUint64Array, watchpoints: BigUint64Array): void;
   stopWatching(vcpu: number): void;
   /** Copies all registers from the engine to the record, or back. */
   readRegisters(vcpu: number): void;
@@ -147,6 +149,8 @@ export interface Machine {
 
   /** Breakpoint `number` (0..47) of the machine thread in this frame, in force while the frame's debug word says so. */
   setBreakpoint(frame: number, number: number, address: number, on: boolean): void;
+  /** The memory that is watched for the machine thread in this frame, in force while the debug word says so: threes of a virtual address, 1..4096 bytes, and WatchKind. */
+  setWatchpoints(frame: number, watchpoints: BigUint64Array): void;
 
   /** Hosted programs; frames are those of machine threads. `load` answers an error text or null. */
   readonly hosted: {

@@ -144,6 +144,7 @@ export function openMachine(options: MachineOptions): BoardMachine {
     ram: native.ram, ramBase: RAM_BASE, frames: native.frames, maxThreads, maxSpaces, maxVcpus,
     run: native.run,
     setBreakpoint: native.setBreakpoint,
+    setWatchpoints: native.setWatchpoints,
     share: native.share,
     bindSpace: native.bindSpace, dropSpace: native.dropSpace, flushSpace: native.flushSpace, invalidate: native.invalidate,
     hosted: {

@@ -34,7 +34,7 @@ export const FRAME = {
   kernel: 72,
 } as const;
 
-/** Bits of a trap frame's debug word. A thread with one of the first two runs instruction by instruction, some twenty times slower. */
+/** Bits of a trap frame's debug word. A thread with one of them, but for `pass`, runs instruction by instruction, some twenty times slower. */
 export const DEBUG = {
   /** Stops with CAUSE.stepped after one instruction, or before it with that instruction's own trap. */
   step: 1,
@@ -42,6 +42,8 @@ export const DEBUG = {
   break: 2,
   /** The instruction at pc is executed even if a breakpoint stands there. */
   pass: 4,
+  /** Stops with CAUSE.accessed after an access to memory that is watched (setWatchpoints). */
+  watch: 8,
 } as const;
 /** Breakpoints of a thread. */
 export const BREAKPOINTS = 48;
@@ -68,6 +70,8 @@ export const CAUSE = {
   stepped: 66,
   /** A breakpoint stands at pc. */
   breakpointHit: 67,
+  /** Memory that is watched was accessed; tval is the first byte of it that was. pc is the next instruction. */
+  accessed: 68,
 } as const;
 
 /** float64 words of `control`. */
@@ -190,6 +194,8 @@ export interface NativeMachine {
   mapDevice(phys: number, bytes: number, read: DeviceRead, write: DeviceWrite): void;
   /** Breakpoint `number` (0..47) of the thread with this frame; it holds while the frame's debug word says so. */
   setBreakpoint(frame: number, number: number, address: number, on: boolean): void;
+  /** The memory that is watched for the thread with this frame, from its next run on, while the frame's debug word says so: threes of a virtual address, 1..4096 bytes, and 1 (loads), 2 (stores) or 3. */
+  setWatchpoints(frame: number, watchpoints: BigUint64Array): void;
   /**
    * Shows the kernel's tables: all of one length but `words` (8 for each object) and `ready` (8). Also inside onTrap.
    */
@@ -252,8 +258,11 @@ export interface NativeMachine {
    * passes: it executes the instruction where it is once, though that is watched.
    */
   holdVcpu(vcpu: number, held: boolean, steps: boolean, passes: boolean): void;
-  /** A guest's harts leave as EXIT.debug before an instruction at one of these virtual addresses: `data` of the record is 1. Nothing of it is in the guest's memory. A leader's; not inside run. */
-  watchVcpu(vcpu: number, addresses: BigUint64Array): void;
+  /**
+   * A guest's harts leave as EXIT.debug before an instruction at one of these virtual addresses: `data` of the record is 1. And after one that accesses this memory (threes as for setWatchpoints): `data` is 3, `a`
+   * the first byte of it that was. Nothing of it is in the guest's memory. A leader's; not inside run.
+   */
+  watchVcpu(vcpu: number, addresses: BigUint64Array, watchpoints: BigUint64Array): void;
   /** Ends what the two above ask for, of a leader and all its harts. */
   stopWatchingVcpu(vcpu: number): void;
   readVcpu(vcpu: number): void;
@@ -326,6 +335,7 @@ interface Addon {
   invalidate(machine: number, phys: number, bytes: number): void;
   mapDevice(machine: number, phys: number, bytes: number, read: DeviceRead, write: DeviceWrite): void;
   setBreakpoint(machine: number, frame: number, number: number, address: number, on: boolean): void;
+  setWatchpoints(machine: number, frame: number, watchpoints: BigUint64Array): void;
   share(machine: number, kind: Uint8Array, rights: Uint8Array, object: Int32Array, badgeLo: Int32Array, badgeHi: Int32Array, words: Int32Array, ready: Int32Array): void;
   run(machine: number, frame: number, onTrap: (frame: number, cause: number) => number, fast: boolean): void;
   clock(machine: number): number;
@@ -347,7 +357,7 @@ interface Addon {
   forgetVcpu(machine: number, vcpu: number): void;
   settleVcpu(machine: number, vcpu: number): void;
   holdVcpu(machine: number, vcpu: number, held: boolean, steps: boolean, passes: boolean): void;
-  watchVcpu(machine: number, vcpu: number, addresses: BigUint64Array): void;
+  watchVcpu(machine: number, vcpu: number, addresses: BigUint64Array, watchpoints: BigUint64Array): void;
   stopWatchingVcpu(machine: number, vcpu: number): void;
   readVcpu(machine: number, vcpu: number): void;
   writeVcpu(machine: number, vcpu: number): void;
@@ -472,6 +482,7 @@ export function createMachine(options: MachineOptions): NativeMachine {
     invalidate: (phys, bytes) => native.invalidate(m, phys, bytes),
     mapDevice: (phys, bytes, read, write) => native.mapDevice(m, phys, bytes, read, write),
     setBreakpoint: (frame, number, address, on) => native.setBreakpoint(m, frame, number, address, on),
+    setWatchpoints: (frame, watchpoints) => native.setWatchpoints(m, frame, watchpoints),
     share: (t) => native.share(m, t.kind, t.rights, t.object, t.badgeLo, t.badgeHi, t.words, t.ready),
     run: (frame, onTrap, fast = false) => native.run(m, frame, onTrap, fast),
     clock: () => native.clock(m),
@@ -493,7 +504,7 @@ export function createMachine(options: MachineOptions): NativeMachine {
     forgetVcpu: (vcpu) => native.forgetVcpu(m, vcpu),
     settleVcpu: (vcpu) => native.settleVcpu(m, vcpu),
     holdVcpu: (vcpu, held, steps, passes) => native.holdVcpu(m, vcpu, held, steps, passes),
-    watchVcpu: (vcpu, addresses) => native.watchVcpu(m, vcpu, addresses),
+    watchVcpu: (vcpu, addresses, watchpoints) => native.watchVcpu(m, vcpu, addresses, watchpoints),
     stopWatchingVcpu: (vcpu) => native.stopWatchingVcpu(m, vcpu),
     readVcpu: (vcpu) => native.readVcpu(m, vcpu),
     writeVcpu: (vcpu) => native.writeVcpu(m, vcpu),

@@ -142,6 +142,56 @@ test("a breakpoint behind a call, behind a jump to a page that is not there yet,
     expect(seen).toEqual(at);
   }));
 
+test("memory that is watched: a thread stops after each access, with it done; others of its memory, what traps, and other threads do not", () =>
+  withRig((rig) => {
+    const { label } = setup(rig, `
+      li s2, 3
+      mv s0, a0
+      loop: addi a1, a1, 1
+      sd a1, 8(s0)
+      sd a1, (s0)
+      after: addi s2, s2, -1
+      bnez s2, loop
+      li t0, 0x70000
+      ld t1, (t0)
+      ecall`);
+    const watch = (bytes: number, kinds: number): void => rig.machine.setWatchpoints(0, BigUint64Array.of(BigInt(DATA), BigInt(bytes), BigInt(kinds), 0x7_0000n, 8n, 1n));
+    watch(8, 2);
+    rig.set(0, FRAME.debug, DEBUG.watch);
+    const seen: bigint[][] = [];
+    let kicked = 0;
+    const run = (): number => {
+      let end = 0;
+      rig.machine.run(0, (_f, cause) => {
+        end = cause;
+        rig.control[CONTROL.deadline] = cause === CAUSE.preempted || kicked++ > 40 ? Infinity : rig.machine.clock();
+        if (cause === CAUSE.preempted) return 0;
+        if (cause !== CAUSE.accessed) return -1;
+        seen.push([rig.get(0, FRAME.pc), rig.get(0, FRAME.tval), rig.get(0, A1)]);
+        return 0;
+      });
+      return end;
+    };
+    expect(run()).toBe(CAUSE.loadPage);
+    expect(seen).toEqual([1n, 2n, 3n].map((count) => [BigInt(label("after")), BigInt(DATA), count]));
+    // A step is told as the access that it is; loads are others.
+    seen.length = 0;
+    const again = (debug: number): number => {
+      rig.set(0, FRAME.pc, label("loop"));
+      rig.set(0, FRAME.x + 18, 1);
+      rig.set(0, FRAME.debug, debug);
+      return run();
+    };
+    watch(8, 1);
+    expect([again(DEBUG.watch), seen.length]).toEqual([CAUSE.loadPage, 0]);
+    rig.machine.setWatchpoints(0, new BigUint64Array());
+    expect([again(DEBUG.watch), seen.length]).toEqual([CAUSE.loadPage, 0]);
+    watch(16, 3);
+    expect([again(0), seen.length]).toEqual([CAUSE.loadPage, 0]);
+    expect([again(DEBUG.watch), seen.map(([, touched]) => touched)]).toEqual([CAUSE.loadPage, [BigInt(DATA + 8), BigInt(DATA)]]);
+    expect([again(DEBUG.watch | DEBUG.step), seen.length]).toEqual([CAUSE.stepped, 2]);
+  }));
+
 test("a breakpoint stops before its instruction, once for each time it is come to, also in the middle of a block", () =>
   withRig((rig) => {
     const { label } = setup(rig, `li t0, 5\n loop: addi a1, a1, 1\n here: addi a1, a1, 100\n addi t0, t0, -1\n bnez t0, loop\n ecall`);

@@ -9,7 +9,9 @@ import { PAGE, Rig, withRig } from "./rig.ts";
 const GUEST = 0x8000_0000; // guest-physical RAM
 const BYTES = 8 << 20;
 const DEVICE = 0x1000_0000;
-const WATCHED = 1n, STEPPED = 2n;
+const WATCHED = 1n, STEPPED = 2n, ACCESSED = 3n;
+const LOADS = 1, STORES = 2, BOTH = 3;
+const NO_MEMORY = new BigUint64Array();
 const [A0, A1, A2, T0] = [10, 11, 12, 5];
 /** A call to the VMM. */
 const DONE = "li a7, 0x0a000001\n ecall\n";
@@ -46,7 +48,17 @@ class Watched {
     return this.rig.record(this.vcpus[hart]!).words;
   }
   watch(...addresses: (number | bigint | string)[]): void {
-    this.rig.machine.watchVcpu(this.leader, BigUint64Array.from(addresses, (at) => BigInt(typeof at === "string" ? this.label(at) : at)));
+    this.rig.machine.watchVcpu(this.leader, BigUint64Array.from(addresses, (at) => BigInt(typeof at === "string" ? this.label(at) : at)), NO_MEMORY);
+  }
+  /** Threes: address, bytes, kinds. */
+  watchMemory(...memory: number[]): void {
+    this.rig.machine.watchVcpu(this.leader, new BigUint64Array(), BigUint64Array.from(memory, BigInt));
+  }
+  /** Runs to an access: which hart, where it is then, what it has touched. */
+  access(): { readonly hart: number; readonly at: number; readonly touched: number } {
+    const { hart, at, why } = this.stop();
+    expect(why).toBe(ACCESSED);
+    return { hart, at, touched: Number(this.words(hart)[R.a]!) };
   }
   go({ held = false, steps = false, passes = false } = {}, hart = 0): void {
     this.rig.machine.holdVcpu(this.vcpus[hart]!, held, steps, passes);
@@ -384,10 +396,124 @@ describe("several harts", () => {
 it("what cannot be asked for is refused by name", () => {
   withGuest(DONE, (g) => {
     const { machine } = g.rig;
-    expect(() => machine.watchVcpu(g.leader, new Uint8Array(8) as unknown as BigUint64Array)).toThrow(/addresses/);
-    expect(() => machine.watchVcpu(g.vcpus[1]!, new BigUint64Array(1))).toThrow(/another's guest/);
+    expect(() => machine.watchVcpu(g.leader, new Uint8Array(8) as unknown as BigUint64Array, NO_MEMORY)).toThrow(/addresses/);
+    for (const memory of [[1], [1, 0, 1], [1, 4097, 1], [1, 8, 0], [1, 8, 4]]) expect(() => machine.watchVcpu(g.leader, new BigUint64Array(), BigUint64Array.from(memory, BigInt))).toThrow(/watchpoints/);
+    expect(() => machine.watchVcpu(g.vcpus[1]!, new BigUint64Array(1), NO_MEMORY)).toThrow(/another's guest/);
     expect(() => machine.holdVcpu(3, true, false, false)).toThrow(/vcpu/);
     expect(() => machine.settleVcpu(3)).toThrow(/vcpu/);
     expect(() => machine.stopWatchingVcpu(g.vcpus[1]!)).toThrow(/another's guest/);
   }, 2);
+});
+
+describe("memory that is watched", () => {
+  const DATA = 0x8020_0000;
+  const at = (address: number): string => `li t0, ${address}\n`;
+
+  it.each([
+    ["lb", "lb a1, 9(t0)", LOADS, 9, 1], ["lhu", "lhu a1, 10(t0)", LOADS, 10, 2], ["lw", "lw a1, 8(t0)", LOADS, 8, 4], ["ld", "ld a1, -8(t0)", LOADS, -8, 8], ["c.lw", "addi a4, t0, 4\n c.lw a1, 4(a4)", LOADS, 8, 4],
+    ["c.ld", "mv a4, t0\n c.ld a1, 64(a4)", LOADS, 64, 8], ["c.lwsp", "mv sp, t0\n c.lwsp a1, 12(sp)", LOADS, 12, 4], ["c.ldsp", "mv sp, t0\n c.ldsp a1, 64(sp)", LOADS, 64, 8],
+    ["flw", "flw fa1, 4(t0)", LOADS, 4, 4], ["fld", "fld fa1, 8(t0)", LOADS, 8, 8], ["c.fld", "mv a4, t0\n c.fld fa1, 16(a4)", LOADS, 16, 8], ["c.fldsp", "mv sp, t0\n c.fldsp fa1, 24(sp)", LOADS, 24, 8],
+    ["lr.d", "lr.d a1, (t0)", LOADS, 0, 8], ["sb", "sb a1, -3(t0)", STORES, -3, 1], ["sh", "sh a1, 6(t0)", STORES, 6, 2], ["sw", "sw a1, 4(t0)", STORES, 4, 4], ["sd", "sd a1, 2040(t0)", STORES, 2040, 8],
+    ["c.sw", "mv a4, t0\n c.sw a1, 68(a4)", STORES, 68, 4], ["c.sd", "mv a4, t0\n c.sd a1, 32(a4)", STORES, 32, 8], ["c.swsp", "mv sp, t0\n c.swsp a1, 72(sp)", STORES, 72, 4], ["c.sdsp", "mv sp, t0\n c.sdsp a1, 72(sp)", STORES, 72, 8],
+    ["fsw", "fsw fa1, 4(t0)", STORES, 4, 4], ["fsd", "fsd fa1, 8(t0)", STORES, 8, 8], ["c.fsd", "mv a4, t0\n c.fsd fa1, 16(a4)", STORES, 16, 8], ["c.fsdsp", "mv sp, t0\n c.fsdsp fa1, 24(sp)", STORES, 24, 8],
+    ["sc.w", "lr.w a1, (t0)\n sc.w a1, a2, (t0)", STORES, 0, 4], ["amoadd.d", "amoadd.d a1, a2, (t0)", BOTH, 0, 8], ["amoswap.w", "amoswap.w a1, a2, (t0)", BOTH, 0, 4],
+    ["one that is not aligned", "sw a1, 3(t0)", STORES, 3, 4], ["one across pages", "sd a1, -3(t0)", STORES, -3, 8], ["a load across pages", "ld a1, -5(t0)", LOADS, -5, 8],
+  ] as const)("%s: stops after it, once, and tells what it touched", (_name, source, kinds, offset, bytes) => {
+    const first = DATA + offset, whole = `li t1, 0x2000\n csrs sstatus, t1\n ${at(DATA)} ${source}\n after: addi a3, a3, 1\n ${DONE}`;
+    const ends = (g: Watched): void => {
+      expect(g.run()).toBe(EXIT.sbi);
+      expect(g.x(13)).toBe(1n);
+    };
+    for (const [from, length, watched] of [[0, bytes, kinds], [bytes - 1, 8, kinds], [-4, 5, kinds]] as const) {
+      withGuest(whole, (g) => {
+        g.watchMemory(first + from, length, watched);
+        expect(g.access()).toEqual({ hart: 0, at: g.label("after"), touched: first + Math.max(0, from) });
+        expect(g.x(13)).toBe(0n);
+        ends(g);
+      });
+    }
+    withGuest(whole, (g) => {
+      g.watchMemory(first - 8, 8, BOTH, first + bytes, 8, BOTH);
+      ends(g);
+    });
+    if (kinds === BOTH || source.startsWith("lr.w")) return;
+    withGuest(whole, (g) => {
+      g.watchMemory(first, bytes, BOTH - kinds);
+      ends(g);
+    });
+  });
+
+  it("is touched by nothing beside it, nor at that place of another page, nor by one that traps", () => {
+    withGuest(`la t1, handler\n csrw stvec, t1\n ${at(DATA)} sd a1, -8(t0)\n sd a1, 8(t0)\n li t2, 4096\n add t2, t2, t0\n sd a1, 0(t2)\n ld a1, -3(t2)\n li t3, 0x40000000\n li a2, 0x7ff00000\n add t3, t3, t0\n ld a3, 0(t3)\n .balign 4\n handler: csrr a5, scause\n ld a1, 0(t0)\n after: ${DONE}`, (g) => {
+      g.watchMemory(DATA, 8, BOTH, DATA + 0x4000_0000, 8, BOTH);
+      expect(g.access()).toEqual({ hart: 0, at: g.label("after"), touched: DATA });
+      expect(g.x(15)).toBe(5n);
+      expect(g.run()).toBe(EXIT.sbi);
+    });
+  });
+
+  it("is virtual, and stops in the middle of a loop each time, with the store done", () => {
+    withGuest(`${PAGING}\n li t0, ${DATA + 0x4000_0000}\n li a4, ${DATA}\n li a1, 3\n loop: addi a1, a1, -1\n sd a1, (a4)\n sd a1, 16(t0)\n after: bnez a1, loop\n ${DONE}`, (g) => {
+      g.watchMemory(DATA + 0x4000_0010, 8, STORES);
+      for (const left of [2n, 1n, 0n]) {
+        expect(g.access()).toEqual({ hart: 0, at: g.label("after"), touched: DATA + 0x4000_0010 });
+        expect([g.x(A1), g.rig.word(g.ram + DATA - GUEST + 16)]).toEqual([left, left]);
+      }
+      expect(g.run()).toBe(EXIT.sbi);
+    });
+  });
+
+  it("by whichever hart, each by itself; and is told also when a turn ends with the access", () => {
+    // Both harts store in turns; the last instruction of a block is the store.
+    const source = `${at(DATA)} slli t1, a0, 3\n add t0, t0, t1\n li a1, 0\n loop: addi a1, a1, 1\n sd a1, (t0)\n after: j loop`;
+    withGuest(
+      source,
+      (g) => {
+        g.watchMemory(DATA, 16, STORES);
+        const seen = [0, 0];
+        for (let i = 0; i < 60; i++) {
+          // Deadlines fall anywhere.
+          g.rig.control[CONTROL.deadline] = g.rig.machine.clock() + (i % 3);
+          const reason = g.run();
+          if (reason === EXIT.preempted) continue;
+          expect(reason).toBe(EXIT.debug);
+          const hart = Number(g.words()[R.hart]!);
+          expect([g.words(hart)[R.data], Number(g.words(hart)[R.a]!)]).toEqual([ACCESSED, DATA + 8 * hart]);
+          seen[hart]!++;
+          expect([g.pc(hart), g.x(A1, hart), g.rig.word(g.ram + DATA - GUEST + 8 * hart)]).toEqual([g.label("after"), BigInt(seen[hart]!), BigInt(seen[hart]!)]);
+          // The other's turn.
+          g.go({ held: true }, hart);
+          g.go({}, 1 - hart);
+        }
+        expect(Math.min(...seen)).toBeGreaterThan(10);
+      },
+      2,
+    );
+  });
+
+  it("also beside breakpoints and steps, and is given up again", () => {
+    withGuest(`${at(DATA)} loop: addi a1, a1, 1\n sd a1, (t0)\n after: addi a2, a2, 1\n j loop`, (g) => {
+      g.rig.machine.watchVcpu(g.leader, BigUint64Array.of(BigInt(g.label("after"))), BigUint64Array.of(BigInt(DATA), 8n, 2n));
+      expect(g.access().at).toBe(g.label("after"));
+      expect(g.stop()).toEqual({ hart: 0, at: g.label("after"), why: WATCHED });
+      g.go({ passes: true });
+      expect(g.access().at).toBe(g.label("after"));
+      g.rig.machine.watchVcpu(g.leader, new BigUint64Array(), BigUint64Array.of(BigInt(DATA), 8n, 2n));
+      g.go({ steps: true });
+      expect(g.stop()).toEqual({ hart: 0, at: g.label("after") + 2, why: STEPPED });
+      g.watchMemory();
+      g.go();
+      g.rig.control[CONTROL.deadline] = g.rig.machine.clock() + 100;
+      expect(g.run()).toBe(EXIT.preempted);
+      g.watchMemory(DATA, 8, LOADS);
+      g.rig.control[CONTROL.deadline] = g.rig.machine.clock() + 100;
+      expect(g.run()).toBe(EXIT.preempted);
+      g.rig.control[CONTROL.deadline] = Infinity;
+      g.watchMemory(DATA, 8, BOTH);
+      expect(g.access().touched).toBe(DATA);
+      g.rig.machine.stopWatchingVcpu(g.leader);
+      g.rig.control[CONTROL.deadline] = g.rig.machine.clock() + 100;
+      expect(g.run()).toBe(EXIT.preempted);
+    });
+  });
 });

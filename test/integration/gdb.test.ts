@@ -157,6 +157,68 @@ describe("a guest", LIMIT, () => {
   });
 });
 
+/** Two harts, each of which counts in a word of its own: hart n in the n-th of `words`. */
+const COUNTING = assemble(
+  `.option norvc\n j start\n .balign 8\n .quad 0x200000, 0x10000, 0\n .word 2, 0\n .quad 0\n .ascii "RISCV\\0\\0\\0RSC\\x05"\n .word 0
+  start: li a7, 0x48534d\n li a6, 0\n li a0, 1\n la a1, second\n ecall\n la s2, words\n j loop
+  second: la s2, words + 8
+  loop: addi s1, s1, 1\n store: sd s1, (s2)\n stored: ld t0, (s2)\n loaded: j loop\n .balign 64\n words: .quad 0, 0`, 0x8020_0000);
+
+describe("watchpoints of a guest", LIMIT, () => {
+  test("stop the hart that has accessed, after it, and say which memory; the others are where they are", async () => {
+    using folder = applianceFolder({ "appliance.yaml": `${manifestWith({})}guests:\n  two: { image: { kernel: two.image }, memory: 16MiB, cpus: 2, console: console.console, essential: true }\n`, "two.image": COUNTING.bytes });
+    const place = (name: string, more = 0): string => hex(COUNTING.label(name) + more), [first, second] = [place("words"), place("words", 8)];
+    await withGdb(folder.path, { wait: "two" }, async ({ port }) => {
+      const gdb = await GdbClient.connect(port);
+      await gdb.ask(SUPPORTED);
+      await gdb.ask("?");
+      const word = async (address: string): Promise<bigint> => fromHex(await gdb.ask(`m${address},8`));
+      const go = async (who = ""): Promise<string> => {
+        gdb.send(`vCont;c${who}`);
+        return gdb.next("a stop");
+      };
+      expect(await gdb.ask(`Z2,${first},8`)).toBe("OK");
+      for (const count of [1n, 2n, 3n]) {
+        expect(await go()).toBe(`T05thread:p1.1;watch:${first};`);
+        expect([hex(await gdb.pc()), await word(first), await gdb.register(S1)]).toEqual([place("stored"), count, count]);
+      }
+      // The other hart's, by its half.
+      expect([await gdb.ask(`z2,${first},8`), await gdb.ask(`Z2,${place("words", 12)},4`)]).toEqual(["OK", "OK"]);
+      const before = await word(second);
+      for (const count of [1n, 2n]) {
+        expect(await go()).toBe(`T05thread:p1.2;watch:${place("words", 12)};`);
+        expect([hex(await gdb.pc()), await word(second)]).toEqual([place("stored"), before + count]);
+      }
+      // Loads alone, then both.
+      expect([await gdb.ask(`z2,${place("words", 12)},4`), await gdb.ask(`Z3,${second},1`)]).toEqual(["OK", "OK"]);
+      for (let i = 0; i < 2; i++) expect([await go(), hex(await gdb.pc())]).toEqual([`T05thread:p1.2;rwatch:${second};`, place("loaded")]);
+      expect([await gdb.ask(`z3,${second},1`), await gdb.ask(`Z4,${first},8`), await gdb.ask(`Z4,${second},8`)]).toEqual(["OK", "OK", "OK"]);
+      for (const [thread, address] of [["p1.1", first], ["p1.2", second]] as const) {
+        const seen: string[] = [];
+        for (let i = 0; i < 4; i++) seen.push(`${await go(`:${thread}`)} ${hex(await gdb.pc())}`);
+        expect(seen.sort()).toEqual(["stored", "stored", "loaded", "loaded"].map((name) => `T05thread:${thread};awatch:${address}; ${place(name)}`).sort());
+      }
+      // What cannot be had, and what is none.
+      for (const body of [`Z2,${first},0`, `Z2,${first},1001`]) expect(await gdb.ask(body)).toBe("E1c");
+      for (let i = 0; i < 14; i++) expect(await gdb.ask(`Z2,${hex(0x8030_0000 + 8 * i)},8`)).toBe("OK");
+      expect([await gdb.ask(`Z2,${first},4`), await gdb.ask("z2,1234,8"), await gdb.ask(`Z4,${first},8`)]).toEqual(["E1c", "OK", "OK"]);
+      // Gone without a word: it runs on.
+      gdb.send("c");
+      await gdb.next();
+      gdb.vanish();
+      await pause(300);
+      const again = await GdbClient.connect(port);
+      await again.ask("?");
+      const now = fromHex(await again.ask(`m${first},8`));
+      again.send("c");
+      await pause(100);
+      again.raw("\x03");
+      expect(await again.next("the interrupt")).toMatch(/^T02/);
+      expect(fromHex(await again.ask(`m${first},8`))).toBeGreaterThan(now + 1000n);
+    });
+  });
+});
+
 const PROGRAM = `#include <bailiwick.h>
 BW_USE(console); BW_USE(time);
 enum { CONTEXT = 130, ROOM = 140 };
@@ -222,6 +284,22 @@ describe("a component's program", LIMIT, () => {
       expect(await gdb.pc()).not.toBe(worked);
       expect(await word(others)).toBeGreaterThan(before[1]!);
       expect(Buffer.from(await gdb.ask(`qThreadExtraInfo,${second}`), "hex").toString()).toMatch(/^main: console, /);
+
+      // Memory that one of its threads writes, and another.
+      expect([await gdb.ask(`z0,${hex(worked)},2`), await gdb.ask(`Z2,${hex(others)},8`)]).toEqual(["OK", "OK"]);
+      for (let i = 0; i < 2; i++) {
+        const count = await word(others);
+        gdb.send("c");
+        expect(await gdb.next("a store")).toBe(`T05thread:${second};watch:${hex(others)};`);
+        expect(await word(others)).toBe(count + 1);
+      }
+      expect([await gdb.ask(`z2,${hex(others)},8`), await gdb.ask(`Z2,${hex(counter)},8`)]).toEqual(["OK", "OK"]);
+      const count = await word(counter);
+      gdb.send("c");
+      expect(await gdb.next("a store of the first")).toBe(`T05thread:${main};watch:${hex(counter)};`);
+      expect([await word(counter) - count, await gdb.ask("Z2,3ffffffffc,8"), await gdb.ask(`z2,${hex(counter)},8`)]).toEqual([3, "E1c", "OK"]);
+      await gdb.ask(`Hg${second}`);
+      expect(await gdb.ask(`Z0,${hex(worked)},2`)).toBe("OK");
 
       for (const address of ["0", "ffffffff80000000", "4000000000"]) expect(await gdb.ask(`m${address},8`)).toBe("E0e");
       expect(await gdb.ask("Z0,ffffffff80000000,2")).toBe("E1c");

@@ -97,6 +97,9 @@ export class FakeMachine implements Machine {
   invalidate(physical: number, bytes: number): void {
     this.log.push(`invalidate(${physical.toString(16)},${bytes})`);
   }
+  setWatchpoints(frame: number, watchpoints: BigUint64Array): void {
+    this.log.push(`setWatchpoints(${[frame, ...watchpoints].join(",")})`);
+  }
   setBreakpoint(frame: number, number: number, address: number, on: boolean): void {
     this.log.push(`setBreakpoint(${frame},${number},${address.toString(16)},${on})`);
   }
@@ -175,7 +178,7 @@ export class FakeMachine implements Machine {
       mapDevice: (...a) => note("mapDevice", ...a),
       settle: (...a) => note("settle", ...a),
       hold: (...a) => note("hold", ...a),
-      watch: (vcpu, addresses) => note("watch", vcpu, ...addresses),
+      watch: (vcpu, addresses, watchpoints) => note("watch", vcpu, ...addresses, ...(watchpoints.length > 0 ? [`memory ${watchpoints.join(" ")}`] : [])),
       stopWatching: (...a) => note("stopWatching", ...a),
       readRegisters: (...a) => note("readRegisters", ...a),
       writeRegisters: (...a) => note("writeRegisters", ...a),

@@ -31,7 +31,7 @@ export function readRegisters(k: Kernel, t: Tcb, v: Vcpu): Outcome {
   for (let i = 0; i < count; i++) {
     const register = first + i, at = placeOf(k, v, register);
     if (register === timecmp) setTimer(k, t, i, vcpuFloat(k, v, VcpuRecord.TIMECMP));
-    else if (COUNTERS.has(register)) setBig(k, t, i, counter(k, v, register));
+    else if (COUNTERS.has(register)) setBig(k, t, i, counterOf(k, v, register));
     else setWord(k, t, i, k.machine.vcpu.words[at]!, k.machine.vcpu.words[at + 1]!);
   }
   return count;
@@ -79,7 +79,7 @@ function put(k: Kernel, v: Vcpu, register: number, lo: number, hi: number): void
   }
   if (COUNTERS.has(register)) return setCounter(k, v, register, big(lo, hi));
   // Counters that stop, or go on, do so where they are.
-  const counts = register === mcountinhibit ? [...COUNTERS.keys()].map((each) => [each, counter(k, v, each)] as const) : [];
+  const counts = register === mcountinhibit ? [...COUNTERS.keys()].map((each) => [each, counterOf(k, v, each)] as const) : [];
   const at = placeOf(k, v, register);
   k.machine.vcpu.words[at] = lo;
   k.machine.vcpu.words[at + 1] = hi;
@@ -97,12 +97,13 @@ function behind(k: Kernel, v: Vcpu, register: number): bigint {
   return stopped ? 0n : BigInt(k.machine.clock());
 }
 
-function counter(k: Kernel, v: Vcpu, register: number): bigint {
+/** Of mcycle or minstret, of a hart whose registers have been read. */
+export function counterOf(k: Kernel, v: Vcpu, register: number): bigint {
   const at = placeOf(k, v, register);
   return big(k.machine.vcpu.words[at]!, k.machine.vcpu.words[at + 1]!) + behind(k, v, register);
 }
 
-function setCounter(k: Kernel, v: Vcpu, register: number, value: bigint): void {
+export function setCounter(k: Kernel, v: Vcpu, register: number, value: bigint): void {
   const at = placeOf(k, v, register), held = value - behind(k, v, register);
   k.machine.vcpu.words[at] = half(held);
   k.machine.vcpu.words[at + 1] = half(held >> 32n);

@@ -32,6 +32,17 @@ Vcpu *takeLeader(Arguments &a, Machine &m) {
     return v;
 }
 
+/* Address, bytes and kinds of each, one after the other. */
+Watchpoints takeWatchpoints(Arguments &a) {
+    size_t count = 0;
+    const auto *words = static_cast<u64 *>(a.array("watchpoints", napi_biguint64_array, 0, count));
+    std::vector<Watchpoint> all;
+    for (size_t i = 0; a.ok && i + 3 <= count; i += 3) all.push_back({words[i], words[i + 1], words[i + 2]});
+    const bool legal = std::all_of(all.begin(), all.end(), [](const Watchpoint &w) { return w.bytes >= 1 && w.bytes <= MOST_WATCHED_BYTES && w.kinds >= 1 && w.kinds <= (LOADS | STORES); });
+    if (a.ok && (count % 3 || !legal)) a.refuse("watchpoints", "threes of an address, 1 to 4096 bytes, and 1 (loads), 2 (stores) or 3 (both)");
+    return Watchpoints(std::move(all));
+}
+
 u32 takeSpace(Arguments &a, Machine &m) { return static_cast<u32>(a.integer("space", 0, m.options.spaces - 1.0)); }
 
 bool idle(Arguments &a, const Machine &m, const char *what) {
@@ -203,6 +214,11 @@ const Function FUNCTIONS[] = {
          const bool on = a.flag("on");
          if (a.ok) b.machine.setBreakpoint(static_cast<u32>(frame), static_cast<u32>(number), address, on);
      }},
+    {"setWatchpoints", [](Bound &b, Arguments &a) {
+         const u64 frame = a.integer("frame", 0, b.machine.options.threads - 1.0);
+         Watchpoints memory = takeWatchpoints(a);
+         if (a.ok) b.machine.setWatchpoints(static_cast<u32>(frame), std::move(memory));
+     }},
     {"share", share},
     {"run", run},
     {"clock", [](Bound &b, Arguments &a) { a.give(floor(b.machine.clock())); }},
@@ -255,7 +271,8 @@ const Function FUNCTIONS[] = {
          Vcpu *v = takeLeader(a, b.machine);
          size_t count = 0;
          const auto *addresses = static_cast<u64 *>(a.array("addresses", napi_biguint64_array, 0, count));
-         if (idle(a, b.machine, "watchVcpu()")) v->guest->watch({addresses, addresses + count});
+         Watchpoints memory = takeWatchpoints(a);
+         if (idle(a, b.machine, "watchVcpu()")) v->guest->watch({addresses, addresses + count}, std::move(memory));
      }},
     {"stopWatchingVcpu", [](Bound &b, Arguments &a) {
          Vcpu *v = takeLeader(a, b.machine);

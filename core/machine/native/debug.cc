@@ -5,6 +5,7 @@
  */
 #include "machine.h"
 #include <algorithm>
+#include "walk.h"
 
 namespace bailiwick {
 
@@ -18,6 +19,11 @@ void Machine::setBreakpoint(u32 frame, u32 number, u64 address, bool on) {
     if (std::none_of(mine.begin(), mine.end(), [](auto &b) { return b.has_value(); })) breakpoints.erase(frame);
 }
 
+void Machine::setWatchpoints(u32 frame, Watchpoints wanted) {
+    if (wanted.empty()) watchpoints.erase(frame);
+    else watchpoints[frame] = std::move(wanted);
+}
+
 Hart *Machine::hartForDebugging(const Frame &thread) {
     if (!debugHart) {
         auto hart = std::make_unique<Hart>();
@@ -25,6 +31,12 @@ Hart *Machine::hartForDebugging(const Frame &thread) {
         if (broken = hart->engine.hookInstructions(onInstruction, this); !broken.empty()) return nullptr;
         hart->index = NO_INDEX;
         debugHart = std::move(hart);
+    }
+    if (watchpoints.empty() == (accesses != 0)) {
+        Engine &e = debugHart->engine;
+        if (accesses) e.unwatch(accesses), accesses = 0;
+        else if (broken = e.watchAccesses(LOADS | STORES, onAccess, this, &accesses); !broken.empty()) return nullptr;
+        e.forgetCode();
     }
     const auto id = static_cast<int32_t>(thread.space);
     if (debugHart->space != id) {
@@ -41,6 +53,7 @@ void Machine::onInstruction(uc_engine *, u64 address, u32, void *user) {
     Frame &f = machine->frame(machine->current);
     if (machine->begun > 0) {
         f.debug &= ~DEBUG_PASS;
+        if (machine->touched) return machine->stopDebugging(address, CAUSE_ACCESSED);
         if (f.debug & DEBUG_STEP) return machine->stopDebugging(address, CAUSE_STEPPED);
     }
     if ((f.debug & (DEBUG_BREAK | DEBUG_PASS)) == DEBUG_BREAK) {
@@ -48,7 +61,18 @@ void Machine::onInstruction(uc_engine *, u64 address, u32, void *user) {
         if (mine != machine->breakpoints.end() && std::find(mine->second.begin(), mine->second.end(), std::optional<u64>(address)) != mine->second.end())
             return machine->stopDebugging(address, CAUSE_BREAKPOINT);
     }
-    machine->begun++;
+    machine->begun++, machine->instruction = address;
+}
+
+void Machine::onAccess(uc_engine *, uc_mem_type, u64 physical, int size, int64_t, void *user) {
+    auto *m = static_cast<Machine *>(user);
+    if (Engine::configuring() || m->why != Stop::None || m->touched || !(m->frame(m->current).debug & DEBUG_WATCH)) return;
+    const auto mine = m->watchpoints.find(m->current);
+    if (mine == m->watchpoints.end() || !mine->second.mayTouch(physical, static_cast<u64>(size))) return;
+    Engine &e = m->debugHart->engine;
+    e.save(); /* to be looked at alone */
+    const u32 instruction = instructionAt(e.get(Engine::layout().satp), m->instruction, [m](u64 at, u64 bytes) { return m->memoryAt(at, bytes); });
+    m->touched = mine->second.touched(touchOf(instruction, [&e](unsigned i) { return e.x(i); }));
 }
 
 void Machine::stopDebugging(u64 pc, u64 cause) {

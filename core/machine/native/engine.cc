@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 #include <algorithm>
 #include <iterator>
+#include "watchpoints.h"
 
 namespace bailiwick {
 
@@ -235,6 +236,13 @@ Failure Engine::watchInstructionAt(u64 address, uc_cb_hookcode_t callback, void 
     uc_err e = uc_hook_add(uc, made, UC_HOOK_CODE, reinterpret_cast<void *>(callback), user, address, address);
     if (!e) watches++;
     return e ? explain("hooking an instruction", e) : Failure{};
+}
+
+Failure Engine::watchAccesses(u64 kinds, uc_cb_hookmem_t callback, void *user, uc_hook *made) {
+    const int type = (kinds & LOADS ? UC_HOOK_MEM_READ : 0) | (kinds & STORES ? UC_HOOK_MEM_WRITE : 0);
+    uc_err e = uc_hook_add(uc, made, type, reinterpret_cast<void *>(callback), user, 1, 0);
+    if (!e) watches++;
+    return e ? explain("hooking accesses", e) : Failure{};
 }
 
 /* The engine looks up what the hook has seen, by virtual addresses: in M mode no table of the guest's is walked for that. */

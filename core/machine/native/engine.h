@@ -94,6 +94,8 @@ public:
     /* The same of hooks that go again: while there is one the engine is not renewed. */
     Failure watchInstructions(uc_cb_hookcode_t callback, void *user, uc_hook *made);
     Failure watchInstructionAt(u64 address, uc_cb_hookcode_t callback, void *user, uc_hook *made);
+    /* Before loads, stores or both (LOADS and STORES of watchpoints.h), told by physical address. */
+    Failure watchAccesses(u64 kinds, uc_cb_hookmem_t callback, void *user, uc_hook *made);
     void unwatch(uc_hook); /* not while running, and forgetCode() before it runs again */
 
     /* A further context, which begins as a copy of the present one; null when the host has no memory. All are the engine's, until it is closed. */

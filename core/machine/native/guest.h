@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <map>
 #include "machine.h"
+#include "watchpoints.h"
 
 namespace bailiwick {
 
@@ -74,8 +75,8 @@ struct Guest {
         return now;
     }
 
-    /* For a debugger (watch.cc): harts stop at these addresses of theirs, from the next run on. Until stopWatching() what was asked for once may go on being looked at. */
-    void watch(std::vector<u64> addresses);
+    /* For a debugger (watch.cc): harts stop at these addresses of theirs, and after accesses to this memory, from the next run on. Until stopWatching() what was asked for once may go on being looked at. */
+    void watch(std::vector<u64> addresses, Watchpoints memory);
     void stopWatching();
 
     /* Of the CLINT, in ticks. */
@@ -109,11 +110,15 @@ private:
     /* watch.cc */
     std::vector<u64> watched;      /* in order */
     std::map<u64, uc_hook> hooked; /* by address; more than are watched */
-    uc_hook everywhere = 0;        /* on all instructions: while a hart steps, and a little longer */
+    uc_hook everywhere = 0;        /* on all instructions: while a hart steps or memory is watched, and a little longer */
+    Watchpoints watchpoints;
+    uc_hook accesses = 0;
+    u64 accessKinds = 0;
     u32 lingered = 0;
     Failure applyWatch();
     static void onWatched(uc_engine *, u64 address, u32 size, void *guest);
     static void onInstruction(uc_engine *, u64 address, u32 size, void *guest);
+    static void onAccess(uc_engine *, uc_mem_type, u64 physical, int size, int64_t value, void *guest);
 
     Failure overlap(u64 base, u64 bytes) const;
     Failure applyGuard();

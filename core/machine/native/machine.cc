@@ -138,7 +138,7 @@ size_t Machine::victim() const {
 }
 
 Hart *Machine::hartFor(const Frame &thread) {
-    if (thread.debug & (DEBUG_STEP | DEBUG_BREAK)) return hartForDebugging(thread);
+    if (thread.debug & DEBUG_ANY) return hartForDebugging(thread);
     const u32 id = static_cast<u32>(thread.space);
     Space &space = spaces[id];
     size_t at = 0; /* in order */
@@ -279,7 +279,7 @@ int32_t Machine::ask(u32 cause) {
 
 /* Whether the thread goes on where this hart is, without a stop. */
 bool Machine::stays(const Hart &hart, const Frame &thread) const {
-    return spaces[static_cast<u32>(thread.space)].hart == hart.index && !(thread.debug & (DEBUG_STEP | DEBUG_BREAK));
+    return spaces[static_cast<u32>(thread.space)].hart == hart.index && !(thread.debug & DEBUG_ANY);
 }
 
 /* Takes the answer as the next thread; false when run() has to end. */
@@ -303,6 +303,7 @@ void Machine::trapped(Hart &hart, u32 cause) {
     const Layout &l = Engine::layout();
     Engine &e = hart.engine;
     e.save();
+    touched.reset(); /* its access trapped */
     u64 pc = e.get(l.pc), tval = 0; /* the engine has added 4, whatever trapped */
     if (cause == 2) {
         pc -= 4;
@@ -340,8 +341,9 @@ void Machine::trapped(Hart &hart, u32 cause) {
 u64 Machine::afterStop(Hart &hart, uc_err error) {
     hart.engine.save();
     u64 pc = hart.engine.get(Engine::layout().pc);
-    if (why == Stop::Debug) return storeThread(hart, debugPc, debugCause, 0), debugCause;
+    if (why == Stop::Debug) return storeThread(hart, debugPc, debugCause, touched.value_or(0)), debugCause;
     if (why != Stop::None && begun > 0) frame(current).debug &= ~DEBUG_PASS; /* as in trapped() */
+    if (why != Stop::None && touched) return storeThread(hart, pc, CAUSE_ACCESSED, *touched), CAUSE_ACCESSED;
     /* a step that was taken before the preemption is not taken twice */
     if (why != Stop::None && begun > 0 && frame(current).debug & DEBUG_STEP) return storeThread(hart, pc, CAUSE_STEPPED, 0), CAUSE_STEPPED;
     if (why != Stop::None) return storeThread(hart, pc, CAUSE_PREEMPTED, 0), CAUSE_PREEMPTED;
@@ -358,7 +360,7 @@ Failure Machine::run(u32 first, TrapHandler trapHandler, void *host, bool mayFas
         Hart *hart = hartFor(frame(current));
         if (!hart) break;
         loadThread(*hart, frame(current));
-        why = Stop::None, begun = 0;
+        why = Stop::None, begun = 0, touched.reset();
         uc_err error;
         for (;;) {
             error = hart->engine.resume();

@@ -16,6 +16,7 @@
 #include <optional>
 #include "engine.h"
 #include "fastpath.h"
+#include "watchpoints.h"
 
 namespace bailiwick {
 
@@ -36,11 +37,11 @@ struct Frame {
     int32_t kernel[32];
 };
 /* Frame::debug. PASS: the instruction at pc is executed even if a breakpoint stands there. */
-constexpr u64 DEBUG_STEP = 1, DEBUG_BREAK = 2, DEBUG_PASS = 4;
+constexpr u64 DEBUG_STEP = 1, DEBUG_BREAK = 2, DEBUG_PASS = 4, DEBUG_WATCH = 8, DEBUG_ANY = DEBUG_STEP | DEBUG_BREAK | DEBUG_WATCH;
 constexpr u32 BREAKPOINTS = 48; /* of a thread: its own debugger's, and the operator's */
 static_assert(sizeof(Frame) == 704 && offsetof(Frame, f) == 32 * 8 && offsetof(Frame, fcsr) == 64 * 8);
 
-constexpr u64 CAUSE_PREEMPTED = 64, CAUSE_ENGINE = 65, CAUSE_STEPPED = 66, CAUSE_BREAKPOINT = 67;
+constexpr u64 CAUSE_PREEMPTED = 64, CAUSE_ENGINE = 65, CAUSE_STEPPED = 66, CAUSE_BREAKPOINT = 67, CAUSE_ACCESSED = 68;
 
 /* Words shared with JavaScript: float64 at 0, the kick at byte 256. */
 struct Control {
@@ -116,6 +117,7 @@ struct Machine {
     /* The kernel's tables: from now on run() may carry out plain calls (fastpath.h). */
     void share(const Tables &tables) { fast.share(tables, &frame(0), options.threads); }
     void setBreakpoint(u32 frame, u32 number, u64 address, bool on);
+    void setWatchpoints(u32 frame, Watchpoints); /* all of the thread's */
     /* fast: plain calls are carried out here (fastpath.h), once tables are shared. Empty when the kernel left (or threw: then the host knows). */
     Failure run(u32 frame, TrapHandler, void *host, bool fast = false);
 
@@ -178,9 +180,14 @@ private:
     /* debugging: debug.cc */
     std::unique_ptr<Hart> debugHart;
     std::map<u32, std::array<std::optional<u64>, BREAKPOINTS>> breakpoints; /* by frame */
+    std::map<u32, Watchpoints> watchpoints; /* by frame; none of them empty */
+    uc_hook accesses = 0;
     u64 begun = 0, debugPc = 0, debugCause = 0; /* instructions begun since the thread was loaded; where it stopped, and why */
+    u64 instruction = 0; /* that was begun last, its address */
+    std::optional<u64> touched; /* what it has touched of memory that is watched */
     Hart *hartForDebugging(const Frame &);
     static void onInstruction(uc_engine *, u64 address, u32 size, void *machine);
+    static void onAccess(uc_engine *, uc_mem_type, u64 physical, int size, int64_t value, void *machine);
     void stopDebugging(u64 pc, u64 cause);
     enum class Answered { No, Yes, Failed };
     Answered accessDevice(Hart &, u64 pc, u32 instruction);

@@ -183,6 +183,7 @@ bool Vcpu::interruptHarts(u64 mask, u64 base) {
 }
 
 void Vcpu::trapped(u32 cause) {
+    watch.touched.reset(); /* its access trapped */
     if (machineMode) return machineMode->trapped(cause);
     const Layout &l = Engine::layout();
     const u64 pc = get(l.pc) - 4; /* the engine has added 4, whatever trapped */
@@ -243,6 +244,8 @@ void Vcpu::step() {
     if (machine.stoppedBefore) set(Engine::layout().pc, *machine.stoppedBefore);
     if (machine.why == Stop::Debug) {
         set(Engine::layout().pc, record.address);
+    } else if (watch.touched && error == UC_ERR_OK) { /* stopped for something else before the next instruction */
+        stopTouched(get(Engine::layout().pc));
     } else if (machine.why == Stop::Preempted) {
         guest->leave(*this, Exit::Preempted);
     } else if (machine.why == Stop::None && error == UC_ERR_OK) {

@@ -88,6 +88,7 @@ public:
     void arrive(), depart(); /* as the hart that is loaded */
     void forgetReservation() { set(Engine::layout().reservation, ~0ull); }
     void atInstruction(u64 address, bool isWatched); /* it is about to execute it: for a debugger, who may want to stop it there */
+    void mayTouch(const Watchpoints &); /* from inside an access that may be to one of them */
     std::pair<u64, u64> addressing() const; /* two harts with the same may use one TLB */
 
 private:
@@ -95,10 +96,12 @@ private:
     enum class Pending { None, Mmio, Sbi } pending = Pending::None;
     Access pendingAccess;
     u64 flags = 0; /* fflags while it is not loaded */
-    /* begun: the instruction of a step has been; from: where a step began; passed: an address that is executed once though it is watched, 1 for none. */
+    /* begun: the instruction of a step has been; from: where a step began; passed: an address that is executed once though it is watched, 1 for none; at: the instruction that was begun last, if
+     * all are looked at; touched: what that has touched of memory that is watched. */
     struct {
         bool held = false, steps = false, begun = false;
-        u64 from = 0, passed = 1;
+        u64 from = 0, passed = 1, at = 0;
+        std::optional<u64> touched;
     } watch;
 
     Engine &engine() const { return guest->engine; }
@@ -107,6 +110,7 @@ private:
     void applyLines();
     void raise(u64 mip);
     void interrupt(u64 mip); /* the same, counted */
+    void stopTouched(u64 pc);
     void deliver(u64 cause, u64 epc, u64 tval);
     bool emulateTime(u32 instruction, u64 pc);
     bool firmware();

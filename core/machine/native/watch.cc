@@ -1,4 +1,4 @@
-/* Guests that are debugged: stops at addresses, steps, harts that are held.
+/* Guests that are debugged: stops at addresses, steps, harts that are held, and stops after accesses to memory (watchpoints.h).
  *
  * The engine calls a hook before the instructions of an address (or before all, while a hart steps) and stops exactly there: the instruction has not begun. So a breakpoint changes nothing
  * in the guest's memory, stands also where nothing is mapped yet, and survives whatever the guest does with its code. It holds for virtual addresses, in whatever table and privilege.
@@ -7,46 +7,54 @@
  * debugger takes its breakpoints out at each stop, and puts them in again.
  */
 #include <algorithm>
-#include "vcpu.h"
+#include "machine_mode.h"
+#include "walk.h"
 
 namespace bailiwick {
 
 namespace {
 constexpr size_t MOST_IDLE_HOOKS = 64;
 constexpr u32 LINGERING_RUNS = 4; /* after a step that all instructions are still looked at: a debugger that goes on from a breakpoint steps first, and may soon be there again */
-constexpr u64 WATCHED = 1, STEPPED = 2; /* in the record's data */
+constexpr u64 WATCHED = 1, STEPPED = 2, ACCESSED = 3; /* in the record's data */
 } // namespace
 
-void Guest::watch(std::vector<u64> addresses) {
+void Guest::watch(std::vector<u64> addresses, Watchpoints memory) {
     std::sort(addresses.begin(), addresses.end());
-    watched = std::move(addresses);
+    watched = std::move(addresses), watchpoints = std::move(memory);
 }
 
 void Guest::stopWatching() {
-    watched.clear();
+    watched.clear(), watchpoints = {};
     for (Vcpu *hart : harts)
         if (hart) hart->setWatch(false, false, false);
+    const bool any = everywhere || accesses || !hooked.empty();
     if (everywhere) engine.unwatch(everywhere);
+    if (accesses) engine.unwatch(accesses);
     for (auto &[address, hook] : hooked) engine.unwatch(hook);
-    if (everywhere || !hooked.empty()) engine.forgetCode();
-    everywhere = 0, hooked.clear();
+    if (any) engine.forgetCode();
+    everywhere = accesses = 0, accessKinds = 0, hooked.clear();
 }
 
 Failure Guest::applyWatch() {
-    const bool stepping = std::any_of(harts.begin(), harts.end(), [](const Vcpu *hart) { return hart && hart->steps(); });
+    const bool stepping = !watchpoints.empty() || std::any_of(harts.begin(), harts.end(), [](const Vcpu *hart) { return hart && hart->steps(); });
     if (stepping) lingered = 0;
     const bool all = stepping || (everywhere && lingered++ < LINGERING_RUNS);
-    if (all && everywhere) return {};
     Failure f;
-    bool changed = all;
-    if (all) f = engine.watchInstructions(onInstruction, this, &everywhere);
-    else if (everywhere) engine.unwatch(everywhere), everywhere = 0, changed = true;
+    bool changed = false;
+    if (const u64 kinds = watchpoints.kinds(); kinds != accessKinds) {
+        if (accesses) engine.unwatch(accesses);
+        accesses = 0, accessKinds = 0, changed = true;
+        if (kinds) f = engine.watchAccesses(kinds, onAccess, this, &accesses);
+        if (f.empty()) accessKinds = kinds;
+    }
+    if (all && !everywhere && f.empty()) f = engine.watchInstructions(onInstruction, this, &everywhere), changed = true;
+    else if (!all && everywhere) engine.unwatch(everywhere), everywhere = 0, changed = true;
     if (hooked.size() > watched.size() + MOST_IDLE_HOOKS) {
         for (auto &[address, hook] : hooked) engine.unwatch(hook);
         hooked.clear(), changed = true;
     }
     for (const u64 address : watched) {
-        if (!f.empty() || hooked.count(address)) continue;
+        if (everywhere || !f.empty() || hooked.count(address)) continue;
         uc_hook hook;
         if (f = engine.watchInstructionAt(address, onWatched, this, &hook); f.empty()) hooked[address] = hook, changed = true;
     }
@@ -64,13 +72,36 @@ void Guest::onInstruction(uc_engine *, u64 address, u32, void *user) {
     guest->loaded->atInstruction(address, std::binary_search(guest->watched.begin(), guest->watched.end(), address));
 }
 
+void Guest::onAccess(uc_engine *, uc_mem_type, u64 physical, int size, int64_t, void *user) {
+    auto *guest = static_cast<Guest *>(user);
+    if (!Engine::configuring() && guest->machine.why == Stop::None && guest->watchpoints.mayTouch(physical, static_cast<u64>(size))) guest->loaded->mayTouch(guest->watchpoints);
+}
+
 void Vcpu::setWatch(bool isHeld, bool step, bool pass) {
     const u64 pc = get(Engine::layout().pc);
-    watch = {isHeld, step, false, pc, pass || step ? pc : 1};
+    watch = {isHeld, step, false, pc, pass || step ? pc : 1, pc, {}};
+}
+
+/* The instruction that it is at is in the middle of an access. */
+void Vcpu::mayTouch(const Watchpoints &watchpoints) {
+    if (watch.touched) return;
+    engine().save(); /* to be looked at alone */
+    const u64 table = machineMode ? machineMode->fetchTable() : get(Engine::layout().satp);
+    const u32 instruction = instructionAt(table, watch.at, [this](u64 at, u64 bytes) { return guest->memoryAt(at, bytes); });
+    watch.touched = watchpoints.touched(touchOf(instruction, [this](unsigned i) { return x(i); }));
+}
+
+/* Its access is done. */
+void Vcpu::stopTouched(u64 pc) {
+    record.address = pc, record.data = ACCESSED, record.a[0] = *watch.touched;
+    watch.touched.reset();
+    guest->leave(*this, Exit::Debug);
 }
 
 /* A step ends before the next instruction, whichever that is: also the first of a trap handler, if the instruction trapped or an interrupt came before it. */
 void Vcpu::atInstruction(u64 address, bool isWatched) {
+    if (watch.touched) return stopTouched(address);
+    watch.at = address;
     const bool stepped = watch.steps && (watch.begun || address != watch.from);
     if (!stepped && (!isWatched || address == watch.passed)) {
         watch.begun = true;

@@ -2,24 +2,31 @@
 //
 // The VMM notices nothing: it goes on waiting inside VCPURun, and what it does for the guest meanwhile (an interrupt, an answer from a disk) is there when the guest goes on.
 // The guest's clock stands still while all of its harts are stopped.
+import { VCPU_MACHINE_REGISTERS, VcpuRegister } from "../../../caps/abi/numbers.ts";
 import { holdHart, letGuest, resumeHart } from "../../../core/kernel/debugger.ts";
+import { watchpointWords, type Watchpoint } from "../../../core/kernel/held.ts";
 import { VcpuRecord } from "../../../core/kernel/machine.ts";
-import { exitNumber } from "../../../core/kernel/objects/hart.ts";
+import { exitNumber, hasMachineMode } from "../../../core/kernel/objects/hart.ts";
 import type { Kernel, Vcpu } from "../../../core/kernel/state.ts";
 import { VCPU_RECORD } from "../../../core/machine/unicorn.ts";
 import { guestVirtual } from "./guest-memory.ts";
-import { HART_REGISTERS, RegisterNumber } from "./registers.ts";
-import { pieces, type Members, type Target } from "./target.ts";
+import { putMachineRegister, readMachineRegister } from "./machine-registers.ts";
+import { readPieces, writePieces, type Locate } from "./memory.ts";
+import { FIRMWARE_REGISTERS, floatControl, HART_REGISTERS, RegisterNumber, withFloatControl } from "./registers.ts";
+import type { Members, Target } from "./target.ts";
 
 /** Addresses that the harts of a guest stop at: each is a hook of the engine's. */
 export const MOST_BREAKPOINTS = 1024;
-const MACHINE_MODE = 3n, FLAGS = 0x1fn, FRM = 5n, FRM_BITS = 7n, FCSR_BITS = 0xffn;
+const MACHINE_MODE = 3n;
+const FIRST_MACHINE = VcpuRegister.mstatus, MACHINE_COUNT = VCPU_MACHINE_REGISTERS - FIRST_MACHINE;
 const PRIVILEGES: Readonly<Record<string, string>> = { 0: "user", 1: "supervisor", 3: "machine" };
 const STATES: Readonly<Record<string, string>> = { 0: "runs", 1: "stopped", 4: "suspended", 5: "waits for an interrupt" };
 
 export function guestTarget(k: Kernel, pid: number, name: string, members: Members): Target {
   let held = false, attached = false;
-  let breakpoints: ReadonlySet<bigint> = new Set();
+  /** As gdb was told when it came. */
+  let registers = HART_REGISTERS;
+  let breakpoints: ReadonlySet<bigint> = new Set(), watchpoints: readonly Watchpoint[] = [];
   const known = new Set<number>();
   /** Where each hart was stopped at a breakpoint: it goes on there. */
   const stoppedAt = new Map<number, bigint>();
@@ -39,16 +46,19 @@ export function guestTarget(k: Kernel, pid: number, name: string, members: Membe
     return k.machine.vcpu.record(hart.index) / 2;
   };
   const tableOf = (at: number): bigint => (record[at + VCPU_RECORD.priv] === MACHINE_MODE ? 0n : record[at + VCPU_RECORD.satp]!);
-  const locate = (tid: number): ((virtual: bigint) => number | undefined) => {
+  const locate = (tid: number): Locate => {
     const found = find(tid);
     if (found === undefined) return () => undefined;
     const satp = tableOf(registersOf(found));
     return (virtual) => guestVirtual(k, found.leader, satp, virtual);
   };
-  const watch = (leader: Vcpu): void => k.machine.vcpu.watch(leader.index, BigUint64Array.from(breakpoints));
+  const watch = (leader: Vcpu): void => k.machine.vcpu.watch(leader.index, BigUint64Array.from(breakpoints), watchpointWords(watchpoints));
 
   return {
-    pid, name, kind: "guest", registers: HART_REGISTERS,
+    pid, name, kind: "guest",
+    get registers() {
+      return registers;
+    },
     exists: () => leaderOf() !== undefined,
     isEntered: () => (leaderOf()?.tcb ?? 0) !== 0,
     threads: () => harts().flatMap((v, number) => (v === undefined ? [] : [number + 1])),
@@ -67,6 +77,8 @@ export function guestTarget(k: Kernel, pid: number, name: string, members: Membe
     },
 
     hold() {
+      const leader = leaderOf();
+      if (!attached) registers = leader !== undefined && hasMachineMode(k, leader) ? FIRMWARE_REGISTERS : HART_REGISTERS;
       attached = held = true;
       this.refresh();
       for (const v of members.vcpus()) holdHart(k, v);
@@ -88,6 +100,7 @@ export function guestTarget(k: Kernel, pid: number, name: string, members: Membe
     release() {
       attached = held = false;
       breakpoints = new Set();
+      watchpoints = [];
       stoppedAt.clear();
       known.clear();
       for (const v of members.vcpus()) if (v.leader === v.id) letGuest(k, v);
@@ -95,6 +108,12 @@ export function guestTarget(k: Kernel, pid: number, name: string, members: Membe
     setBreakpoints(addresses) {
       if (addresses.size > MOST_BREAKPOINTS) return false;
       breakpoints = new Set(addresses);
+      const leader = leaderOf();
+      if (leader !== undefined) watch(leader);
+      return true;
+    },
+    setWatchpoints(wanted) {
+      watchpoints = wanted;
       const leader = leaderOf();
       if (leader !== undefined) watch(leader);
       return true;
@@ -113,23 +132,22 @@ export function guestTarget(k: Kernel, pid: number, name: string, members: Membe
       const found = find(tid);
       if (found === undefined) return undefined;
       const at = registersOf(found), words = (first: number, count: number): bigint[] => [...record.subarray(at + first, at + first + count)];
-      const fcsr = record[at + VCPU_RECORD.fcsr]!;
-      return [0n, ...words(VCPU_RECORD.x + 1, 31), record[at + VCPU_RECORD.pc]!, ...words(VCPU_RECORD.f, 32), fcsr & FLAGS, (fcsr >> FRM) & FRM_BITS, fcsr & FCSR_BITS, ...words(VCPU_RECORD.sstatus, 9), record[at + VCPU_RECORD.priv]!];
+      const machine = registers === FIRMWARE_REGISTERS ? Array.from({ length: MACHINE_COUNT }, (_, n) => readMachineRegister(k, found.hart, record, at, FIRST_MACHINE + n)) : [];
+      return [0n, ...words(VCPU_RECORD.x + 1, 31), record[at + VCPU_RECORD.pc]!, ...words(VCPU_RECORD.f, 32), ...floatControl(record[at + VCPU_RECORD.fcsr]!), ...words(VCPU_RECORD.sstatus, 9), record[at + VCPU_RECORD.priv]!, ...machine];
     },
     write(tid, register, value) {
       const found = find(tid);
       // While the VMM carries out what the hart has asked for, the answer belongs to where the hart is.
       if (found === undefined || (found.leader.tcb === 0 && found.leader.started && exitNumber(k, found.leader) === tid - 1)) return false;
-      const at = registersOf(found), { X, PC, F, FFLAGS, FRM: rounding, FCSR, SUPERVISOR, PRIV } = RegisterNumber, fcsr = record[at + VCPU_RECORD.fcsr]!;
+      const at = registersOf(found), { X, PC, F, FFLAGS, SUPERVISOR, PRIV, MACHINE } = RegisterNumber, fcsr = withFloatControl(record[at + VCPU_RECORD.fcsr]!, register, value);
       if (register === X) return value === 0n;
       if (register > X && register < PC) record[at + VCPU_RECORD.x + register] = value;
       else if (register === PC) record[at + VCPU_RECORD.pc] = value;
       else if (register >= F && register < FFLAGS) record[at + VCPU_RECORD.f + register - F] = value;
-      else if (register === FFLAGS) record[at + VCPU_RECORD.fcsr] = (fcsr & ~FLAGS) | (value & FLAGS);
-      else if (register === rounding) record[at + VCPU_RECORD.fcsr] = (fcsr & FLAGS) | ((value & FRM_BITS) << FRM);
-      else if (register === FCSR) record[at + VCPU_RECORD.fcsr] = value & FCSR_BITS;
+      else if (fcsr !== undefined) record[at + VCPU_RECORD.fcsr] = fcsr;
       else if (register >= SUPERVISOR && register < PRIV) record[at + VCPU_RECORD.sstatus + register - SUPERVISOR] = value;
       else if (register === PRIV) record[at + VCPU_RECORD.priv] = value;
+      else if (registers === FIRMWARE_REGISTERS && register >= MACHINE && register < MACHINE + MACHINE_COUNT) putMachineRegister(k, found.hart, record, at, FIRST_MACHINE + register - MACHINE, value);
       else return false;
       try {
         k.machine.vcpu.writeRegisters(found.hart.index);
@@ -140,16 +158,7 @@ export function guestTarget(k: Kernel, pid: number, name: string, members: Membe
         throw error;
       }
     },
-    readMemory: (tid, address, bytes) => Buffer.concat([...pieces(address, bytes, locate(tid))].map((p) => k.ram8.slice(p.offset, p.offset + p.bytes))),
-    writeMemory(tid, address, bytes) {
-      const parts = [...pieces(address, bytes.length, locate(tid))];
-      let done = 0;
-      if (parts.reduce((sum, p) => sum + p.bytes, 0) !== bytes.length) return false;
-      for (const { offset, bytes: length } of parts) {
-        k.ram8.set(bytes.subarray(done, (done += length)), offset);
-        k.machine.invalidate(k.machine.ramBase + offset, length);
-      }
-      return true;
-    },
+    readMemory: (tid, address, bytes) => readPieces(k, address, bytes, locate(tid)),
+    writeMemory: (tid, address, bytes) => writePieces(k, address, bytes, locate(tid)),
   };
 }

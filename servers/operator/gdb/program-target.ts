@@ -1,21 +1,21 @@
 // A component's machine program as a process: its threads, by their TCBs' ids. Hosted programs have no registers and no instructions, and are none.
 import { Frame } from "../../../caps/abi/message.ts";
 import { Kind } from "../../../caps/abi/numbers.ts";
-import { holdThread, letThread, MOST_OPERATOR_BREAKPOINTS, resumeThread, setThreadBreakpoints } from "../../../core/kernel/debugger.ts";
+import { holdThread, letThread, MOST_OPERATOR_BREAKPOINTS, resumeThread, setThreadBreakpoints, setThreadWatchpoints } from "../../../core/kernel/debugger.ts";
+import type { Watchpoint } from "../../../core/kernel/held.ts";
 import { faultText, threadName } from "../../../core/kernel/names.ts";
 import { movedPc } from "../../../core/kernel/objects/debug.ts";
 import { translate, USER_TOP } from "../../../core/kernel/objects/vspace.ts";
 import { TcbSlot, ThreadState, type Kernel, type Tcb } from "../../../core/kernel/state.ts";
-import { RegisterNumber, THREAD_REGISTERS } from "./registers.ts";
-import { pieces, type Members, type Target } from "./target.ts";
+import { readPieces, writePieces, type Locate } from "./memory.ts";
+import { floatControl, RegisterNumber, THREAD_REGISTERS, withFloatControl } from "./registers.ts";
+import type { Members, Target } from "./target.ts";
 
 const STATES: Readonly<Record<number, string>> = Object.fromEntries(Object.entries(ThreadState).map(([name, state]) => [state, name]));
-/** In fcsr: what fflags is of it, and where frm is. */
-const FLAGS = 0x1fn, FRM = 5n, FRM_BITS = 7n, FCSR_BITS = 0xffn;
 
 export function programTarget(k: Kernel, pid: number, name: string, members: Members): Target {
   let held = false, attached = false;
-  let breakpoints: readonly number[] = [];
+  let breakpoints: readonly number[] = [], watchpoints: readonly Watchpoint[] = [];
   /** Threads that have been seen, so that those that come later are told what the others were. */
   const known = new Set<number>();
   const threads = (): readonly Tcb[] => members.threads().filter((t) => !t.hosted && k.slots.kind[t.slots + TcbSlot.VSpace] === Kind.VSpace);
@@ -27,7 +27,8 @@ export function programTarget(k: Kernel, pid: number, name: string, members: Mem
     k.frames32[t.base + 2 * word + 1] = Number(value >> 32n) | 0;
   };
   /** Offset in RAM of a thread's address, whatever it may do there itself. */
-  const locate = (t: Tcb) => (virtual: bigint): number | undefined => {
+  const locate = (t: Tcb | undefined): Locate => (virtual) => {
+    if (t === undefined) return undefined;
     const v = k.vspaces[k.slots.object[t.slots + TcbSlot.VSpace]!];
     if (v === undefined || virtual >= BigInt(USER_TOP)) return undefined;
     for (const access of [1, 0, 2] as const) {
@@ -65,6 +66,7 @@ export function programTarget(k: Kernel, pid: number, name: string, members: Mem
     release() {
       attached = held = false;
       breakpoints = [];
+      watchpoints = [];
       known.clear();
       each((t) => letThread(k, t));
     },
@@ -72,6 +74,12 @@ export function programTarget(k: Kernel, pid: number, name: string, members: Mem
       if (addresses.size > MOST_OPERATOR_BREAKPOINTS || [...addresses].some((at) => at >= BigInt(USER_TOP))) return false;
       breakpoints = [...addresses].map(Number);
       each((t) => setThreadBreakpoints(k, t, breakpoints));
+      return true;
+    },
+    setWatchpoints(wanted) {
+      if (wanted.some(({ address, bytes }) => address + BigInt(bytes) > BigInt(USER_TOP))) return false;
+      watchpoints = wanted;
+      each((t) => setThreadWatchpoints(k, t, watchpoints));
       return true;
     },
     refresh() {
@@ -82,6 +90,7 @@ export function programTarget(k: Kernel, pid: number, name: string, members: Mem
         if (known.has(t.id)) continue;
         known.add(t.id);
         setThreadBreakpoints(k, t, breakpoints);
+        setThreadWatchpoints(k, t, watchpoints);
         if (held) holdThread(k, t);
       }
     },
@@ -89,14 +98,14 @@ export function programTarget(k: Kernel, pid: number, name: string, members: Mem
     read(tid) {
       const t = find(tid);
       if (t === undefined) return undefined;
-      const x = Array.from({ length: 32 }, (_, n) => (n === 0 ? 0n : frame(t, n))), f = Array.from({ length: 32 }, (_, n) => frame(t, Frame.F0 + n)), fcsr = frame(t, Frame.FCSR);
-      return [...x, frame(t, Frame.PC), ...f, fcsr & FLAGS, (fcsr >> FRM) & FRM_BITS, fcsr & FCSR_BITS];
+      const x = Array.from({ length: 32 }, (_, n) => (n === 0 ? 0n : frame(t, n))), f = Array.from({ length: 32 }, (_, n) => frame(t, Frame.F0 + n));
+      return [...x, frame(t, Frame.PC), ...f, ...floatControl(frame(t, Frame.FCSR))];
     },
     write(tid, register, value) {
       const t = find(tid);
       // While it is in a system call its registers are the message.
       if (t === undefined || (t.state !== ThreadState.Ready && t.faultLabel === 0) || k.debugger?.called.has(t.id) === true) return false;
-      const { X, PC, F, FFLAGS, FRM: rounding, FCSR } = RegisterNumber, fcsr = frame(t, Frame.FCSR);
+      const { X, PC, F, FFLAGS } = RegisterNumber, fcsr = withFloatControl(frame(t, Frame.FCSR), register, value);
       if (register === PC) {
         if ((value & 1n) !== 0n) return false;
         setFrame(t, Frame.PC, value);
@@ -105,25 +114,11 @@ export function programTarget(k: Kernel, pid: number, name: string, members: Mem
       else if (register >= F && register < FFLAGS) {
         setFrame(t, Frame.F0 + register - F, value);
         k.frames32[t.base + 2 * Frame.FLOATS] = 1;
-      } else if (register === FFLAGS) setFrame(t, Frame.FCSR, (fcsr & ~FLAGS) | (value & FLAGS));
-      else if (register === rounding) setFrame(t, Frame.FCSR, (fcsr & FLAGS) | ((value & FRM_BITS) << FRM));
-      else if (register === FCSR) setFrame(t, Frame.FCSR, value & FCSR_BITS);
+      } else if (fcsr !== undefined) setFrame(t, Frame.FCSR, fcsr);
       else return register === X && value === 0n;
       return true;
     },
-    readMemory(tid, address, bytes) {
-      const t = find(tid);
-      return t === undefined ? new Uint8Array() : Buffer.concat([...pieces(address, bytes, locate(t))].map((p) => k.ram8.slice(p.offset, p.offset + p.bytes)));
-    },
-    writeMemory(tid, address, bytes) {
-      const t = find(tid), parts = t === undefined ? [] : [...pieces(address, bytes.length, locate(t))];
-      let done = 0;
-      if (parts.reduce((sum, p) => sum + p.bytes, 0) !== bytes.length) return false;
-      for (const { offset, bytes: length } of parts) {
-        k.ram8.set(bytes.subarray(done, (done += length)), offset);
-        k.machine.invalidate(k.machine.ramBase + offset, length);
-      }
-      return true;
-    },
+    readMemory: (tid, address, bytes) => readPieces(k, address, bytes, locate(find(tid))),
+    writeMemory: (tid, address, bytes) => writePieces(k, address, bytes, locate(find(tid))),
   };
 }

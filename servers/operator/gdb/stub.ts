@@ -6,6 +6,7 @@
 import type { DebugStop } from "../../../core/kernel/held.ts";
 import { ERROR, inspect, parseHex } from "./inspect.ts";
 import { MOST_BYTES } from "./packets.ts";
+import { Points } from "./points.ts";
 import { RegisterNumber } from "./registers.ts";
 import type { Action, Target } from "./target.ts";
 import { parseActions, parseThread, threadText, type ThreadId } from "./threads.ts";
@@ -22,7 +23,7 @@ export interface StubPorts {
 export class Stub {
   readonly #targets: readonly Target[];
   readonly #ports: StubPorts;
-  readonly #attached = new Map<number, { readonly target: Target; readonly breakpoints: Set<bigint> }>();
+  readonly #attached = new Map<number, { readonly target: Target; readonly points: Points }>();
   #running = false;
   /** What `?` answers. */
   #last = `S${SIGNAL.trap}`;
@@ -64,11 +65,11 @@ export class Stub {
     for (const { target } of this.#attached.values()) target.refresh();
     if (!this.#running) return;
     for (const stop of stops) {
-      for (const { target } of this.#attached.values()) {
+      for (const { target, points } of this.#attached.values()) {
         const tid = target.threadOf(stop);
         if (tid === undefined) continue;
         this.#stopAll();
-        this.#tell(SIGNAL.trap, { pid: target.pid, tid }, stop.why === "breakpoint" && this.#swbreak ? "swbreak:;" : "");
+        this.#tell(SIGNAL.trap, { pid: target.pid, tid }, stop.address !== undefined ? points.report(stop.address) : stop.why === "breakpoint" && this.#swbreak ? "swbreak:;" : "");
         return;
       }
     }
@@ -99,7 +100,7 @@ export class Stub {
   }
 
   #attach(target: Target): void {
-    this.#attached.set(target.pid, { target, breakpoints: new Set() });
+    this.#attached.set(target.pid, { target, points: new Points(target) });
     target.hold();
     this.#general = { pid: target.pid, tid: target.threads()[0] ?? 1 };
     this.#last = `T${SIGNAL.trap}thread:${threadText(this.#general)};`;
@@ -171,7 +172,7 @@ export class Stub {
         return undefined;
       case "Z":
       case "z":
-        return this.#breakpoint(command === "Z", rest);
+        return this.#attached.get(this.#general.pid)?.points.change(command === "Z", rest) ?? ERROR.gone;
       case "c":
       case "s":
       case "C":
@@ -276,21 +277,6 @@ export class Stub {
     for (const { target } of all) target.resume((tid) => action(target.pid, tid));
     this.#ports.wake();
     return undefined;
-  }
-
-  #breakpoint(on: boolean, text: string): string {
-    const [, type = "", given = ""] = /^([0-4]),([0-9a-f]{1,16}),[0-9a-f]+(?:;.*)?$/i.exec(text) ?? [];
-    if (type === "") return ERROR.invalid;
-    if (type !== "0" && type !== "1") return "";
-    const found = this.#attached.get(this.#general.pid), address = parseHex(given);
-    if (found === undefined || address === undefined) return ERROR.gone;
-    const wanted = new Set(found.breakpoints);
-    if (on) wanted.add(address);
-    else wanted.delete(address);
-    if (!found.target.setBreakpoints(wanted)) return ERROR.room;
-    if (on) found.breakpoints.add(address);
-    else found.breakpoints.delete(address);
-    return "OK";
   }
 
   #look(command: string, text: string): string {

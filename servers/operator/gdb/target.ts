@@ -1,5 +1,5 @@
 // What gdb calls a process, as the stub sees it: a guest, whose threads are its harts, or a component's machine program. All of it is called between two slices.
-import type { DebugStop } from "../../../core/kernel/held.ts";
+import type { DebugStop, Watchpoint } from "../../../core/kernel/held.ts";
 import type { Tcb, Vcpu } from "../../../core/kernel/state.ts";
 import type { RegisterSet } from "./registers.ts";
 
@@ -30,6 +30,8 @@ export interface Target {
   release(): void;
   /** All breakpoints, from now on. False: so many, or such, cannot be had, and those before stand. */
   setBreakpoints(addresses: ReadonlySet<bigint>): boolean;
+  /** The same of all watchpoints: threads stop after an access. */
+  setWatchpoints(watchpoints: readonly Watchpoint[]): boolean;
   /** Between two slices: threads that are new are stopped too, if the others are, and have the breakpoints. */
   refresh(): void;
 
@@ -47,20 +49,4 @@ export interface Target {
 export interface Members {
   readonly threads: () => readonly Tcb[];
   readonly vcpus: () => readonly Vcpu[];
-}
-
-const PAGE = 4096n;
-
-/**
- * The pieces of a range of virtual addresses, page by page, as offsets in RAM, up to the first that cannot be reached. Addresses wrap at 2^64.
- * @param locate offset in RAM of a virtual address; undefined: it is not memory
- */
-export function* pieces(address: bigint, bytes: number, locate: (virtual: bigint) => number | undefined): Generator<{ readonly offset: number; readonly bytes: number }> {
-  for (let done = 0; done < bytes; ) {
-    const virtual = BigInt.asUintN(64, address + BigInt(done)), offset = locate(virtual);
-    if (offset === undefined) return;
-    const piece = Math.min(bytes - done, Number(PAGE - (virtual % PAGE)));
-    yield { offset, bytes: piece };
-    done += piece;
-  }
 }
