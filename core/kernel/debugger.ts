@@ -113,10 +113,9 @@ export function takesStop(k: Kernel, d: Debugger, t: Tcb, why: StopReason): bool
   return true;
 }
 
-/** The machine has stopped a thread after an access to memory that is watched, which the operator alone does. An instruction was done: its own debugger's step is told when it goes on. */
+/** The machine has stopped a thread at an access to memory that is watched, which the operator alone does. When it goes on it goes through to it. */
 export function tookAccess(k: Kernel, t: Tcb): void {
   const d = k.debugger;
-  if (t.steps) t.stepped = true;
   if (d?.watchpoints.has(t.id) !== true) return;
   const tval = t.base + 2 * Frame.TVAL;
   d.passed.delete(t.id);

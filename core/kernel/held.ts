@@ -22,7 +22,7 @@ export interface DebugStop {
   readonly kind: "thread" | "hart";
   readonly id: number;
   readonly why: StopReason;
-  /** Of an access: the first byte that is watched and was accessed. */
+  /** Of an access: its first byte that is watched. */
   readonly address?: bigint;
 }
 

@@ -19,7 +19,7 @@ export const Cause = {
   Stepped: 66,
   /** A breakpoint of the thread stands at pc. */
   BreakpointHit: 67,
-  /** Memory that is watched for the thread was accessed, which tval names; pc is the next instruction. */
+  /** The instruction at pc accesses memory that is watched for the thread, which tval names (a store-conditional: it was the one before). It is made when the thread goes on. */
   Accessed: 68,
 } as const;
 
@@ -50,7 +50,7 @@ export interface VcpuPort {
   settle(vcpu: number): void;
   /** For a debugger: a hart has no turns; stops (VcpuStop.Debug) after an instruction; executes the one where it is though a breakpoint is there. */
   hold(vcpu: number, held: boolean, steps: boolean, passes: boolean): void;
-  /** The addresses at which a guest's harts stop, and the memory after accesses to which they do (as for setWatchpoints), of its leader; and the end of that, and of what was asked of its harts. */
+  /** The addresses at which a guest's harts stop, and the memory at accesses to which they do (as for setWatchpoints), of its leader; and the end of that, and of what was asked of its harts. */
   watch(vcpu: number, addresses: BigUint64Array, watchpoints: BigUint64Array): void;
   stopWatching(vcpu: number): void;
   /** Copies all registers from the engine to the record, or back. */

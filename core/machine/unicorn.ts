@@ -42,7 +42,7 @@ export const DEBUG = {
   break: 2,
   /** The instruction at pc is executed even if a breakpoint stands there. */
   pass: 4,
-  /** Stops with CAUSE.accessed after an access to memory that is watched (setWatchpoints). */
+  /** Stops with CAUSE.accessed at an access to memory that is watched (setWatchpoints). */
   watch: 8,
 } as const;
 /** Breakpoints of a thread. */
@@ -70,7 +70,7 @@ export const CAUSE = {
   stepped: 66,
   /** A breakpoint stands at pc. */
   breakpointHit: 67,
-  /** Memory that is watched was accessed; tval is the first byte of it that was. pc is the next instruction. */
+  /** The instruction at pc accesses memory that is watched; tval is the first byte of it. When the thread goes on there it makes the access. A store-conditional has been done already: pc is behind it. */
   accessed: 68,
 } as const;
 
@@ -259,8 +259,8 @@ export interface NativeMachine {
    */
   holdVcpu(vcpu: number, held: boolean, steps: boolean, passes: boolean): void;
   /**
-   * A guest's harts leave as EXIT.debug before an instruction at one of these virtual addresses: `data` of the record is 1. And after one that accesses this memory (threes as for setWatchpoints): `data` is 3, `a`
-   * the first byte of it that was. Nothing of it is in the guest's memory. A leader's; not inside run.
+   * A guest's harts leave as EXIT.debug before an instruction at one of these virtual addresses: `data` of the record is 1. And at one that accesses this memory (threes as for setWatchpoints), as CAUSE.accessed says: `data` is 3,
+   * `a` the first byte of it; after holdVcpu it makes the access. Nothing of it is in the guest's memory. A leader's; not inside run.
    */
   watchVcpu(vcpu: number, addresses: BigUint64Array, watchpoints: BigUint64Array): void;
   /** Ends what the two above ask for, of a leader and all its harts. */

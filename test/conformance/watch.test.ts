@@ -418,18 +418,34 @@ describe("memory that is watched", () => {
     ["fsw", "fsw fa1, 4(t0)", STORES, 4, 4], ["fsd", "fsd fa1, 8(t0)", STORES, 8, 8], ["c.fsd", "mv a4, t0\n c.fsd fa1, 16(a4)", STORES, 16, 8], ["c.fsdsp", "mv sp, t0\n c.fsdsp fa1, 24(sp)", STORES, 24, 8],
     ["sc.w", "lr.w a1, (t0)\n sc.w a1, a2, (t0)", STORES, 0, 4], ["amoadd.d", "amoadd.d a1, a2, (t0)", BOTH, 0, 8], ["amoswap.w", "amoswap.w a1, a2, (t0)", BOTH, 0, 4],
     ["one that is not aligned", "sw a1, 3(t0)", STORES, 3, 4], ["one across pages", "sd a1, -3(t0)", STORES, -3, 8], ["a load across pages", "ld a1, -5(t0)", LOADS, -5, 8],
-  ] as const)("%s: stops after it, once, and tells what it touched", (_name, source, kinds, offset, bytes) => {
-    const first = DATA + offset, whole = `li t1, 0x2000\n csrs sstatus, t1\n ${at(DATA)} ${source}\n after: addi a3, a3, 1\n ${DONE}`;
+  ] as const)("%s: stops before it, until it goes on, and tells what it touches", (_name, source, kinds, offset, bytes) => {
+    const first = DATA + offset, steps = source.split("\n"), last = steps.pop();
+    const whole = `li t1, 0x2000\n csrs sstatus, t1\n ${at(DATA)} li a2, -1\n ${steps.join("\n")}\n access: ${last}\n after: addi a3, a3, 1\n ${DONE}`;
     const ends = (g: Watched): void => {
       expect(g.run()).toBe(EXIT.sbi);
       expect(g.x(13)).toBe(1n);
     };
-    for (const [from, length, watched] of [[0, bytes, kinds], [bytes - 1, 8, kinds], [-4, 5, kinds]] as const) {
+    const memory = (g: Watched): string => Buffer.from(g.rig.machine.ram, g.ram - RAM_BASE + DATA - GUEST - 64, 4096).toString("hex");
+    const registers = (g: Watched): bigint[] => [...g.words().subarray(R.x + 1, R.x + 32), ...g.words().subarray(R.f, R.f + 32)];
+    for (const [from, length, watched] of [[bytes - 1, 8, kinds], [-4, 5, kinds]] as const) {
       withGuest(whole, (g) => {
+        g.rig.write(g.ram + DATA - GUEST - 64, Uint8Array.from({ length: 3000 }, (_, i) => i + 1));
+        const isDone = source.includes("sc.w");
+        // A stop would end the reservation.
+        if (!isDone) {
+          g.watch("access");
+          expect(g.stop().at).toBe(g.label("access"));
+        }
+        const before = [memory(g), registers(g)];
         g.watchMemory(first + from, length, watched);
-        expect(g.access()).toEqual({ hart: 0, at: g.label("after"), touched: first + Math.max(0, from) });
-        expect(g.x(13)).toBe(0n);
+        g.go({ passes: true });
+        for (let again = 0; again < (isDone ? 1 : 2); again++) {
+          expect(g.access()).toEqual({ hart: 0, at: g.label(isDone ? "after" : "access"), touched: first + Math.max(0, from) });
+          if (!isDone) expect([memory(g), registers(g)]).toEqual(before);
+        }
+        g.go();
         ends(g);
+        expect(memory(g) === before[0]).toBe(kinds === LOADS);
       });
     }
     withGuest(whole, (g) => {
@@ -444,20 +460,22 @@ describe("memory that is watched", () => {
   });
 
   it("is touched by nothing beside it, nor at that place of another page, nor by one that traps", () => {
-    withGuest(`la t1, handler\n csrw stvec, t1\n ${at(DATA)} sd a1, -8(t0)\n sd a1, 8(t0)\n li t2, 4096\n add t2, t2, t0\n sd a1, 0(t2)\n ld a1, -3(t2)\n li t3, 0x40000000\n li a2, 0x7ff00000\n add t3, t3, t0\n ld a3, 0(t3)\n .balign 4\n handler: csrr a5, scause\n ld a1, 0(t0)\n after: ${DONE}`, (g) => {
+    withGuest(`la t1, handler\n csrw stvec, t1\n ${at(DATA)} sd a1, -8(t0)\n sd a1, 8(t0)\n li t2, 4096\n add t2, t2, t0\n sd a1, 0(t2)\n ld a1, -3(t2)\n li t3, 0x40000000\n li a2, 0x7ff00000\n add t3, t3, t0\n ld a3, 0(t3)\n .balign 4\n handler: csrr a5, scause\n after: ld a1, 0(t0)\n ${DONE}`, (g) => {
       g.watchMemory(DATA, 8, BOTH, DATA + 0x4000_0000, 8, BOTH);
       expect(g.access()).toEqual({ hart: 0, at: g.label("after"), touched: DATA });
       expect(g.x(15)).toBe(5n);
+      g.go();
       expect(g.run()).toBe(EXIT.sbi);
     });
   });
 
-  it("is virtual, and stops in the middle of a loop each time, with the store done", () => {
-    withGuest(`${PAGING}\n li t0, ${DATA + 0x4000_0000}\n li a4, ${DATA}\n li a1, 3\n loop: addi a1, a1, -1\n sd a1, (a4)\n sd a1, 16(t0)\n after: bnez a1, loop\n ${DONE}`, (g) => {
+  it("is virtual, and stops in the middle of a loop each time, before the store", () => {
+    withGuest(`${PAGING}\n li t0, ${DATA + 0x4000_0000}\n li a4, ${DATA}\n li a1, 3\n loop: addi a1, a1, -1\n sd a1, (a4)\n after: sd a1, 16(t0)\n bnez a1, loop\n ${DONE}`, (g) => {
       g.watchMemory(DATA + 0x4000_0010, 8, STORES);
       for (const left of [2n, 1n, 0n]) {
         expect(g.access()).toEqual({ hart: 0, at: g.label("after"), touched: DATA + 0x4000_0010 });
-        expect([g.x(A1), g.rig.word(g.ram + DATA - GUEST + 16)]).toEqual([left, left]);
+        expect([g.x(A1), g.rig.word(g.ram + DATA - GUEST + 16)]).toEqual([left, left === 2n ? 0n : left + 1n]);
+        g.go();
       }
       expect(g.run()).toBe(EXIT.sbi);
     });
@@ -465,7 +483,7 @@ describe("memory that is watched", () => {
 
   it("by whichever hart, each by itself; and is told also when a turn ends with the access", () => {
     // Both harts store in turns; the last instruction of a block is the store.
-    const source = `${at(DATA)} slli t1, a0, 3\n add t0, t0, t1\n li a1, 0\n loop: addi a1, a1, 1\n sd a1, (t0)\n after: j loop`;
+    const source = `${at(DATA)} slli t1, a0, 3\n add t0, t0, t1\n li a1, 0\n loop: addi a1, a1, 1\n after: sd a1, (t0)\n j loop`;
     withGuest(
       source,
       (g) => {
@@ -480,7 +498,7 @@ describe("memory that is watched", () => {
           const hart = Number(g.words()[R.hart]!);
           expect([g.words(hart)[R.data], Number(g.words(hart)[R.a]!)]).toEqual([ACCESSED, DATA + 8 * hart]);
           seen[hart]!++;
-          expect([g.pc(hart), g.x(A1, hart), g.rig.word(g.ram + DATA - GUEST + 8 * hart)]).toEqual([g.label("after"), BigInt(seen[hart]!), BigInt(seen[hart]!)]);
+          expect([g.pc(hart), g.x(A1, hart), g.rig.word(g.ram + DATA - GUEST + 8 * hart)]).toEqual([g.label("after"), BigInt(seen[hart]!), BigInt(seen[hart]! - 1)]);
           // The other's turn.
           g.go({ held: true }, hart);
           g.go({}, 1 - hart);
@@ -492,15 +510,18 @@ describe("memory that is watched", () => {
   });
 
   it("also beside breakpoints and steps, and is given up again", () => {
-    withGuest(`${at(DATA)} loop: addi a1, a1, 1\n sd a1, (t0)\n after: addi a2, a2, 1\n j loop`, (g) => {
-      g.rig.machine.watchVcpu(g.leader, BigUint64Array.of(BigInt(g.label("after"))), BigUint64Array.of(BigInt(DATA), 8n, 2n));
-      expect(g.access().at).toBe(g.label("after"));
-      expect(g.stop()).toEqual({ hart: 0, at: g.label("after"), why: WATCHED });
-      g.go({ passes: true });
-      expect(g.access().at).toBe(g.label("after"));
+    withGuest(`${at(DATA)} loop: addi a1, a1, 1\n here: sd a1, (t0)\n after: addi a2, a2, 1\n j loop`, (g) => {
+      g.rig.machine.watchVcpu(g.leader, BigUint64Array.of(BigInt(g.label("here"))), BigUint64Array.of(BigInt(DATA), 8n, 2n));
+      for (const round of [1n, 2n]) {
+        expect(g.stop()).toEqual({ hart: 0, at: g.label("here"), why: WATCHED });
+        g.go({ passes: true });
+        expect([g.access().at, g.x(A1)]).toEqual([g.label("here"), round]);
+        g.go();
+      }
       g.rig.machine.watchVcpu(g.leader, new BigUint64Array(), BigUint64Array.of(BigInt(DATA), 8n, 2n));
+      expect(g.access().at).toBe(g.label("here"));
       g.go({ steps: true });
-      expect(g.stop()).toEqual({ hart: 0, at: g.label("after") + 2, why: STEPPED });
+      expect(g.stop()).toEqual({ hart: 0, at: g.label("after"), why: STEPPED });
       g.watchMemory();
       g.go();
       g.rig.control[CONTROL.deadline] = g.rig.machine.clock() + 100;

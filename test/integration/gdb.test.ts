@@ -165,7 +165,7 @@ const COUNTING = assemble(
   loop: addi s1, s1, 1\n store: sd s1, (s2)\n stored: ld t0, (s2)\n loaded: j loop\n .balign 64\n words: .quad 0, 0`, 0x8020_0000);
 
 describe("watchpoints of a guest", LIMIT, () => {
-  test("stop the hart that has accessed, after it, and say which memory; the others are where they are", async () => {
+  test("stop the hart that is about to access, and say which memory; the others are where they are", async () => {
     using folder = applianceFolder({ "appliance.yaml": `${manifestWith({})}guests:\n  two: { image: { kernel: two.image }, memory: 16MiB, cpus: 2, console: console.console, essential: true }\n`, "two.image": COUNTING.bytes });
     const place = (name: string, more = 0): string => hex(COUNTING.label(name) + more), [first, second] = [place("words"), place("words", 8)];
     await withGdb(folder.path, { wait: "two" }, async ({ port }) => {
@@ -180,23 +180,23 @@ describe("watchpoints of a guest", LIMIT, () => {
       expect(await gdb.ask(`Z2,${first},8`)).toBe("OK");
       for (const count of [1n, 2n, 3n]) {
         expect(await go()).toBe(`T05thread:p1.1;watch:${first};`);
-        expect([hex(await gdb.pc()), await word(first), await gdb.register(S1)]).toEqual([place("stored"), count, count]);
+        expect([hex(await gdb.pc()), await word(first), await gdb.register(S1)]).toEqual([place("store"), count - 1n, count]);
       }
       // The other hart's, by its half.
       expect([await gdb.ask(`z2,${first},8`), await gdb.ask(`Z2,${place("words", 12)},4`)]).toEqual(["OK", "OK"]);
       const before = await word(second);
       for (const count of [1n, 2n]) {
         expect(await go()).toBe(`T05thread:p1.2;watch:${place("words", 12)};`);
-        expect([hex(await gdb.pc()), await word(second)]).toEqual([place("stored"), before + count]);
+        expect([hex(await gdb.pc()), await word(second)]).toEqual([place("store"), before + count - 1n]);
       }
       // Loads alone, then both.
       expect([await gdb.ask(`z2,${place("words", 12)},4`), await gdb.ask(`Z3,${second},1`)]).toEqual(["OK", "OK"]);
-      for (let i = 0; i < 2; i++) expect([await go(), hex(await gdb.pc())]).toEqual([`T05thread:p1.2;rwatch:${second};`, place("loaded")]);
+      for (let i = 0; i < 2; i++) expect([await go(), hex(await gdb.pc())]).toEqual([`T05thread:p1.2;rwatch:${second};`, place("stored")]);
       expect([await gdb.ask(`z3,${second},1`), await gdb.ask(`Z4,${first},8`), await gdb.ask(`Z4,${second},8`)]).toEqual(["OK", "OK", "OK"]);
       for (const [thread, address] of [["p1.1", first], ["p1.2", second]] as const) {
         const seen: string[] = [];
         for (let i = 0; i < 4; i++) seen.push(`${await go(`:${thread}`)} ${hex(await gdb.pc())}`);
-        expect(seen.sort()).toEqual(["stored", "stored", "loaded", "loaded"].map((name) => `T05thread:${thread};awatch:${address}; ${place(name)}`).sort());
+        expect(seen.sort()).toEqual(["store", "store", "stored", "stored"].map((name) => `T05thread:${thread};awatch:${address}; ${place(name)}`).sort());
       }
       // What cannot be had, and what is none.
       for (const body of [`Z2,${first},0`, `Z2,${first},1001`]) expect(await gdb.ask(body)).toBe("E1c");
@@ -287,17 +287,20 @@ describe("a component's program", LIMIT, () => {
 
       // Memory that one of its threads writes, and another.
       expect([await gdb.ask(`z0,${hex(worked)},2`), await gdb.ask(`Z2,${hex(others)},8`)]).toEqual(["OK", "OK"]);
+      const start = await word(others);
       for (let i = 0; i < 2; i++) {
-        const count = await word(others);
         gdb.send("c");
         expect(await gdb.next("a store")).toBe(`T05thread:${second};watch:${hex(others)};`);
-        expect(await word(others)).toBe(count + 1);
+        expect(await word(others)).toBe(start + i);
       }
       expect([await gdb.ask(`z2,${hex(others)},8`), await gdb.ask(`Z2,${hex(counter)},8`)]).toEqual(["OK", "OK"]);
       const count = await word(counter);
-      gdb.send("c");
-      expect(await gdb.next("a store of the first")).toBe(`T05thread:${main};watch:${hex(counter)};`);
-      expect([await word(counter) - count, await gdb.ask("Z2,3ffffffffc,8"), await gdb.ask(`z2,${hex(counter)},8`)]).toEqual([3, "E1c", "OK"]);
+      for (let i = 0; i < 2; i++) {
+        gdb.send("c");
+        expect(await gdb.next("a store of the first")).toBe(`T05thread:${main};watch:${hex(counter)};`);
+        expect(await word(counter)).toBe(count + 3 * i);
+      }
+      expect([await gdb.ask("Z2,3ffffffffc,8"), await gdb.ask(`z2,${hex(counter)},8`)]).toEqual(["E1c", "OK"]);
       await gdb.ask(`Hg${second}`);
       expect(await gdb.ask(`Z0,${hex(worked)},2`)).toBe("OK");
 

@@ -52,8 +52,8 @@ void Machine::onInstruction(uc_engine *, u64 address, u32, void *user) {
     if (Engine::configuring() || machine->why != Stop::None) return;
     Frame &f = machine->frame(machine->current);
     if (machine->begun > 0) {
-        f.debug &= ~DEBUG_PASS;
         if (machine->touched) return machine->stopDebugging(address, CAUSE_ACCESSED);
+        f.debug &= ~DEBUG_PASS;
         if (f.debug & DEBUG_STEP) return machine->stopDebugging(address, CAUSE_STEPPED);
     }
     if ((f.debug & (DEBUG_BREAK | DEBUG_PASS)) == DEBUG_BREAK) {
@@ -62,17 +62,41 @@ void Machine::onInstruction(uc_engine *, u64 address, u32, void *user) {
             return machine->stopDebugging(address, CAUSE_BREAKPOINT);
     }
     machine->begun++, machine->instruction = address;
+    if (machine->begun > 1) machine->through = 1;
 }
 
 void Machine::onAccess(uc_engine *, uc_mem_type, u64 physical, int size, int64_t, void *user) {
     auto *m = static_cast<Machine *>(user);
-    if (Engine::configuring() || m->why != Stop::None || m->touched || !(m->frame(m->current).debug & DEBUG_WATCH)) return;
+    if (Engine::configuring() || m->why != Stop::None || m->touched || m->through == m->instruction || !(m->frame(m->current).debug & DEBUG_WATCH)) return;
     const auto mine = m->watchpoints.find(m->current);
     if (mine == m->watchpoints.end() || !mine->second.mayTouch(physical, static_cast<u64>(size))) return;
     Engine &e = m->debugHart->engine;
     e.save(); /* to be looked at alone */
-    const u32 instruction = instructionAt(e.get(Engine::layout().satp), m->instruction, [m](u64 at, u64 bytes) { return m->memoryAt(at, bytes); });
-    m->touched = mine->second.touched(touchOf(instruction, [&e](unsigned i) { return e.x(i); }));
+    const u64 satp = e.get(Engine::layout().satp);
+    const auto memory = [m](u64 at, u64 bytes) { return m->memoryAt(at, bytes); };
+    const u32 instruction = instructionAt(satp, m->instruction, memory);
+    const Touch touch = touchOf(instruction, [&e](unsigned i) { return e.x(i); });
+    m->touched = mine->second.touched(touch);
+    m->undo = {};
+    if (m->touched && !isStoreConditional(instruction)) m->undo.take(e, uc_context_size(e.uc), touch, [&](u64 at) { return translate(satp, at, memory); }, memory);
+}
+
+/* The engine has stopped, at pc. Where the thread is then. */
+u64 Machine::takeBack(Hart &hart, u64 pc) {
+    if (undo.registers.empty()) return pc;
+    undo.apply(hart.engine);
+    for (const Undo::Byte &b : undo.bytes) invalidate(b.physical, 1);
+    return stoppedAt[current] = instruction;
+}
+
+/* A thread that goes on where it was stopped for an access makes that now. */
+void Machine::goThrough(const Frame &f) {
+    through = 1;
+    if (stoppedAt.empty()) return;
+    const auto mine = stoppedAt.find(current);
+    if (mine == stoppedAt.end()) return;
+    if (mine->second == f.pc) through = f.pc;
+    stoppedAt.erase(mine);
 }
 
 void Machine::stopDebugging(u64 pc, u64 cause) {

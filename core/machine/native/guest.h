@@ -75,7 +75,7 @@ struct Guest {
         return now;
     }
 
-    /* For a debugger (watch.cc): harts stop at these addresses of theirs, and after accesses to this memory, from the next run on. Until stopWatching() what was asked for once may go on being looked at. */
+    /* For a debugger (watch.cc): harts stop at these addresses of theirs, and at accesses to this memory, from the next run on. Until stopWatching() what was asked for once may go on being looked at. */
     void watch(std::vector<u64> addresses, Watchpoints memory);
     void stopWatching();
 

@@ -341,9 +341,10 @@ void Machine::trapped(Hart &hart, u32 cause) {
 u64 Machine::afterStop(Hart &hart, uc_err error) {
     hart.engine.save();
     u64 pc = hart.engine.get(Engine::layout().pc);
-    if (why == Stop::Debug) return storeThread(hart, debugPc, debugCause, touched.value_or(0)), debugCause;
+    if (why == Stop::Debug) return storeThread(hart, touched ? takeBack(hart, debugPc) : debugPc, debugCause, touched.value_or(0)), debugCause;
+    if (why != Stop::None && touched) return storeThread(hart, takeBack(hart, pc), CAUSE_ACCESSED, *touched), CAUSE_ACCESSED;
+    if (why != Stop::None && begun == 0 && through != 1) stoppedAt[current] = through; /* it has not come to it */
     if (why != Stop::None && begun > 0) frame(current).debug &= ~DEBUG_PASS; /* as in trapped() */
-    if (why != Stop::None && touched) return storeThread(hart, pc, CAUSE_ACCESSED, *touched), CAUSE_ACCESSED;
     /* a step that was taken before the preemption is not taken twice */
     if (why != Stop::None && begun > 0 && frame(current).debug & DEBUG_STEP) return storeThread(hart, pc, CAUSE_STEPPED, 0), CAUSE_STEPPED;
     if (why != Stop::None) return storeThread(hart, pc, CAUSE_PREEMPTED, 0), CAUSE_PREEMPTED;
@@ -361,6 +362,7 @@ Failure Machine::run(u32 first, TrapHandler trapHandler, void *host, bool mayFas
         if (!hart) break;
         loadThread(*hart, frame(current));
         why = Stop::None, begun = 0, touched.reset();
+        goThrough(frame(current));
         uc_err error;
         for (;;) {
             error = hart->engine.resume();

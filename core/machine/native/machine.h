@@ -184,7 +184,12 @@ private:
     uc_hook accesses = 0;
     u64 begun = 0, debugPc = 0, debugCause = 0; /* instructions begun since the thread was loaded; where it stopped, and why */
     u64 instruction = 0; /* that was begun last, its address */
-    std::optional<u64> touched; /* what it has touched of memory that is watched */
+    std::optional<u64> touched; /* what it has touched of memory that is watched, and as if it had not */
+    Undo undo;
+    std::map<u32, u64> stoppedAt; /* by frame: where it was stopped for that; it goes through to it there */
+    u64 through = 1;
+    u64 takeBack(Hart &, u64 pc);
+    void goThrough(const Frame &);
     Hart *hartForDebugging(const Frame &);
     static void onInstruction(uc_engine *, u64 address, u32 size, void *machine);
     static void onAccess(uc_engine *, uc_mem_type, u64 physical, int size, int64_t value, void *machine);

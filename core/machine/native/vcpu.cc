@@ -243,9 +243,12 @@ void Vcpu::step() {
     engine().save();
     if (machine.stoppedBefore) set(Engine::layout().pc, *machine.stoppedBefore);
     if (machine.why == Stop::Debug) {
+        takeBack();
         set(Engine::layout().pc, record.address);
     } else if (watch.touched && error == UC_ERR_OK) { /* stopped for something else before the next instruction */
         stopTouched(get(Engine::layout().pc));
+        takeBack();
+        set(Engine::layout().pc, record.address);
     } else if (machine.why == Stop::Preempted) {
         guest->leave(*this, Exit::Preempted);
     } else if (machine.why == Stop::None && error == UC_ERR_OK) {

@@ -97,11 +97,12 @@ private:
     Access pendingAccess;
     u64 flags = 0; /* fflags while it is not loaded */
     /* begun: the instruction of a step has been; from: where a step began; passed: an address that is executed once though it is watched, 1 for none; at: the instruction that was begun last, if
-     * all are looked at; touched: what that has touched of memory that is watched. */
+     * all are looked at; touched: what that has touched of memory that is watched, and undo: as if it had not; stoppedAt: where it was stopped for that, through: where it goes through to it; passing: it is there. */
     struct {
-        bool held = false, steps = false, begun = false;
-        u64 from = 0, passed = 1, at = 0;
+        bool held = false, steps = false, begun = false, passing = false;
+        u64 from = 0, passed = 1, at = 0, stoppedAt = 1, through = 1;
         std::optional<u64> touched;
+        Undo undo;
     } watch;
 
     Engine &engine() const { return guest->engine; }
@@ -111,6 +112,7 @@ private:
     void raise(u64 mip);
     void interrupt(u64 mip); /* the same, counted */
     void stopTouched(u64 pc);
+    void takeBack();
     void deliver(u64 cause, u64 epc, u64 tval);
     bool emulateTime(u32 instruction, u64 pc);
     bool firmware();

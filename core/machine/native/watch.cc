@@ -1,4 +1,4 @@
-/* Guests that are debugged: stops at addresses, steps, harts that are held, and stops after accesses to memory (watchpoints.h).
+/* Guests that are debugged: stops at addresses, steps, harts that are held, and stops at accesses to memory (watchpoints.h).
  *
  * The engine calls a hook before the instructions of an address (or before all, while a hart steps) and stops exactly there: the instruction has not begun. So a breakpoint changes nothing
  * in the guest's memory, stands also where nothing is mapped yet, and survives whatever the guest does with its code. It holds for virtual addresses, in whatever table and privilege.
@@ -79,19 +79,33 @@ void Guest::onAccess(uc_engine *, uc_mem_type, u64 physical, int size, int64_t, 
 
 void Vcpu::setWatch(bool isHeld, bool step, bool pass) {
     const u64 pc = get(Engine::layout().pc);
-    watch = {isHeld, step, false, pc, pass || step ? pc : 1, pc, {}};
+    const u64 stoppedAt = watch.through != 1 ? watch.through : watch.stoppedAt; /* it may have had no turn since */
+    const u64 through = !isHeld && stoppedAt == pc ? pc : 1;
+    watch = {isHeld, step, false, false, pc, pass || step || through == pc ? pc : 1, pc, isHeld ? stoppedAt : 1, through, {}, {}};
 }
 
 /* The instruction that it is at is in the middle of an access. */
 void Vcpu::mayTouch(const Watchpoints &watchpoints) {
-    if (watch.touched) return;
+    if (watch.touched || watch.passing) return;
     engine().save(); /* to be looked at alone */
     const u64 table = machineMode ? machineMode->fetchTable() : get(Engine::layout().satp);
-    const u32 instruction = instructionAt(table, watch.at, [this](u64 at, u64 bytes) { return guest->memoryAt(at, bytes); });
-    watch.touched = watchpoints.touched(touchOf(instruction, [this](unsigned i) { return x(i); }));
+    const auto memory = [this](u64 at, u64 bytes) { return guest->memoryAt(at, bytes); };
+    const u32 instruction = instructionAt(table, watch.at, memory);
+    const Touch touch = touchOf(instruction, [this](unsigned i) { return x(i); });
+    watch.touched = watchpoints.touched(touch);
+    watch.undo = {};
+    if (watch.touched && !isStoreConditional(instruction)) watch.undo.take(*this, uc_context_size(engine().uc), touch, [&](u64 at) { return translate(table, at, memory); }, memory);
 }
 
-/* Its access is done. */
+/* The engine has stopped. */
+void Vcpu::takeBack() {
+    if (watch.undo.registers.empty()) return;
+    watch.undo.apply(*this);
+    for (const Undo::Byte &b : watch.undo.bytes) guest->writtenAt(b.physical, 1);
+    record.address = watch.stoppedAt = watch.at;
+}
+
+/* Its access is done, and may be taken back. */
 void Vcpu::stopTouched(u64 pc) {
     record.address = pc, record.data = ACCESSED, record.a[0] = *watch.touched;
     watch.touched.reset();
@@ -102,6 +116,7 @@ void Vcpu::stopTouched(u64 pc) {
 void Vcpu::atInstruction(u64 address, bool isWatched) {
     if (watch.touched) return stopTouched(address);
     watch.at = address;
+    watch.passing = address == watch.through, watch.through = 1;
     const bool stepped = watch.steps && (watch.begun || address != watch.from);
     if (!stepped && (!isWatched || address == watch.passed)) {
         watch.begun = true;

@@ -1,8 +1,9 @@
 /* Memory that a debugger wants to hear of: which loads and stores touch it.
  *
  * The engine's hooks on accesses tell physical addresses, and of an access across two pages more than one, differently from version to version. So they only say that something may have been
- * touched: an offset in a page is the same virtually and physically. Then the instruction is decoded, whose addresses are virtual. An access is told of when it has been carried out, before the
- * next instruction; one that traps is none.
+ * touched: an offset in a page is the same virtually and physically. Then the instruction is decoded, whose addresses are virtual. An access that traps is none.
+ * gdb wants to be told before the access, as RISC-V's triggers do, and the engine does not stop there. So it stops before the next instruction, and the one that accessed is taken back: its
+ * registers and what it stored. But for a store-conditional: it would never succeed, since a reservation ends with each stop. That is told of when it is done.
  * Source: RISC-V Unprivileged ISA 20191213, chapters 2, 5, 8, 11, 12 and 16.
  */
 #pragma once
@@ -23,6 +24,33 @@ struct Watchpoint {
 /* What an instruction loads from or stores to: kinds is 0 when it does neither. */
 struct Touch {
     u64 address = 0, bytes = 0, kinds = 0;
+};
+
+inline bool isStoreConditional(u32 insn) { return (insn & 0x7f) == 0x2f && insn >> 27 == 3; }
+
+/* What takes an instruction back: a context's bytes from before it, and those of memory that it stores to. Empty: nothing is to be. */
+struct Undo {
+    struct Byte {
+        u64 physical;
+        unsigned char *at, was;
+    };
+    std::vector<char> registers;
+    std::vector<Byte> bytes;
+
+    /* locate(virtual address) → physical address, if there is one; memory as for translate() of walk.h. */
+    template <typename Locate, typename Memory> void take(const Context &context, size_t size, const Touch &touch, Locate locate, Memory memory) {
+        registers.assign(context.bytes(), context.bytes() + size);
+        bytes.clear();
+        for (u64 i = 0; touch.kinds & STORES && i < touch.bytes; i++) {
+            const std::optional<u64> physical = locate(touch.address + i);
+            if (unsigned char *const at = physical ? memory(*physical, 1) : nullptr) bytes.push_back({*physical, at, *at});
+        }
+    }
+    void apply(Context &context) {
+        memcpy(context.bytes(), registers.data(), registers.size());
+        for (const Byte &b : bytes) *b.at = b.was;
+        registers.clear();
+    }
 };
 
 class Watchpoints {

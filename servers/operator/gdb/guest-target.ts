@@ -76,9 +76,9 @@ export function guestTarget(k: Kernel, pid: number, name: string, members: Membe
       return number + 1;
     },
 
-    hold() {
+    hold(anew = false) {
       const leader = leaderOf();
-      if (!attached) registers = leader !== undefined && hasMachineMode(k, leader) ? FIRMWARE_REGISTERS : HART_REGISTERS;
+      if (anew) registers = leader !== undefined && hasMachineMode(k, leader) ? FIRMWARE_REGISTERS : HART_REGISTERS;
       attached = held = true;
       this.refresh();
       for (const v of members.vcpus()) holdHart(k, v);

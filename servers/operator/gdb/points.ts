@@ -28,7 +28,7 @@ export class Points {
     return kinds === undefined ? this.#break(on, address) : this.#watch(on, { address, bytes: Number.parseInt(length, 16), kinds });
   }
 
-  /** Of a stop after an access at this address: what gdb is told in its report. */
+  /** Of a stop at an access to this address: what gdb is told in its report. */
   report(address: bigint): string {
     const found = this.#watchpoints.find((w) => BigInt.asUintN(64, address - w.address) < BigInt(w.bytes));
     return `${NAMES[found?.kinds ?? WatchKind.both]}:${address.toString(16)};`;

@@ -101,7 +101,7 @@ export class Stub {
 
   #attach(target: Target): void {
     this.#attached.set(target.pid, { target, points: new Points(target) });
-    target.hold();
+    target.hold(true);
     this.#general = { pid: target.pid, tid: target.threads()[0] ?? 1 };
     this.#last = `T${SIGNAL.trap}thread:${threadText(this.#general)};`;
   }

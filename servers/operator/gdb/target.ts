@@ -23,14 +23,14 @@ export interface Target {
   /** The thread of what the machine stopped; undefined: it is another process's. */
   threadOf(stop: DebugStop): number | undefined;
 
-  /** All threads stop, and what becomes one later. */
-  hold(): void;
+  /** All threads stop, and what becomes one later. @param anew gdb comes, and is told which registers they have */
+  hold(anew?: boolean): void;
   resume(action: (tid: number) => Action): void;
   /** Everything goes on, and the breakpoints are out. */
   release(): void;
   /** All breakpoints, from now on. False: so many, or such, cannot be had, and those before stand. */
   setBreakpoints(addresses: ReadonlySet<bigint>): boolean;
-  /** The same of all watchpoints: threads stop after an access. */
+  /** The same of all watchpoints: threads stop at an access. */
   setWatchpoints(watchpoints: readonly Watchpoint[]): boolean;
   /** Between two slices: threads that are new are stopped too, if the others are, and have the breakpoints. */
   refresh(): void;
