@@ -31,6 +31,7 @@ export const Guest = protocol({
     resume: { label: 17, doc: "It goes on: answered when it does. Not when the operator has paused it, too.", words: [], returns: [] },
     stop: { label: 18, doc: "It ends as if its power was cut, for good: answered when nothing of it is left.", words: [], returns: [] },
     restart: { label: 19, doc: "It ends as by `stop`, if it has not, and is begun anew, where its `control` in the manifest has a `restart`: answered when the new life runs.", words: [], returns: [] },
+    shutdown: { label: 20, doc: "It is asked to shut down, by its power button: answered when it has been told. Whether it does is its own affair; its state says when it has.", words: [], returns: [] },
   },
   refusals: {
     badRequest: 1,

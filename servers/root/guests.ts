@@ -68,7 +68,7 @@ interface Grant {
 }
 
 interface Call {
-  readonly what: "pause" | "resume" | "stats" | "restart" | "changed";
+  readonly what: "pause" | "resume" | "shutdown" | "stats" | "restart" | "changed";
   readonly badge: number;
   readonly life: Life;
   readonly place: Place;
@@ -129,7 +129,7 @@ export function leadGuests(env: Env, { components }: ResolvedSystem, callers: Ca
 
   const isGone = ({ state }: Life): boolean => state === GuestState.ended || state === GuestState.waiting;
 
-  function* ask(badge: number, what: "pause" | "resume" | "stats"): Op<Response | null> {
+  function* ask(badge: number, what: "pause" | "resume" | "shutdown" | "stats"): Op<Response | null> {
     const { life } = grants.get(badge)!;
     if (isGone(life)) return { label: refusals.ended };
     const call = yield* wait(badge, life, what, clock.now + PATIENCE_TICKS);
@@ -170,6 +170,7 @@ export function leadGuests(env: Env, { components }: ResolvedSystem, callers: Ca
       return {};
     },
     restart: ({ badge }) => restart(badge),
+    shutdown: ({ badge }) => ask(badge, "shutdown"),
   });
 
   return {
@@ -196,6 +197,10 @@ export function leadGuests(env: Env, { components }: ResolvedSystem, callers: Ca
           yield* become(life, state === "paused" ? { state: GuestState.paused, held: !byProgram } : { state: GuestState.running, held: false });
           yield* answer((call) => isAnswered(call) && call.what === (state === "paused" ? "pause" : "resume"), {});
           return told;
+        case "taken":
+          if (!byProgram) return report;
+          yield* answer((call) => isAnswered(call) && call.what === "shutdown", {});
+          return null;
         case "counted":
           yield* answer((call) => isAnswered(call) && call.what === "stats", { words: toCounts(report["counts"]) });
           return null;

@@ -68,6 +68,14 @@ describe("bailiwick run", () => {
   });
 });
 
+test("an image denies what its manifest did", async () => {
+  using folder = made("{ deny: [output, trace] }");
+  const image = join(folder.path, "test.oci");
+  expect((await bailiwick(["build", "-q", folder.path, "-o", image], { cwd: folder.path })).status).toBe(0);
+  expect(await bailiwick(["run", "-q", "--allow-unsigned", image], { cwd: folder.path })).toMatchObject({ status: 0, out: "" });
+  expect(await bailiwick(["run", "-q", "--allow-unsigned", "--trace", "out", image], { cwd: folder.path })).toMatchObject({ status: 4, err: expect.stringContaining("error[BW0323]") });
+});
+
 describe("a session", () => {
   /** What reached the console's far end, and whether anybody listened to what is typed there. */
   async function session(operator: string, more: Partial<SessionOptions> = {}): Promise<{ readonly text: string; readonly listens: boolean }> {

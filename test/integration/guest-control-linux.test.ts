@@ -8,7 +8,7 @@ import { findPackage } from "../../servers/operator/package.ts";
 import { startSession, type Outcome, type Session } from "../../servers/operator/session.ts";
 import { SnapshotWriter } from "../../servers/operator/vm/snapshot-writer.ts";
 import { openSnapshot } from "../../servers/operator/vm/snapshot.ts";
-import { STOPPED_STATUS } from "../../servers/root/guest-protocol.ts";
+import { GuestEnding, STOPPED_STATUS } from "../../servers/root/guest-protocol.ts";
 import { applianceFolder, Line, manifestWith, until } from "../support/appliance-run.ts";
 
 const LIMIT_MS = 60_000;
@@ -17,10 +17,9 @@ const installed = findLinux(findPackage().record);
 
 /** The next snapshot's turn of the host, between the moment of the disks and that of the memory, takes until `over`. What is returned puts back what was. */
 function longTurn(over: () => Promise<unknown>): () => void {
-  const disks = vi.spyOn(SnapshotWriter.prototype, "copyDisks").mockImplementationOnce(() => {
+  const disks = vi.spyOn(SnapshotWriter.prototype, "markDisks").mockImplementationOnce(() => {
     const turn = vi.spyOn(globalThis, "setImmediate").mockImplementationOnce(((then: () => void) => void over().then(then)) as unknown as typeof setImmediate);
     queueMicrotask(() => turn.mockRestore());
-    return Promise.resolve();
   });
   return () => disks.mockRestore();
 }
@@ -43,7 +42,7 @@ const MANIFEST = (more = ""): string => `${manifestWith(
       console=ttyS0 quiet loglevel=1 panic=-1 rdinit=/bin/busybox -- sh -c
       "b=/bin/busybox; $b mount -t devtmpfs d /dev; $b mount -t proc p /proc; exec >/dev/ttyS0; while :; do read up rest </proc/uptime; echo t $up; $b sleep 0.1; done"
 ${more}`;
-const PROGRAM = (steps: string): string => `
+const PROGRAM = (steps: string, told = 200): string => `
 import { client, Guest, GuestState, InitSlot, Parent, Timer, type Env, type Op } from "bailiwick/sdk";
 export default function* main({ sys, mem, use }: Env): Op<void> {
   const g = client(Guest, sys, mem, use.g!.cap), timer = client(Timer, sys, mem, use.timer!.cap), parent = client(Parent, sys, mem, InitSlot.Parent);
@@ -52,7 +51,7 @@ export default function* main({ sys, mem, use }: Env): Op<void> {
   const is = function* (wanted: number): Op<void> { for (let change = 0; ; ) { const now = yield* g.changed(change); if (!now.ok || now.state === wanted) return; change = now.change; } };
   const tells = (what: string, answer: { readonly ok: boolean; readonly refusal?: string }): string => what + ": " + (answer.ok ? "done" : answer.refusal);
   yield* is(GuestState.running);
-  for (;;) { const stats = yield* g.stats(); if (!stats.ok || stats.consoleWritten > 200) break; yield* sleep(100); }
+  for (;;) { const stats = yield* g.stats(); if (!stats.ok || stats.consoleWritten > ${told}) break; yield* sleep(100); }
   ${steps}
   yield* say("over");
 }`;
@@ -180,5 +179,16 @@ describe.skipIf(!installed.ok || installed.value === undefined)("LEAD", () => {
     expect(kept).toEqual({ status: 0 });
     const broken = await leading("yield* sleep(20000);", async (run) => void (await run.session.outcome), MANIFEST(claim), { "friend.ts": ASKER });
     expect(broken).toEqual({ status: 4, why: expect.stringMatching(/friend was given guests\.g\.control, and claim 1 of the manifest \(only-holders\) does not hold any more/) });
+  });
+  test("006 a guest that a component asks to shut down does", async () => {
+    // Its own init, which hears; it has said enough when its shell is there.
+    const usual = MANIFEST().replace(/ {4}input: false\n {4}cmdline: >-\n.*\n.*\n/, "");
+    const steps = 'yield* sleep(500); yield* say(tells("shutdown", yield* g.shutdown())); yield* is(GuestState.ended); yield* say(tells("again", yield* g.shutdown())); const end = yield* g.state(); yield* say("ending " + (end.ok ? end.ending : "?"));';
+    await leading(steps, async (run) => {
+      await run.said("shutdown: done");
+      await run.said("again: ended");
+      await run.said(`ending ${GuestEnding.poweroff}`);
+      expect(run.session.guests.info("g")).toMatchObject({ state: "ended", ending: "poweroff" });
+    }, usual);
   });
 });

@@ -121,6 +121,10 @@ describe.skipIf(!hasLinux)("SNAPSHOT", () => {
     bytes[40]! ^= 1;
     writeFileSync(memory, bytes);
     await expect(openSnapshot(two)).rejects.toThrow(/lies on .*one, which is not what it was/);
+    // A base that has one itself: here the snapshot is its own, which would have no end.
+    const description = join(two, "snapshot.json");
+    writeFileSync(description, JSON.stringify({ ...(JSON.parse(readFileSync(description, "utf8")) as object), base: two }));
+    await expect(openSnapshot(two)).rejects.toThrow(/it is a base, and lies on a base itself/);
   });
 
   test("004 a snapshot that is not what was saved is refused before anything runs, and so is one of another guest", async () => {

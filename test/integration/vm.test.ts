@@ -1,7 +1,7 @@
 // VM-*: machines in the background, as a user has them: every verb of `bailiwick vm` in the states in which it can be used and in those in which it cannot, a console that is attached and detached,
 // clones, tokens, the control socket driven by curl and by a client made from its own description.
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -195,7 +195,11 @@ describe.skipIf(!hasLinux)("VM", () => {
     expect(status).not.toBe(0);
     expect(err).toMatch(/the machine 'e' did not start[^]*(do not suffice|does not fit|power of two|multiple)/);
     expect(await list()).toBe("e stopped");
+    // One whose description is damaged is named, not started, and can be removed.
+    writeFileSync(place("e", "vm.json"), "{");
+    expect((await vm("start", "e")).err).toMatch(/the machine 'e' is damaged[^]*vm rm e/);
     await done("rm", "e");
+    expect((await vm("start", "e")).err).toMatch(/there is no machine 'e'/);
   });
 
   test("006 tokens: made whether it runs or not, printed once, kept as hashes over a restart, revoked; clones have none", async () => {

@@ -11,7 +11,7 @@ import { loadManifest } from "../load.ts";
 import { ask } from "../vm/client.ts";
 import { startVm, stateOf, stopVm } from "../vm/process.ts";
 import { RIGHTS } from "../vm/rights.ts";
-import { checkRemovable, createVm, findVm, listVms, removeVm, type Vm } from "../vm/store.ts";
+import { checkRemovable, createVm, findVm, listVms, placesOf, removeVm, type Vm } from "../vm/store.ts";
 import { parseOptions, parsePort, parseTimeout, type Command } from "./command.ts";
 import { table } from "./table.ts";
 import { makeToken, revokeToken, tokensOf } from "./vm-tokens.ts";
@@ -129,7 +129,7 @@ const VERBS: Readonly<Record<string, Verb>> = {
   rm: {
     arguments: ["NAME"],
     async run([name], { force }) {
-      const found = findVm(name!);
+      const found = placesOf(name!);
       checkRemovable(name!);
       if ((await stateOf(found)).state === "running") {
         if (force !== true) throw failure(FailureCode.vm, `the machine '${name!}' runs`, { fix: `bailiwick vm stop ${name!}, or rm --force` });

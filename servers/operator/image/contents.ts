@@ -2,6 +2,7 @@
 import { z } from "zod";
 import type { Assertion } from "../../../caps/image/assertion.ts";
 import { MAX_FILE_NAME } from "../../../caps/image/files.ts";
+import { FACULTY_NAMES } from "../../../caps/image/faculties.ts";
 import { GUEST_FACETS, type JsonValue, MAX_SLOTS, MAX_USES, MIN_SLOTS, type ResolvedSystem, SYSTEM_FORMAT } from "../../../caps/image/system.ts";
 import type { Endpoint, Forward } from "../../../caps/manifest/addresses.ts";
 import type { DiskOrder, NetworkOrder } from "../../../caps/manifest/resolve.ts";
@@ -94,6 +95,7 @@ export const systemShape = z.strictObject({
     }),
   ),
   assertions: z.array(assertion),
+  denied: z.array(z.enum(FACULTY_NAMES)).optional(),
 });
 
 /** The shape's own type says `undefined` where ours says that a member is not there; JSON knows no difference. */

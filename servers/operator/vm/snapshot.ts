@@ -121,10 +121,15 @@ async function describe(folder: string): Promise<{ readonly described: SnapshotD
   return { described: parsed.data, sum: createHash("sha256").update(text).digest("hex") };
 }
 
-const openBase = <T>(folder: string, path: string, read: (path: string) => Promise<T>): Promise<T> =>
-  read(path).catch((error: unknown) => {
+async function openBase<T>(folder: string, path: string, read: (path: string) => Promise<T>): Promise<T> {
+  try {
+    // Changes are saved against a whole snapshot; one that names another, or itself, could go round for ever.
+    if ((await describe(resolve(path))).described.base !== undefined) throw damaged(path, "it is a base, and lies on a base itself");
+    return await read(path);
+  } catch (error) {
     throw failure(FailureCode.snapshot, `the snapshot ${folder} lies on ${path}, which is not what it was`, { cause: textOf(error), fix: "put that back, or restore a snapshot that is whole", status: ExitStatus.verification });
-  });
+  }
+}
 
 export const memoryBytes = (pieces: readonly { readonly bytes: number }[]): number => pieces.reduce((sum, { bytes }) => sum + bytes, 0);
 

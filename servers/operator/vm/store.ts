@@ -49,11 +49,22 @@ export function listVms(): readonly Vm[] {
 
 /** @throws Failure when there is none of that name, or its folder is damaged */
 export function findVm(name: string): Vm {
-  const names = listVms().map((vm) => vm.name);
-  if (!NAME.test(name) || !existsSync(join(root(), name))) throw failure(FailureCode.vm, `there is no machine '${name}'`, { fix: names.length === 0 ? "bailiwick vm create NAME APPLIANCE" : suggest(name, names) });
-  const description = read(name);
+  const description = findDescription(name);
   if (typeof description === "string") throw failure(FailureCode.vm, `the machine '${name}' is damaged`, { cause: description, fix: `bailiwick vm rm ${name}` });
   return placed(name, description);
+}
+
+/** Where all of it is, also when it is damaged. @throws Failure when there is none of that name */
+export function placesOf(name: string): Vm {
+  const description = findDescription(name);
+  return placed(name, typeof description === "string" ? { format: 1, appliance: "", created: "", options: [] } : description);
+}
+
+/** Or what is wrong with it. @throws Failure when there is none of that name */
+function findDescription(name: string): VmDescription | string {
+  const names = listVms().map((vm) => vm.name);
+  if (NAME.test(name) && existsSync(join(root(), name))) return read(name);
+  throw failure(FailureCode.vm, `there is no machine '${name}'`, { fix: names.length === 0 ? "bailiwick vm create NAME APPLIANCE" : suggest(name, names) });
 }
 
 function read(name: string): VmDescription | string {
