@@ -34,6 +34,8 @@ export interface BootOptions {
   readonly onEvent: (line: string) => void;
   /** "blocks" counts what is executed, so that the same inputs give the same run. Default "host". */
   readonly clock?: "host" | "blocks";
+  /** As MachineOptions.largePages. */
+  readonly largePages?: boolean;
   /** What is behind the block devices; the caller closes it when the run is over. */
   readonly disks?: MachineOptions["disks"];
   /** What is behind the network devices; the caller closes it when the run is over. */
@@ -87,7 +89,7 @@ export async function boot(options: BootOptions): Promise<System> {
   const report = (event: object): void => options.onEvent(JSON.stringify(event));
   let kernel: Kernel | undefined;
   const machine = openMachine({
-    ramBytes: options.ramBytes, clock: options.clock ?? "host", console: options.console, onControl: options.onEvent, entropy,
+    ramBytes: options.ramBytes, largePages: options.largePages ?? true, clock: options.clock ?? "host", console: options.console, onControl: options.onEvent, entropy,
     wallClock: options.clock === "blocks" ? DETERMINISTIC_EPOCH : BigInt(Date.now()) * 1_000_000n,
     ...(options.terminal === undefined ? {} : { terminal: options.terminal }),
     ...(options.disks === undefined ? {} : { disks: options.disks }),

@@ -34,6 +34,8 @@ export interface MachineOptions {
   /** Bytes of RAM, a multiple of 2 MiB. */
   readonly ramBytes: number;
   readonly clock: "host" | "blocks";
+  /** False: RAM comes from the host by small pages, for a machine of which the most will be images that others share. */
+  readonly largePages?: boolean;
   readonly console: ConsoleBackend;
   /** The device that it is behind; by default uart0. */
   readonly terminal?: TerminalDevice;
@@ -96,7 +98,7 @@ export interface RamImages {
 export function openMachine(options: MachineOptions): BoardMachine {
   const maxThreads = Math.min(MAX_THREADS, options.ramBytes / 2 ** 11), maxSpaces = Math.min(MAX_SPACES, options.ramBytes / 2 ** 12);
   const maxVcpus = Math.min(MAX_VCPUS, options.ramBytes / 2 ** 21);
-  const native = createMachine({ ramBytes: options.ramBytes, maxThreads, maxSpaces, maxEngines: ENGINES, maxVcpus, clock: options.clock });
+  const native = createMachine({ ramBytes: options.ramBytes, maxThreads, maxSpaces, maxEngines: ENGINES, maxVcpus, clock: options.clock, largePages: options.largePages ?? true });
   const control = new Float64Array(native.control, 0, 8);
   const kick = new Int32Array(native.control);
   const irq = new IrqChip();

@@ -163,6 +163,8 @@ export interface MachineOptions {
   readonly maxVcpus: number;
   /** "host": the monotonic clock, read every 512 blocks. "blocks": 16 blocks a tick, exact and repeatable. */
   readonly clock: "host" | "blocks";
+  /** Whether the host is asked for RAM by 2 MiB at a time; by default it is. */
+  readonly largePages?: boolean;
 }
 
 /** A device window answers a read with a number (or a BigInt) of `size` bytes: 1, 2, 4 or 8, naturally aligned. */
@@ -321,7 +323,7 @@ interface Addon {
   engineFlushTlb(engine: number): void;
   engineInvalidate(engine: number, phys: number, bytes: number): void;
   engineStart(engine: number, blocks: number, onTrap: (cause: number) => boolean): EngineStop;
-  machineCreate(ramBytes: number, maxThreads: number, maxSpaces: number, maxEngines: number, maxVcpus: number, blockClock: boolean): {
+  machineCreate(ramBytes: number, maxThreads: number, maxSpaces: number, maxEngines: number, maxVcpus: number, blockClock: boolean, largePages: boolean): {
     handle: number;
     ram: ArrayBuffer;
     frames: ArrayBuffer;
@@ -470,6 +472,7 @@ export function createMachine(options: MachineOptions): NativeMachine {
     options.maxEngines,
     options.maxVcpus,
     options.clock === "blocks",
+    options.largePages ?? true,
   );
   return {
     ram,

@@ -88,6 +88,7 @@ export async function startSession(appliance: Appliance, options: SessionOptions
   let begun = false, keeper: GuestKeeper | undefined;
   const boot: BootOptions = {
     ramBytes: appliance.system.memory,
+    largePages: (options.restore?.size ?? 0) === 0,
     files: withSecret(appliance, options.secret),
     console,
     terminal: appliance.terminal,

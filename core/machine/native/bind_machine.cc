@@ -58,6 +58,7 @@ napi_value create(napi_env env, napi_callback_info info) {
     o.engines = static_cast<u32>(a.integer("maxEngines", 1, 1024));
     o.vcpus = static_cast<u32>(a.integer("maxVcpus", 0, 256));
     o.blockClock = a.flag("clock");
+    o.largePages = a.flag("largePages");
     if (a.ok && o.ramBytes % (2 << 20)) a.refuse("ramBytes", "a multiple of 2 MiB");
     auto bound = std::make_unique<Bound>();
     if (!a.ok || !a.check(bound->machine.create(o))) return nullptr;

@@ -52,7 +52,7 @@ Failure Machine::create(const Options &wanted) {
     control = Memory::reserve(sizeof(Control));
     records = Memory::reserve(options.vcpus * Vcpu::RECORD_BYTES);
     if (!ram || !frames || !control || !records) return "the host refused the machine's memory: give the machine less RAM (platform.memory in a manifest)";
-    madvise(ram->bytes, ram->size, MADV_HUGEPAGE);
+    if (options.largePages) madvise(ram->bytes, ram->size, MADV_HUGEPAGE);
     spaces.resize(options.spaces), vcpus.resize(options.vcpus);
     shared().deadline = INFINITY;
     started = hostTicks();

@@ -87,7 +87,7 @@ struct Hart {
 struct Options {
     u64 ramBytes;
     u32 threads, spaces, engines, vcpus;
-    bool blockClock;
+    bool blockClock, largePages;
 };
 
 /* Why the engine that runs was stopped. */

@@ -16,8 +16,8 @@ const ASK_AGAIN_MS = 5000;
 const LOOK_MS = 100;
 const POLL_MS = 20;
 const SAID_LINES = 20;
-/** Of Node, for a machine of many: what it makes is gone at once, and the 16 MiB that it would have for that by itself each would have for ever. */
-export const MACHINE_FLAGS: readonly string[] = ["--max-semi-space-size=2"];
+/** Of Node, for a machine of many: what it makes is gone at once, and the 16 MiB that it would have for that by itself each would have for ever; and so it is with threads that compile and collect. */
+export const MACHINE_FLAGS: readonly string[] = ["--max-semi-space-size=2", "--v8-pool-size=1"];
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
