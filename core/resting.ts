@@ -1,6 +1,6 @@
 // Guests that hardly run give their engine back to the host and get a new one: some 40 MiB of translated code after a boot of Linux, and 10 MiB of what the engine knows of it. What they
 // still need is translated again, a few MiB.
-import { VCPU_RECORD } from "./machine/unicorn.ts";
+import { VCPU_RECORD } from "./machine/shared.ts";
 import type { Kernel, Vcpu } from "./kernel/state.ts";
 
 /** How often is looked, in ticks, at most: a host that sleeps for longer looks when it wakes. */

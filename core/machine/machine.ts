@@ -20,7 +20,8 @@ import { BOARD_DEVICES, IOMMU_LINE, RAM_BASE, type BoardDeviceName, NET_DEVICES,
 import { createHostedEngine, type HostedEngine } from "./hosted.ts";
 import { Iommu } from "./iommu.ts";
 import { IrqChip } from "./irqchip.ts";
-import { CONTROL, CONTROL_KICK, createMachine, VCPU_RECORD_BYTES, type NativeMachine } from "./unicorn.ts";
+import { CONTROL, CONTROL_KICK, VCPU_RECORD_BYTES } from "./shared.ts";
+import { createMachine, type NativeMachine } from "./unicorn.ts";
 
 const PAGE = 4096;
 /** Engines for machine programs: hardware contexts, opened when first needed. */

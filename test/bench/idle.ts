@@ -4,7 +4,7 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { findLinux } from "../../guests/linux/installed.ts";
 import { findPackage } from "../../servers/operator/package.ts";
-import { VCPU_RECORD } from "../../core/machine/unicorn.ts";
+import { VCPU_RECORD } from "../../core/machine/shared.ts";
 import type { System } from "../../core/boot.ts";
 import { applianceFolder, manifestWith, pause, runAppliance, until } from "../support/appliance-run.ts";
 import type { Benchmark } from "./benchmark.ts";

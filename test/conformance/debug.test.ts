@@ -1,7 +1,7 @@
 /** Single steps and breakpoints on the engine: each stop is exact, and nobody else is touched by them. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { BREAKPOINTS, CAUSE, CONTROL, DEBUG, FRAME, FRAME_BYTES } from "../../core/machine/unicorn.ts";
+import { BREAKPOINTS, CAUSE, CONTROL, DEBUG, FRAME, FRAME_BYTES } from "../../core/machine/shared.ts";
 import { runs } from "../model/runs.ts";
 import { PAGE, withRig, type Rig } from "./rig.ts";
 

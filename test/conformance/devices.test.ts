@@ -1,6 +1,6 @@
 /** Device windows of the machine: each access happens once, exactly, between two instructions. */
 import { describe, expect, it } from "vitest";
-import { CAUSE, FRAME, RAM_BASE } from "../../core/machine/unicorn.ts";
+import { CAUSE, FRAME, RAM_BASE } from "../../core/machine/shared.ts";
 import { PAGE, Rig, roundRobin, withRig } from "./rig.ts";
 
 const TEXT = 0x1_0000;

@@ -9,7 +9,7 @@ import { checkInvariants } from "../../core/kernel/invariants.ts";
 import { run } from "../../core/kernel/kernel.ts";
 import { threadMemory } from "../../core/kernel/objects/vspace.ts";
 import { configure } from "../../core/kernel/time.ts";
-import { CONTROL } from "../../core/machine/unicorn.ts";
+import { CONTROL } from "../../core/machine/shared.ts";
 import type { BoardMachine } from "../../core/machine/machine.ts";
 import { openQuietMachine } from "../bench/pairs.ts";
 import { assemble } from "../support/assemble.ts";

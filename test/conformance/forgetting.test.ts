@@ -1,7 +1,7 @@
 /** A guest's translated code is given back to the host, and the guest goes on as if nothing had been. */
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
-import { CONTROL, EXIT, RAM_BASE, VCPU_RECORD as R } from "../../core/machine/unicorn.ts";
+import { CONTROL, EXIT, RAM_BASE, VCPU_RECORD as R } from "../../core/machine/shared.ts";
 import { assemble } from "../support/assemble.ts";
 import { withRig } from "./rig.ts";
 

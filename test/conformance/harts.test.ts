@@ -1,6 +1,7 @@
 /** Several harts in a guest: turns on one engine, and what each must see of the others. */
 import { describe, expect, it } from "vitest";
-import { CONTROL, EXIT, RAM_BASE, VCPU_RECORD as R, type MachineOptions } from "../../core/machine/unicorn.ts";
+import { CONTROL, EXIT, RAM_BASE, VCPU_RECORD as R } from "../../core/machine/shared.ts";
+import { type MachineOptions } from "../../core/machine/unicorn.ts";
 import { assemble } from "../support/assemble.ts";
 import { Rig, withRig } from "./rig.ts";
 

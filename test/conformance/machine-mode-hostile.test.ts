@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { VCPU_MACHINE_REGISTERS, VcpuRegister as V } from "../../caps/abi/numbers.ts";
-import { CONTROL, EXIT, RAM_BASE, VCPU_RECORD as R } from "../../core/machine/unicorn.ts";
+import { CONTROL, EXIT, RAM_BASE, VCPU_RECORD as R } from "../../core/machine/shared.ts";
 import { Random } from "../fuzz/random.ts";
 import { assemble } from "../support/assemble.ts";
 import { PAGE, Rig, withRig } from "./rig.ts";

@@ -1,6 +1,7 @@
 /** Virtual harts with a machine mode: its registers, its traps and interrupts, as firmware finds them. */
 import { describe, expect, it } from "vitest";
-import { CONTROL, EXIT, RAM_BASE, VCPU_RECORD as R, type MachineOptions } from "../../core/machine/unicorn.ts";
+import { CONTROL, EXIT, RAM_BASE, VCPU_RECORD as R } from "../../core/machine/shared.ts";
+import { type MachineOptions } from "../../core/machine/unicorn.ts";
 import { assemble } from "../support/assemble.ts";
 import { PAGE, Rig, withRig } from "./rig.ts";
 

@@ -1,5 +1,6 @@
 /** A machine with hand-made address spaces and threads, for the conformance suite: no kernel, only page tables and frames. */
-import { CAUSE, CONTROL, createMachine, FRAME, FRAME_BYTES, RAM_BASE, VCPU_RECORD_BYTES, type MachineOptions, type NativeMachine } from "../../core/machine/unicorn.ts";
+import { CAUSE, CONTROL, FRAME, FRAME_BYTES, RAM_BASE, VCPU_RECORD_BYTES } from "../../core/machine/shared.ts";
+import { createMachine, type MachineOptions, type NativeMachine } from "../../core/machine/unicorn.ts";
 import { assemble, type Assembled } from "../support/assemble.ts";
 
 export const PAGE = 4096;

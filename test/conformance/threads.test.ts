@@ -1,6 +1,6 @@
 /** Threads of machine programs: preemption, switches, isolation of registers, address spaces on a few harts, stale translations. */
 import { describe, expect, it } from "vitest";
-import { CAUSE, CONTROL, FRAME, FRAME_BYTES, RAM_BASE } from "../../core/machine/unicorn.ts";
+import { CAUSE, CONTROL, FRAME, FRAME_BYTES, RAM_BASE } from "../../core/machine/shared.ts";
 import { PAGE, roundRobin, withRig } from "./rig.ts";
 
 const TEXT = 0x1_0000;

@@ -1,6 +1,6 @@
 /** Traps of machine programs: the cause, the exact pc and the exact address, for each kind. */
 import { describe, expect, it } from "vitest";
-import { CAUSE, FRAME, RAM_BASE } from "../../core/machine/unicorn.ts";
+import { CAUSE, FRAME, RAM_BASE } from "../../core/machine/shared.ts";
 import { PAGE, Rig, withRig } from "./rig.ts";
 
 const TEXT = 0x1_0000;

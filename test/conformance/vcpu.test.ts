@@ -1,6 +1,7 @@
 /** Virtual CPUs: what a hypervisor extension and the firmware under a guest do, done by the native layer. */
 import { describe, expect, it } from "vitest";
-import { CONTROL, EXIT, FRAME, RAM_BASE, VCPU_RECORD as R, type MachineOptions } from "../../core/machine/unicorn.ts";
+import { CONTROL, EXIT, FRAME, RAM_BASE, VCPU_RECORD as R } from "../../core/machine/shared.ts";
+import { type MachineOptions } from "../../core/machine/unicorn.ts";
 import { assemble } from "../support/assemble.ts";
 import { PAGE, Rig, withRig } from "./rig.ts";
 

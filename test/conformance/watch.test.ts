@@ -1,7 +1,8 @@
 /** Guests that are debugged: stops at addresses, steps, harts that are held. Each stop is exact, and nothing of it is in the guest. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { CONTROL, EXIT, RAM_BASE, VCPU_RECORD as R, type MachineOptions } from "../../core/machine/unicorn.ts";
+import { CONTROL, EXIT, RAM_BASE, VCPU_RECORD as R } from "../../core/machine/shared.ts";
+import { type MachineOptions } from "../../core/machine/unicorn.ts";
 import { runs } from "../model/runs.ts";
 import { assemble } from "../support/assemble.ts";
 import { PAGE, Rig, withRig } from "./rig.ts";

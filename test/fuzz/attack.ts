@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import { KernelPanic } from "../../caps/model/panic.ts";
 import { fingerprint } from "../../core/kernel/save.ts";
-import { CONTROL } from "../../core/machine/unicorn.ts";
+import { CONTROL } from "../../core/machine/shared.ts";
 import { openQuietMachine } from "../bench/pairs.ts";
 import { Random } from "./random.ts";
 import { Tally } from "./tally.ts";

@@ -5,7 +5,7 @@ import { KernelPanic } from "../../caps/model/panic.ts";
 import { translate } from "../../core/kernel/objects/vspace.ts";
 import { pack, unpack } from "../../core/kernel/container.ts";
 import { fingerprint, load, save, SavedStateError } from "../../core/kernel/save.ts";
-import { CONTROL } from "../../core/machine/unicorn.ts";
+import { CONTROL } from "../../core/machine/shared.ts";
 import type { BoardMachine } from "../../core/machine/machine.ts";
 import { openQuietMachine } from "../bench/pairs.ts";
 import { attack } from "./attack.ts";

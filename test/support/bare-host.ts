@@ -1,7 +1,8 @@
 // The VMM on the bare engine: plays the kernel, the console server and the root server for one VMM, with nothing between it and the addon.
 // For tests of the VMM with real guests, and as the bare loop that the `hosting` benchmark compares with: same engine, same device models, no kernel.
 import { Exit, InitSlot, Invocation, VcpuRegister } from "../../caps/abi/numbers.ts";
-import { createMachine, EXIT, VCPU_RECORD, VCPU_RECORD_BYTES, type NativeMachine } from "../../core/machine/unicorn.ts";
+import { EXIT, VCPU_RECORD, VCPU_RECORD_BYTES } from "../../core/machine/shared.ts";
+import { createMachine, type NativeMachine } from "../../core/machine/unicorn.ts";
 import { Console } from "../../servers/console/protocol.ts";
 import type { Env, Message, Op, Sys, Use, Word } from "../../servers/lib/ts/sdk.ts";
 import { Parent } from "../../servers/root/protocol.ts";

@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { VcpuRecord } from "../../core/kernel/machine.ts";
 import type { Kernel, Vcpu } from "../../core/kernel/state.ts";
-import { VCPU_RECORD } from "../../core/machine/unicorn.ts";
+import { VCPU_RECORD } from "../../core/machine/shared.ts";
 import { Resting } from "../../core/resting.ts";
 import { Waits } from "../../core/waits.ts";
 import { timesOf } from "../bench/exits.ts";

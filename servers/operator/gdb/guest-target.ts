@@ -8,7 +8,7 @@ import { watchpointWords, type Watchpoint } from "../../../core/kernel/held.ts";
 import { VcpuRecord } from "../../../core/kernel/machine.ts";
 import { exitNumber, hasMachineMode } from "../../../core/kernel/objects/hart.ts";
 import type { Kernel, Vcpu } from "../../../core/kernel/state.ts";
-import { VCPU_RECORD } from "../../../core/machine/unicorn.ts";
+import { VCPU_RECORD } from "../../../core/machine/shared.ts";
 import { guestVirtual } from "./guest-memory.ts";
 import { putMachineRegister, readMachineRegister } from "./machine-registers.ts";
 import { readPieces, writePieces, type Locate } from "./memory.ts";

@@ -4,7 +4,7 @@ import { VcpuRegister } from "../../../caps/abi/numbers.ts";
 import { VcpuRecord } from "../../../core/kernel/machine.ts";
 import { counterOf, setCounter } from "../../../core/kernel/objects/hart-registers.ts";
 import type { Kernel, Vcpu } from "../../../core/kernel/state.ts";
-import { VCPU_RECORD } from "../../../core/machine/unicorn.ts";
+import { VCPU_RECORD } from "../../../core/machine/shared.ts";
 
 const WIDTHS = (2n << 32n) | (2n << 34n), DIRTY = 3n << 13n, ANY_DIRTY = 1n << 63n;
 const SUPERVISOR_LINES = 0x222n, MACHINE_LINE = 1n << 11n, SOFTWARE = 1n << 3n, EXTERNAL = 1n << 9n;

@@ -1,7 +1,7 @@
 // What the machine itself has counted of a guest: exits and interrupts (core/machine/native/vcpu.h, Counts), and whose its time was. Read between two slices; nothing of it asks the guest or its VMM.
 import type { ResolvedComponent } from "../../../caps/image/system.ts";
 import type { System } from "../../../core/boot.ts";
-import { EXIT, VCPU_RECORD } from "../../../core/machine/unicorn.ts";
+import { EXIT, VCPU_RECORD } from "../../../core/machine/shared.ts";
 import { findGuest } from "./guest-ram.ts";
 
 const TICKS_A_SECOND = 1e7;
