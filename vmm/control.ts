@@ -1,19 +1,22 @@
 // The control console: lines from the guest's own init to its VMM, on a device apart so that nothing a program prints on the console passes for one.
-// `ready`: user space is up. `exit N`: the guest's work is done, with status N (0..255), and it powers off next. `hears`: it reads here what it is asked; then a line comes back, `shutdown`, when it is
-// asked to shut down, at once or when it says so. That needs no driver of the guest's but the console's; guests that do not say so are asked by their power button (button.ts). Other lines are ignored.
+// `ready`: user space is up. `exit N`: the guest's work is done, with status N (0..255), and it powers off next. `hears`, or `hears WHAT ...`: it reads here what it is asked; then a
+// line comes back, at once or when it says so: `shutdown`, when it is asked to shut down, or `clock`, when its time stood and its clock has gone on. That needs no driver of the guest's but the console's; guests that do not hear `shutdown` are asked
+// by their power button (button.ts). Other lines are ignored.
 // The guest is no more trusted here than elsewhere: only the first line of each kind counts, and what it says is about itself.
 
 import type { GuestReport } from "./spec.ts";
 
 const LONGEST_LINE = 64;
-const SHUTDOWN = Uint8Array.from("shutdown\n", (letter) => letter.charCodeAt(0));
+/** What a guest can be asked. */
+const ASKED = ["shutdown", "clock"] as const;
+export type Asked = (typeof ASKED)[number];
 
 export interface ControlState {
   readonly line: string;
   readonly tooLong: boolean;
   readonly ready: boolean;
   readonly status: number | null;
-  readonly hears: boolean;
+  readonly hears: readonly Asked[];
 }
 
 export class ControlChannel {
@@ -22,10 +25,10 @@ export class ControlChannel {
   #tooLong = false;
   #ready = false;
   readonly #send: (bytes: Uint8Array) => number;
-  #hears = false;
-  /** It is to shut down, and has not been told. */
-  #asked = false;
-  #unsent = new Uint8Array();
+  #hears: readonly Asked[] = [];
+  /** What it is asked, and has not been told. */
+  readonly #asked = new Set<Asked>();
+  #unsent: readonly number[] = [];
   /** What `exit` said; null until it did. */
   status: number | null = null;
 
@@ -34,20 +37,21 @@ export class ControlChannel {
     this.#send = send;
   }
 
-  /** It is to be asked to shut down: now if it hears, else as soon as it does. Whether it hears. */
-  ask(): boolean {
-    this.#asked = true;
+  /** Now if it hears that, else as soon as it does. Whether it hears it. */
+  ask(what: Asked): boolean {
+    this.#asked.add(what);
     this.room();
-    return this.#hears;
+    return this.#hears.includes(what);
   }
 
   /** There is room for what it has not been told. */
   room(): void {
-    if (this.#asked && this.#hears) {
-      this.#asked = false;
-      this.#unsent = SHUTDOWN;
+    for (const what of this.#asked) {
+      if (!this.#hears.includes(what)) continue;
+      this.#unsent = [...this.#unsent, ...Array.from(`${what}\n`, (letter) => letter.charCodeAt(0))];
+      this.#asked.delete(what);
     }
-    if (this.#unsent.length > 0) this.#unsent = this.#unsent.subarray(this.#send(this.#unsent));
+    if (this.#unsent.length > 0) this.#unsent = this.#unsent.slice(this.#send(Uint8Array.from(this.#unsent)));
   }
 
   feed(bytes: Uint8Array): void {
@@ -72,7 +76,7 @@ export class ControlChannel {
     this.#tooLong = tooLong;
     this.#ready = ready;
     this.status = status;
-    this.#hears = hears;
+    this.#hears = ASKED.filter((each) => Array.isArray(hears) && hears.includes(each));
   }
 
   /** What the root server has yet to be told; null for nothing. */
@@ -85,8 +89,9 @@ export class ControlChannel {
       this.#ready = true;
       this.#news.push({ state: "ready" });
     }
-    if (line === "hears") {
-      this.#hears = true;
+    const [first, ...what] = line.split(" ");
+    if (first === "hears") {
+      this.#hears = what.length === 0 ? ASKED : ASKED.filter((each) => what.includes(each));
       this.room();
     }
     const exit = /^exit (\d{1,3})$/.exec(line);

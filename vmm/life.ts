@@ -92,7 +92,10 @@ export class GuestLife {
     const problem = yield* putState(this.#env.sys, this.#vcpus, this.#args.ramBytes, this.#machine, state);
     if (problem !== null) return problem;
     if (fresh !== undefined) this.#machine.generation?.change(fresh);
-    if (!last.paused) return null;
+    if (!last.paused) {
+      this.#machine.askToLookAtClock();
+      return null;
+    }
     yield* this.#pause();
     this.#held = true;
     yield* this.#reporter.state({ state: "paused" });
@@ -114,6 +117,7 @@ export class GuestLife {
         yield* vcpuSetTime(this.#env.sys, this.#vcpus[0]!, this.#paused);
         this.#paused = null;
         this.#held = false;
+        this.#machine.askToLookAtClock();
         return yield* this.#reporter.state({ state: "resumed", order: order.id });
       case "save":
         return yield* this.#save(order);

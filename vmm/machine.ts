@@ -243,7 +243,12 @@ export class GuestMachine {
 
   /** Asks it to shut down; that wakes it. */
   askToShutDown(): void {
-    this.#button.press(!this.control.ask());
+    this.#button.press(!this.control.ask("shutdown"));
+  }
+
+  /** Its time stood, and its clock went on: whoever keeps its time of day is to look there. */
+  askToLookAtClock(): void {
+    if (this.clock !== null) this.control.ask("clock");
   }
 
   /** Whether the clock is there, and this an access to it. */

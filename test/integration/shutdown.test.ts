@@ -112,7 +112,7 @@ describe.skipIf(!hasLinux)("SHUTDOWN", () => {
     await until("the shell", () => logOf("d").includes("guest:~# "), LIMIT_MS);
     await done("snapshot", "d", snapshot);
     await done("stop", "d");
-    await done("restore", "d", snapshot);
+    await done("restore", "--resume", "d", snapshot);
     await pause(1000);
     expect(await states()).toBe("d running");
     await done("stop", "d");
@@ -121,14 +121,20 @@ describe.skipIf(!hasLinux)("SHUTDOWN", () => {
   });
 
   test.skipIf(!hasDebian)("105 Debian's logind shuts down by the key, and does so after a snapshot, too: its disk is clean", async () => {
-    using folder = applianceFolder({ "appliance.yaml": withDisk("{ image: debian }", "image: debian, memory: 256MiB", "512MiB") });
+    const clock = "  clk: { image: { server: timer }, cpu: { priority: 198 }, use: { regs: platform.rtc0.regs, irq: platform.rtc0.irq }, offer: { time: Timer } }\nguests:";
+    using folder = applianceFolder({ "appliance.yaml": withDisk("{ image: debian }", "image: debian, memory: 256MiB, clock: clk.time", "512MiB").replace("guests:", clock) });
     const snapshot = join(state, "debian-snap");
     await done("create", "e", folder.path);
     await done("start", "e");
     await until("a prompt", () => existsSync(place("e", "console.log")) && logOf("e").includes("root@debian:~#"), LIMIT_MS);
     await done("snapshot", "e", snapshot);
     for (const time of [1, 2]) {
-      if (time === 2) await done("restore", "e", snapshot);
+      if (time === 2) {
+        await done("restore", "--resume", "e", snapshot);
+        // Its clock went on while it was a snapshot, for as long as it took to stop and start at least.
+        await type("e", "while sleep 1; do date +at-%s; done &\n");
+        await until("the time of day", () => Math.abs(Date.now() / 1000 - Number(/at-(\d+)\r?\n(?![^]*at-\d)/.exec(logOf("e"))?.[1])) < 4, LIMIT_MS);
+      }
       const at = logOf("e").length;
       await done("stop", "--timeout", "100s", "e");
       expect(endings("e").at(-1)).toBe("poweroff");

@@ -163,4 +163,20 @@ describe.skipIf(!hasLinux)("SNAPSHOT", () => {
     expect(await unlike("less.yaml")).toBe("the snapshot is of a guest with virtio slot 4 (disk data), which this one has not");
     expect(await unlike("cpus.yaml")).toBe("the snapshot is of a guest with cpus 1, and this one has 4");
   });
+
+  test("005 a guest with a clock has the time of day again after it was paused, and when it goes on from a snapshot", async () => {
+    const clock = "  clk: { image: { server: timer }, cpu: { priority: 198 }, use: { regs: platform.rtc0.regs, irq: platform.rtc0.irq }, offer: { time: Timer } }\nguests:";
+    using folder = applianceFolder({ "appliance.yaml": appliance(`${GUEST}, clock: clk.time`).replace("guests:", clock) });
+    const at = join(folder.path, "snap"), wrong = async ({ ask }: { readonly ask: (command: string) => Promise<string> }): Promise<number> => Math.abs(Date.now() / 1000 - Number(await ask("sleep 1; date +%s")));
+    await running(folder.path, undefined, async (run) => {
+      const { guests } = run.session;
+      await guests.pause("g");
+      await pause(8000);
+      await guests.resume("g");
+      expect(await wrong(run)).toBeLessThan(5);
+      await guests.snapshot("g", at);
+    });
+    await pause(6000);
+    await restored(folder.path, await openSnapshot(at), async (run) => expect(await wrong(run)).toBeLessThan(5));
+  });
 });

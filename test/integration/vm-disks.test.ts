@@ -59,10 +59,15 @@ afterAll(async () => {
 
 describe("VMDISK", () => {
   test("000 layers are replaced only by a guest that is restored into them", async () => {
-    for (const more of [[], ["--layers", "x"], ["--restore", "x"]]) {
+    for (const more of [[], ["--layers", "x"], ["--restore", "x", "--resume"]]) {
       const { status, err } = await bailiwick(["run", "--replace-layers", ...more]);
       expect([status, err]).toEqual([2, expect.stringMatching(/--replace-layers says what --restore does with --layers: it needs both/)]);
     }
+  });
+
+  test("004 a guest that waits needs somebody who can have it go on", async () => {
+    expect(await bailiwick(["run", "--restore", "x"])).toMatchObject({ status: 2, err: expect.stringMatching(/--restore leaves the guest paused, and without --control nobody can have it go on[^]*--resume/) });
+    expect(await bailiwick(["run", "--restore", "x", "--resume", "--standby"])).toMatchObject({ status: 2, err: expect.stringMatching(/--resume and --standby are two ways to begin/) });
   });
 });
 
@@ -78,7 +83,7 @@ describe.skipIf(!hasLinux)("VMDISK", () => {
     await done("stop", "a");
     expect(existsSync(place("a", "layers"))).toBe(false);
 
-    await done("restore", "a", snapshot);
+    await done("restore", "--resume", "a", snapshot);
     expect(await get("a", 1)).toBe("first");
     await put("a", 2, "second");
     await done("stop", "a");
@@ -94,7 +99,7 @@ describe.skipIf(!hasLinux)("VMDISK", () => {
     await started("a", "start", "a");
     expect(await get("a", 3)).toBe("third");
     await done("stop", "a");
-    await done("restore", "a", snapshot);
+    await done("restore", "--resume", "a", snapshot);
     expect([await get("a", 1), await get("a", 2)]).toEqual(["first", ""]);
     await done("rm", "--force", "a");
     expect(existsSync(place("a", ""))).toBe(false);

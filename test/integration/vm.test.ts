@@ -92,7 +92,7 @@ describe.skipIf(!hasLinux)("VM", () => {
     expect(await list()).toBe("a stopped");
 
     await refused(/there is no snapshot in/, "restore", "a", join(state, "none"));
-    await done("restore", "--paused", "a", snapshot);
+    await done("restore", "a", snapshot);
     expect(await list()).toBe("a running paused");
     await done("resume", "a");
     await type("a", "echo $word-$((7 * 7))\n");

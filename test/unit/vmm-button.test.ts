@@ -87,8 +87,8 @@ describe("SHUTDOWN", () => {
     });
     const says = (text: string): void => channel.feed(Buffer.from(text));
     room = 100;
-    expect(channel.ask()).toBe(false);
-    expect(channel.ask()).toBe(false);
+    expect(channel.ask("shutdown")).toBe(false);
+    expect(channel.ask("shutdown")).toBe(false);
     says("ready\nhear\n hears\n");
     expect(told).toBe("");
     room = 4;
@@ -101,10 +101,24 @@ describe("SHUTDOWN", () => {
     channel.room();
     says("hears\n");
     expect(told).toBe("shutdown\n");
-    expect(channel.ask()).toBe(true);
+    expect(channel.ask("shutdown")).toBe(true);
     expect(told).toBe("shutdown\nshutdown\n");
     const again = new ControlChannel(() => 9);
     again.restore(JSON.parse(JSON.stringify(channel.save())) as ReturnType<typeof channel.save>);
-    expect(again.ask()).toBe(true);
+    expect(again.ask("clock")).toBe(true);
+  });
+
+  test("005 what else it is asked it is told, each thing once, in the order in which it was asked first", () => {
+    let told = "";
+    const channel = new ControlChannel((bytes) => ((told += Buffer.from(bytes).toString()), bytes.length));
+    for (const what of ["clock", "shutdown", "clock"] as const) channel.ask(what);
+    channel.feed(Buffer.from("hears\n"));
+    expect(told).toBe("clock\nshutdown\n");
+    channel.ask("clock");
+    expect(told).toBe("clock\nshutdown\nclock\n");
+    // One that hears that alone is asked to shut down by its button.
+    const some = new ControlChannel(() => 0);
+    some.feed(Buffer.from("hears clock tea\n"));
+    expect([some.ask("clock"), some.ask("shutdown")]).toEqual([true, false]);
   });
 });

@@ -45,7 +45,7 @@ const OPTIONS = {
   console: { type: "string" },
   "console-log": { type: "string" },
   restore: { type: "string", multiple: true },
-  paused: { type: "boolean" },
+  resume: { type: "boolean" },
   standby: { type: "boolean" },
   layers: { type: "string" },
   "replace-layers": { type: "boolean" },
@@ -116,9 +116,10 @@ then ? says what else there is. Without a terminal, input comes from a pipe or f
   --console SOCKET  the serial line is at this socket instead, and in a log: one attaches and
                     detaches, and nothing that was said is lost
   --console-log F   that log; by default SOCKET.log
-  --restore DIR     a guest goes on from the snapshot in DIR; may be there for each guest. What is
-                    written to its disks is gone at the end, but with --layers
-  --paused          with --restore: it is paused, until it is told to go on
+  --restore DIR     a guest is as the snapshot in DIR has it, and paused, until it is told to go
+                    on (--control); may be there for each guest. What is written to its disks is
+                    gone at the end, but with --layers
+  --resume          with --restore: it goes on at once
   --standby         with --restore: all is made ready, and it begins when it is told
   --layers FOLDER   with --restore: what is written to disks goes to FOLDER, which is made, and
                     stays. Without: guests boot, and their disks are as they were left there;
@@ -143,7 +144,9 @@ older version, or a claim that does not hold, 70 a component faulted, 80 the gue
     const target = onlyTarget(positionals);
     const timeoutMs = values.timeout === undefined ? undefined : parseTimeout("--timeout", values.timeout);
     const everyMs = values["picture-every"] === undefined ? undefined : parseTimeout("--picture-every", values["picture-every"]);
-    for (const option of ["paused", "standby"] as const) if (values[option] === true && values.restore === undefined) throw usageError(`--${option} is for a guest that goes on from a snapshot: it needs --restore`);
+    for (const option of ["resume", "standby"] as const) if (values[option] === true && values.restore === undefined) throw usageError(`--${option} is for a guest that goes on from a snapshot: it needs --restore`);
+    if (values.resume === true && values.standby === true) throw usageError("--resume and --standby are two ways to begin: one of them");
+    if (values.restore !== undefined && values.resume !== true && values.control === undefined) throw usageError("--restore leaves the guest paused, and without --control nobody can have it go on", "--resume, or --control SOCKET");
     if (values["replace-layers"] === true && (values.restore === undefined || values.layers === undefined)) throw usageError("--replace-layers says what --restore does with --layers: it needs both");
     const view = values.view === undefined ? undefined : parsePort("view", values.view);
     const gdbPort = values.gdb === undefined ? undefined : parsePort("gdb", values.gdb);
@@ -220,7 +223,7 @@ older version, or a claim that does not hold, 70 a component faulted, 80 the gue
         ...(timeoutMs === undefined ? {} : { timeoutMs }),
         ...(trace === undefined ? {} : { onTrace: trace.write }),
         ...(values.layers === undefined ? {} : { layers: { folder: resolve(values.layers), replace: values["replace-layers"] === true } }),
-        restore: new Map([...snapshots].map(([guest, snapshot]) => [guest, { snapshot, begin: values.standby === true ? "standby" : values.paused === true ? "paused" : "running" }])),
+        restore: new Map([...snapshots].map(([guest, snapshot]) => [guest, { snapshot, begin: values.standby === true ? "standby" : values.resume === true ? "running" : "paused" }])),
         ...(gdb === undefined ? {} : { gdb }),
         onEvent: tell,
       });

@@ -22,6 +22,7 @@ const OPTIONS = {
   force: { type: "boolean" },
   timeout: { type: "string" },
   paused: { type: "boolean" },
+  resume: { type: "boolean" },
   standby: { type: "boolean" },
   changes: { type: "boolean" },
   once: { type: "boolean" },
@@ -71,14 +72,14 @@ NAME, or NAME/GUEST where the appliance has several guests.
   snapshot GUEST DIR      it must be running, and runs again, or paused; DIR must not be there.
                           With --changes, of memory and disks only what was changed since the
                           snapshot that it goes on from
-  restore NAME DIR        it must be stopped: it starts, and its guest goes on from DIR, which
-                          must stay where it is. What is written to its disks stays until it is
-                          restored again: then they are as the snapshot has them.
-                          With --paused, when it is told to; with --standby all is made ready
-                          for that, so that it takes milliseconds
+  restore NAME DIR        it must be stopped: it starts, and its guest is as DIR has it, and paused;
+                          with --resume it goes on at once; with --standby all is made ready, so
+                          that 'resume' takes milliseconds. DIR must stay where it is. What is
+                          written to its disks stays until it is restored again: then they are as
+                          the snapshot has them
   clone GUEST NEW...      it must be running or paused; each NEW is a machine that goes on from
-                          what it is now; --paused and --standby as above. What is written to
-                          a clone's disks is its own, and stays
+                          what it is now; with --paused or --standby it waits to be told to.
+                          What is written to a clone's disks is its own, and stays
   token NAME              a token for another program: it is printed, this once. Who has it may
                           what --may says, such as view,metrics (by default view):
                           ${Object.keys(RIGHTS).join(", ")}.
@@ -170,7 +171,7 @@ const VERBS: Readonly<Record<string, Verb>> = {
         for (const { name } of made) removeVm(name);
         throw error;
       }
-      await Promise.all(made.map((each) => startVm(each, restoring(each, folder, values))));
+      await Promise.all(made.map((each) => startVm(each, restoring(each, folder, { standby: values.standby, resume: values.paused !== true }))));
     },
   },
   token: { arguments: ["NAME"], run: async ([name], values) => makeToken(findVm(name!), values, values.json === true) },
@@ -181,7 +182,7 @@ const VERBS: Readonly<Record<string, Verb>> = {
 
 /** With the disks that it was left with. */
 const goingOn = ({ layers }: Vm): readonly string[] => (existsSync(layers) ? ["--layers", layers] : []);
-const restoring = ({ layers }: Vm, folder: string, { paused, standby }: Values): readonly string[] => ["--restore", folder, "--layers", layers, "--replace-layers", ...(standby === true ? ["--standby"] : paused === true ? ["--paused"] : [])];
+const restoring = ({ layers }: Vm, folder: string, { resume, standby }: { readonly resume?: boolean | undefined; readonly standby?: boolean | undefined }): readonly string[] => ["--restore", folder, "--layers", layers, "--replace-layers", ...(standby === true ? ["--standby"] : resume === true ? ["--resume"] : [])];
 
 function absolute(disk: string): string {
   const [, device, file] = /^([^=]+)=(.+)$/s.exec(disk) ?? [];
