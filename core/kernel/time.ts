@@ -53,9 +53,12 @@ export function charge(k: Kernel, now: number): void {
   k.runningSince = now;
 }
 
-/** How much later the last `used` comes back because there was not so much left: as long as the share takes to earn what was too much. */
+/**
+ * How much later the last `used` comes back because there was not so much left: as long as the share takes to earn what was too much. A period at most: what takes longer
+ * than all of a budget is the host's stall, and not the thread's doing.
+ */
 function overrun(sc: SchedContext, used: number): number {
-  const tooMuch = Math.min(used, -sc.remaining);
+  const tooMuch = Math.min(used, -sc.remaining, sc.budget);
   return tooMuch > 0 && sc.budget > 0 ? (tooMuch * sc.period) / sc.budget : 0;
 }
 

@@ -232,6 +232,10 @@ describe("SPORADIC", () => {
     const a = worker("a", 2000, 10_000);
     use(bed, a, 2 * MS + MS / 2, 0);
     expect([sc(a).remaining, sc(a).refills, sc(a).releaseAt]).toEqual([-MS / 2, [{ amount: 2.5 * MS, at: 12.5 * MS }], 12.5 * MS]);
+    // All of a budget and more at once is no doing of the thread's: it waits a period longer, and not for ever.
+    const b = worker("b", 2000, 10_000), from = bed.machine.now;
+    use(bed, b, 7 * MS, 0);
+    expect([sc(b).remaining, sc(b).refills, sc(b).releaseAt]).toEqual([-5 * MS, [{ amount: 7 * MS, at: from + 20 * MS }], from + 20 * MS]);
   });
   test("006 however late its turns end, over the time it has its share", () => {
     // Up to a fifth of the budget late; now and then another's turn comes between.
