@@ -1,7 +1,10 @@
-// Where a guest is in the machine, read out of the kernel's tables: between two slices.
+// Where a guest is in the machine, read out of the kernel's tables: between two slices. And its RAM, put there from a snapshot.
+import { closeSync, openSync } from "node:fs";
 import { KEEPER_BADGE, type ResolvedComponent } from "../../../caps/image/system.ts";
 import { Kind } from "../../../caps/abi/numbers.ts";
+import type { System } from "../../../core/boot.ts";
 import { TcbSlot, type Kernel, type Tcb, type Vcpu } from "../../../core/kernel/state.ts";
+import { memoryBytes, type Snapshot } from "./snapshot.ts";
 
 export interface RamPiece {
   readonly guestPhysical: number;
@@ -26,4 +29,20 @@ export function findGuest(k: Kernel, { name, number }: ResolvedComponent): { rea
 export function guestRam(k: Kernel, component: ResolvedComponent): readonly RamPiece[] {
   const { regions } = findGuest(k, component)?.vcpu ?? { regions: [] };
   return regions.map(({ guestPhysical, physical, bytes }) => ({ guestPhysical, physical, bytes })).sort((a, b) => a.guestPhysical - b.guestPhysical);
+}
+
+/** The guest's RAM may be in other pieces now than it was then. @throws Error when it is more or less, or cannot be placed */
+export function placeRam({ ramImages }: Pick<System, "ramImages">, ram: readonly RamPiece[], { memory, layers }: Pick<Snapshot, "memory" | "layers">): void {
+  if (memoryBytes(ram) !== memoryBytes(memory)) throw new Error(`it is of ${memoryBytes(memory)} bytes of memory, and this guest has ${memoryBytes(ram)}`);
+  for (const saved of layers.flat()) {
+    const fd = openSync(saved.path, "r");
+    try {
+      for (const { guestPhysical, physical, bytes } of ram) {
+        const first = Math.max(guestPhysical, saved.guestPhysical), end = Math.min(guestPhysical + bytes, saved.guestPhysical + saved.bytes);
+        if (first < end) ramImages.place(physical + first - guestPhysical, end - first, fd, first - saved.guestPhysical);
+      }
+    } finally {
+      closeSync(fd);
+    }
+  }
 }

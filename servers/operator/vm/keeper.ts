@@ -1,30 +1,25 @@
 // The life of an appliance's guests, as their keeper outside the machine sees it: what state each is in, and what it is asked to do. Orders go to the root server through the control device, and
 // come back as reports with their numbers (servers/root/orders.ts, vmm/life.ts). Memory is saved and placed by the host itself, while the guest is paused or has not begun.
 //
-//   K1  Every order is answered: carried out, refused by the guest's VMM or the root server, or given up after a time, when the guest has ended, or when the machine stops.
+//   K1  Every order is answered (orders.ts).
 //   K2  A guest that was running before its snapshot is taken runs again afterwards, also when that failed.
 //   K3  What is written down is one moment: a guest that a component has go on meanwhile (servers/root/guests.ts) is not written down.
-import { closeSync, openSync } from "node:fs";
 import type { ResolvedComponent, ResolvedSystem } from "../../../caps/image/system.ts";
 import type { System } from "../../../core/boot.ts";
 import type { RunDisk } from "../disks.ts";
-import type { SystemEvent } from "../events.ts";
 import { Failure, FailureCode, failure, textOf } from "../failure.ts";
-import { guestRam, type RamPiece } from "./guest-ram.ts";
-import { memoryBytes, type Snapshot, type SnapshotDescription, type SnapshotName } from "./snapshot.ts";
+import { guestRam, placeRam } from "./guest-ram.ts";
+import { Orders, type GuestEvent } from "./orders.ts";
+import type { Snapshot, SnapshotDescription, SnapshotName } from "./snapshot.ts";
 import { SnapshotWriter } from "./snapshot-writer.ts";
 
 /** For what a guest has done nobody waits longer, and its answer has no more parts. */
 const ANSWER_MS = 1000;
 const MOST_STATS_PARTS = 64;
-/** A VMM answers between two exits of its guest; it may wait for its turn. */
-const PATIENCE_MS = 30_000;
 /** Characters of a state in one order: with escapes they fit (vmm/life.ts has the same). */
 const PART = 400;
 /** Orders that are given before the first is answered. */
 const AT_ONCE = 32;
-/** Of a state: pictures of a display are the most of it. A VMM that a guest has taken over could send without end. */
-const MOST_PARTS = 2 ** 18;
 
 /** `standby`: all is ready for it to go on from its snapshot, as soon as it is told. */
 export type LifeState = "starting" | "restoring" | "standby" | "running" | "paused" | "ended";
@@ -69,24 +64,13 @@ interface Life {
   begun?: { readonly resolve: () => void; readonly reject: (error: Error) => void };
 }
 
-interface Waiting {
-  readonly guest: string;
-  readonly parts: string[];
-  readonly mostParts: number;
-  readonly resolve: (data: string) => void;
-  readonly reject: (error: Error) => void;
-}
-
-type GuestEvent = Extract<SystemEvent, { readonly event: "guest" }>;
-
 export class GuestKeeper {
   readonly #lives: ReadonlyMap<string, Life>;
   readonly #disks: Readonly<Record<string, RunDisk>>;
   readonly #restore: ReadonlyMap<string, Restoring>;
   #machine: KeptMachine | undefined;
   #ended = false;
-  readonly #waiting = new Map<number, Waiting>();
-  #next = 1;
+  readonly #orders = new Orders((line) => !this.#ended && this.#machine?.order(line) === true);
   #lines: Promise<unknown> = Promise.resolve();
 
   /** @param restore what guests go on from, by name: their components were told so (appliance.ts) */
@@ -114,8 +98,7 @@ export class GuestKeeper {
   /** The machine has stopped. Back when what was under way has been given up. */
   async end(): Promise<void> {
     this.#ended = true;
-    for (const { reject } of this.#waiting.values()) reject(new Error("the machine has stopped"));
-    this.#waiting.clear();
+    this.#orders.end(new Error("the machine has stopped"));
     await this.#lines;
   }
 
@@ -137,13 +120,13 @@ export class GuestKeeper {
   #over(name: string, life: Life, how: string): void {
     life.ending = how;
     this.#became(life, "ended");
-    for (const each of this.#waiting.values()) if (each.guest === name) each.reject(failure(FailureCode.guestState, `guest ${name} has ended (${how})`));
+    this.#orders.end(failure(FailureCode.guestState, `guest ${name} has ended (${how})`), name);
   }
 
   /** A report of a guest's. True: it was for nobody else. */
   heard(event: GuestEvent): boolean {
     const life = this.#lives.get(event.guest);
-    const waiting = typeof event["order"] === "number" ? this.#waiting.get(event["order"]) : undefined;
+    this.#orders.heard(event);
     switch (event.state) {
       case "running":
         // What its VMM was asked before it was started again it does not know.
@@ -159,28 +142,17 @@ export class GuestKeeper {
         if (begin !== "standby") setImmediate(() => void this.#place(event.guest, begin));
         return false;
       }
-      case "taken":
-        waiting?.resolve("");
-        return true;
       case "paused":
       case "resumed":
         if (life !== undefined) {
           life.byComponent = Number(event["order"] ?? 0) < 0;
           this.#became(life, event.state === "paused" ? "paused" : "running");
         }
-        waiting?.resolve("");
         return false;
+      case "taken":
       case "saved":
-      case "stats": {
-        const { part, parts, data } = event as { readonly part?: unknown; readonly parts?: unknown; readonly data?: unknown };
-        if (waiting === undefined || part !== waiting.parts.length || typeof data !== "string") return true;
-        waiting.parts.push(data);
-        if (waiting.parts.length === parts) waiting.resolve(waiting.parts.join(""));
-        else if (waiting.parts.length >= waiting.mostParts) waiting.reject(failure(FailureCode.guestState, `guest ${event.guest} does not come to the end of its answer`));
-        return true;
-      }
+      case "stats":
       case "refused":
-        waiting?.reject(failure(FailureCode.guestState, `guest ${event.guest} does not do that`, { cause: event.detail ?? "no reason is given" }));
         return true;
       case "ready":
       case "balloon":
@@ -212,7 +184,7 @@ export class GuestKeeper {
     return this.#inTurn(async () => {
       if (this.#life(name).state === "standby") return this.#begin(name, "running");
       this.#must(name, "paused", "resumed");
-      await this.#order(name, "resume");
+      await this.#orders.give(name, "resume");
     });
   }
 
@@ -220,7 +192,7 @@ export class GuestKeeper {
   async shutdown(name: string): Promise<void> {
     return this.#inTurn(async () => {
       this.#must(name, "running", "asked to shut down");
-      await this.#order(name, "shutdown");
+      await this.#orders.give(name, "shutdown");
     });
   }
 
@@ -242,7 +214,7 @@ export class GuestKeeper {
     const life = this.#life(name);
     if (life.state !== "running") return undefined;
     if (life.asked === undefined) {
-      const asked: Promise<string | undefined> = this.#order(name, "stats", { patienceMs: Infinity, mostParts: MOST_STATS_PARTS })
+      const asked: Promise<string | undefined> = this.#orders.give(name, "stats", { patienceMs: Infinity, mostParts: MOST_STATS_PARTS })
         .catch(() => undefined)
         .finally(() => {
           if (life.asked === asked) life.asked = undefined;
@@ -271,14 +243,14 @@ export class GuestKeeper {
       const since = performance.now();
       if (ran) await this.#pause(name);
       const { runs } = life;
-      const state = await this.#order(name, "save");
+      const state = await this.#orders.give(name, "save");
       writer.markDisks();
       await turn();
       // Reports come before a guest runs: what the root server has heard up to here, is here.
       if (life.state !== "paused" || life.runs !== runs) throw failure(FailureCode.guestState, `guest ${name} went on while it was written down`, { cause: "a component of the appliance wanted it to", fix: "pause it yourself first: then nobody else can have it go on" });
       const saved = memory.map(({ physical, bytes }, i) => this.machine.ramImages.save(physical, bytes, files[i]!, { backed: life.base !== undefined, changes }));
       if (ran) {
-        await this.#order(name, "resume");
+        await this.#orders.give(name, "resume");
         pausedMs = performance.now() - since;
       }
       // Not before: the host's turns are the guest's way on.
@@ -289,7 +261,7 @@ export class GuestKeeper {
       await disks;
       return { ...(await writer.finish(state)), pausedMs };
     } catch (error) {
-      if (ran && this.#life(name).state === "paused") await this.#order(name, "resume").catch(() => undefined);
+      if (ran && this.#life(name).state === "paused") await this.#orders.give(name, "resume").catch(() => undefined);
       await writer.abandon();
       throw error instanceof Failure ? error : failure(FailureCode.snapshot, `guest ${name} cannot be written down to ${folder}`, { cause: textOf(error) });
     }
@@ -298,7 +270,7 @@ export class GuestKeeper {
   async #pause(name: string): Promise<void> {
     const { state, byComponent } = this.#life(name);
     if (state !== "paused" || !byComponent) this.#must(name, "running", "paused");
-    await this.#order(name, "pause");
+    await this.#orders.give(name, "pause");
   }
 
   /** Back when it has begun. @throws Failure why it did not */
@@ -314,35 +286,17 @@ export class GuestKeeper {
     const life = this.#lives.get(name), snapshot = this.#restore.get(name)?.snapshot, machine = this.#machine;
     if (life === undefined || snapshot === undefined || machine === undefined) return;
     try {
-      placeAll(machine, guestRam(machine.kernel, life.component), snapshot);
+      placeRam(machine, guestRam(machine.kernel, life.component), snapshot);
       life.base = snapshot.chain.at(-1)!;
       const text = Buffer.from(snapshot.stateBytes).toString("latin1"), parts = Math.ceil(text.length / PART);
       for (let part = 0; part < parts; part++) {
         // So many are on their way at once; the last is answered by what the guest does.
         const told = part % AT_ONCE === AT_ONCE - 1 && part < parts - 1;
-        await this.#order(name, "restore", { answered: told, told, parts, data: text.slice(part * PART, (part + 1) * PART), paused: as === "paused" });
+        await this.#orders.give(name, "restore", { answered: told, told, parts, data: text.slice(part * PART, (part + 1) * PART), paused: as === "paused" });
       }
     } catch (error) {
-      await this.#order(name, "forgo", { answered: false, why: `the memory of its snapshot cannot be put in place: ${textOf(error)}` }).catch(() => undefined);
+      await this.#orders.give(name, "forgo", { answered: false, why: `the memory of its snapshot cannot be put in place: ${textOf(error)}` }).catch(() => undefined);
     }
-  }
-
-  /** @returns what the answer brought. `answered` false: there is no answer but what the guest does next */
-  #order(guest: string, what: string, { answered = true, patienceMs = PATIENCE_MS, mostParts = MOST_PARTS, ...more }: { readonly answered?: boolean; readonly patienceMs?: number; readonly mostParts?: number } & Readonly<Record<string, unknown>> = {}): Promise<string> {
-    const id = this.#next++;
-    return new Promise((resolve, reject) => {
-      const giveUp = (): void => settle(() => reject(failure(FailureCode.guestState, `guest ${guest} does not answer`, { cause: `it was asked to '${what}' ${patienceMs / 1000} s ago`, fix: "its VMM may have too little CPU time" })));
-      const timer = patienceMs === Infinity ? undefined : setTimeout(giveUp, patienceMs);
-      const settle = (how: () => void): void => {
-        clearTimeout(timer);
-        this.#waiting.delete(id);
-        how();
-      };
-      if (answered) this.#waiting.set(id, { guest, parts: [], mostParts, resolve: (data) => settle(() => resolve(data)), reject: (error) => settle(() => reject(error)) });
-      const taken = !this.#ended && this.#machine?.order(JSON.stringify({ guest, id, do: what, ...more })) === true;
-      if (!taken) settle(() => reject(failure(FailureCode.guestState, "the machine takes no more orders now", { fix: "try again" })));
-      else if (!answered) settle(() => resolve(""));
-    });
   }
 
   /** One after the other: who asks twice at once gets the second answer for the state that the first has left. */
@@ -366,19 +320,3 @@ export class GuestKeeper {
 }
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-
-/** The guest's RAM may be in other pieces now than it was then. */
-function placeAll({ ramImages }: KeptMachine, ram: readonly RamPiece[], { memory, layers }: Snapshot): void {
-  if (memoryBytes(ram) !== memoryBytes(memory)) throw new Error(`it is of ${memoryBytes(memory)} bytes of memory, and this guest has ${memoryBytes(ram)}`);
-  for (const saved of layers.flat()) {
-    const fd = openSync(saved.path, "r");
-    try {
-      for (const { guestPhysical, physical, bytes } of ram) {
-        const first = Math.max(guestPhysical, saved.guestPhysical), end = Math.min(guestPhysical + bytes, saved.guestPhysical + saved.bytes);
-        if (first < end) ramImages.place(physical + first - guestPhysical, end - first, fd, first - saved.guestPhysical);
-      }
-    } finally {
-      closeSync(fd);
-    }
-  }
-}
