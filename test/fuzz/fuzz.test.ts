@@ -73,7 +73,7 @@ describe("SAVE what cannot be loaded is refused by name", () => {
     expect(() => load(board, change(bytes.slice()))).toThrow(reason);
   };
   test("002 other bytes", () => refused(() => new Uint8Array(100), /no saved state of a kernel/));
-  test("003 another format", () => refused((bytes) => ((bytes[8] = 77), bytes), /format 77; this version reads format 3/));
+  test("003 another format", () => refused((bytes) => ((bytes[8] = 77), bytes), /format 77; this version reads format 4/));
   test("004 a bit that has changed, anywhere", () => {
     for (const at of [30, 2000, 200_000]) refused((bytes) => ((bytes[at]! ^= 4), bytes), /damaged: it does not match its checksum/);
   });
@@ -81,9 +81,9 @@ describe("SAVE what cannot be loaded is refused by name", () => {
   test("006 a state that no kernel can be in, and one that is no state, although the checksum is right", () => {
     const forge = (change: (data: Record<string, unknown>, arrays: Record<string, Uint8Array>) => void, reason: RegExp): void =>
       refused((bytes) => {
-        const { data, arrays } = unpack(3, bytes), copies = Object.fromEntries(Object.entries(arrays).map(([name, a]) => [name, a.slice()]));
+        const { data, arrays } = unpack(4, bytes), copies = Object.fromEntries(Object.entries(arrays).map(([name, a]) => [name, a.slice()]));
         change(data as Record<string, unknown>, copies);
-        return pack(3, { data, arrays: copies });
+        return pack(4, { data, arrays: copies });
       }, reason);
     forge((_, arrays) => void (new Int32Array(arrays["objects.refs"]!.buffer)[3]! += 1), /not one that a kernel can be in: [A-Z]+-\d/);
     forge((data) => void (data["tcbs"] = 5), /not one that a kernel can be in/);
