@@ -237,7 +237,9 @@ test("requests that make no sense are refused and change nothing", LIMIT, async 
 
 test("who has memory set aside notices nothing of one that takes all there is, asks for nonsense and does not stop", LIMIT, async () => {
   const does = [
-    "make b x 65536 65536 2", "exhaust x 12", "figures b", "make x y 0 4096 0", "list b", "number #3", "free x #3", "make x y 0 4096 0", "buy y 12", "frame 0", "frame 1", "same 0", "churn b 30", "destroy x", "buy b 16", "buy b 16", "buy b 12", "free b #0", "list b", "verify b b",
+    "make b x 65536 65536 2", "exhaust x 12", "figures b", "make x y 0 4096 0", "list b", "number #3", "free x #3", "make x y 0 4096 0", "buy y 12", "frame 0", "frame 1", "same 0", "churn b 30", "destroy x", "buy b 16", "buy b 16", "buy b 12", "free b #0", "list b",
+    // So long that those who flood come to their limit, which they have a fifth to two fifths of the time for each.
+    "churn b 3000", "verify b b",
   ];
   const setting: Setting = { offers: "{ bank: Bank, free: Bank, odd: Bank }", args: "{ bank: { limit: 131072, reserve: 131072, banks: 3 }, free: { limit: 3145728 }, odd: { limit: 65536 } }" };
   const flood = "{ image: { c: flood.c }, use: { bank: bank.odd }, cpu: { priority: 160, budget: 2ms, period: 5ms } }";
