@@ -5,8 +5,8 @@ import type { Kernel, Vcpu } from "./kernel/state.ts";
 
 /** How often is looked, in ticks, at most: a host that sleeps for longer looks when it wakes. */
 const INTERVAL = 10_000_000;
-/** A guest that computes is entered at each slice, 200 times a second; Linux that waits at its prompt four to six times. */
-const FEW_ENTRIES = 20;
+/** A guest that computes is entered at each slice, 200 times a second; the kit's Linux that waits at its prompt some four times, all of Debian up to 30 times. */
+const FEW_ENTRIES = 50;
 /** So long a guest has to be at rest, in ticks. */
 const LONG = 30 * INTERVAL;
 
