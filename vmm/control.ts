@@ -44,14 +44,18 @@ export class ControlChannel {
     return this.#hears.includes(what);
   }
 
-  /** There is room for what it has not been told. */
+  /** There is room for what it has not been told. A line at a time: one that does not read has no more kept for it than each thing once. */
   room(): void {
+    if (this.#unsent.length > 0) this.#say(this.#unsent);
     for (const what of this.#asked) {
-      if (!this.#hears.includes(what)) continue;
-      this.#unsent = [...this.#unsent, ...Array.from(`${what}\n`, (letter) => letter.charCodeAt(0))];
+      if (this.#unsent.length > 0 || !this.#hears.includes(what)) continue;
       this.#asked.delete(what);
+      this.#say(Array.from(`${what}\n`, (letter) => letter.charCodeAt(0)));
     }
-    if (this.#unsent.length > 0) this.#unsent = this.#unsent.slice(this.#send(Uint8Array.from(this.#unsent)));
+  }
+
+  #say(bytes: readonly number[]): void {
+    this.#unsent = bytes.slice(this.#send(Uint8Array.from(bytes)));
   }
 
   feed(bytes: Uint8Array): void {

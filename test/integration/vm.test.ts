@@ -109,6 +109,9 @@ describe.skipIf(!hasLinux)("VM", () => {
     await until("the shell", () => logOf("origin").includes("guest:~# "), 60_000);
     await type("origin", "who=origin; echo $((1 + 1))$who\n");
     await until("its answer", () => logOf("origin").includes("2origin\r\n"));
+    // One name that is taken, and there is none of them.
+    expect((await vm("clone", "origin", "fresh", "origin")).err).toMatch(/there is a machine 'origin' already/);
+    expect(await list()).toBe("origin running running");
     await done("clone", "origin", "one", "two");
     expect(await list()).toBe("one running running; origin running running; two running running");
     for (const name of ["one", "two", "origin"]) await type(name, `echo $who-${name}-$(head -c 6 /dev/urandom | hexdump -e '"%x"')\n`);

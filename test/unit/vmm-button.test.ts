@@ -116,6 +116,16 @@ describe("SHUTDOWN", () => {
     expect(told).toBe("clock\nshutdown\n");
     channel.ask("clock");
     expect(told).toBe("clock\nshutdown\nclock\n");
+    // One that does not read is told each thing once when it does, and what it was in the middle of.
+    let room = 3, late = "";
+    const slow = new ControlChannel((bytes) => ((late += Buffer.from(bytes.subarray(0, room)).toString()), Math.min(room, bytes.length)));
+    slow.feed(Buffer.from("hears\n"));
+    slow.ask("clock");
+    room = 0;
+    for (let i = 0; i < 1000; i++) slow.ask("clock");
+    room = 100;
+    slow.room();
+    expect(late).toBe("clock\nclock\n");
     // One that hears that alone is asked to shut down by its button.
     const some = new ControlChannel(() => 0);
     some.feed(Buffer.from("hears clock tea\n"));

@@ -162,16 +162,16 @@ const VERBS: Readonly<Record<string, Verb>> = {
     async run([guest, ...names], values) {
       const { vm: original } = await addressed(guest!);
       const options = original.options.filter((option) => !option.startsWith(SHARED) && !option.startsWith(PORT));
-      const made = names.map((name) => createVm(name, original.appliance, options));
-      // Clones share what is in it, and their disks lie over it: it stands in the first one's folder.
-      const folder = join(made[0]!.folder, "snapshot");
+      const made: Vm[] = [];
       try {
-        await snapshot(guest!, folder, false);
+        for (const name of names) made.push(createVm(name, original.appliance, options));
+        // Clones share what is in it, and their disks lie over it: it stands in the first one's folder.
+        await snapshot(guest!, snapshotOf(made), false);
       } catch (error) {
         for (const { name } of made) removeVm(name);
         throw error;
       }
-      await Promise.all(made.map((each) => startVm(each, restoring(each, folder, { standby: values.standby, resume: values.paused !== true }))));
+      await Promise.all(made.map((each) => startVm(each, restoring(each, snapshotOf(made), { standby: values.standby, resume: values.paused !== true }))));
     },
   },
   token: { arguments: ["NAME"], run: async ([name], values) => makeToken(findVm(name!), values, values.json === true) },
@@ -180,6 +180,7 @@ const VERBS: Readonly<Record<string, Verb>> = {
   top: { arguments: [], run: async (_, { once, json }) => top(once === true || json === true || !process.stdout.isTTY, json === true) },
 };
 
+const snapshotOf = ([first]: readonly Vm[]): string => join(first!.folder, "snapshot");
 /** With the disks that it was left with. */
 const goingOn = ({ layers }: Vm): readonly string[] => (existsSync(layers) ? ["--layers", layers] : []);
 const restoring = ({ layers }: Vm, folder: string, { resume, standby }: { readonly resume?: boolean | undefined; readonly standby?: boolean | undefined }): readonly string[] => ["--restore", folder, "--layers", layers, "--replace-layers", ...(standby === true ? ["--standby"] : resume === true ? ["--resume"] : [])];
