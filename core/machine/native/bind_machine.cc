@@ -1,4 +1,5 @@
 /* The machine and its VCPUs for JavaScript: functions over the integer handle of a machine. */
+#include <malloc.h>
 #include <math.h>
 #include "bind_ram.h"
 #include "vcpu.h"
@@ -261,7 +262,7 @@ const Function FUNCTIONS[] = {
      }},
     {"forgetVcpu", [](Bound &b, Arguments &a) {
          Vcpu *v = takeLeader(a, b.machine);
-         if (idle(a, b.machine, "forgetVcpu()")) v->guest->engine.forget();
+         if (idle(a, b.machine, "forgetVcpu()")) v->guest->engine.forgetCode(), malloc_trim(0); /* it was many small pieces */
      }},
     {"holdVcpu", [](Bound &b, Arguments &a) {
          Vcpu *v = takeVcpu(a, b.machine);

@@ -88,13 +88,17 @@ Failure Engine::openHart(u32 codeBytes) {
     std::vector<u64> added;
     std::set_difference(after.begin(), after.end(), before.begin(), before.end(), std::back_inserter(added));
     if (added.size() == 1) buffer = reinterpret_cast<unsigned char *>(added[0]);
-    large = false;
-    if (buffer) { /* it has asked the host for pages of 2 MiB, of which a guest that rests would use a tenth */
-        madvise(buffer, room - PAGE, MADV_NOHUGEPAGE);
-        madvise(buffer + KEPT, room - PAGE - KEPT, MADV_DONTNEED);
-    }
+    smallPages();
     if (uc_err e = uc_mem_map_ptr(uc, Scratch::AT, Scratch::BYTES, UC_PROT_ALL, Scratch::get().bytes)) return explain("mapping the scratch page", e);
     return {};
+}
+
+/* Of the pages of 2 MiB that it asks the host for, a guest that rests would use a tenth. */
+void Engine::smallPages() {
+    large = false;
+    if (!buffer) return;
+    madvise(buffer, room - PAGE, MADV_NOHUGEPAGE);
+    madvise(buffer + KEPT, room - PAGE - KEPT, MADV_DONTNEED);
 }
 
 Failure Engine::openBare(u32 codeBytes) {

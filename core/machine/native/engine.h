@@ -127,10 +127,8 @@ public:
     void writeCsr(int reg, u64 value);
 
     void flushTlb() { uc_ctl_flush_tlb(uc); }
-    /* Forgets all translations. Not while running. */
-    void forgetCode() { uc_ctl_flush_tb(uc), translated = 0; }
-    /* Forgets all translations and gives their memory, and that of all else the engine knows of them, back to the host: renew.cc. Not while running. */
-    void forget();
+    /* Forgets all translations, and gives their memory, and that of all else the engine knows of them, back to the host: renew.cc. Not while running. */
+    void forgetCode();
     /* Memory of this physical range was written from outside the hart: forget its translations. */
     void invalidate(u64 base, u64 bytes);
 
@@ -171,6 +169,7 @@ private:
     Failure openHart(u32 codeBytes);
     Failure addHook(const char *what, int kind, void *callback, void *user);
     Failure renew();
+    void smallPages();
 };
 
 u64 Context::x(unsigned i) const { return get(Engine::layout().gpr + 8 * i); }

@@ -116,7 +116,7 @@ private:
     u64 accessKinds = 0;
     u32 lingered = 0;
     Failure applyWatch();
-    static void onWatched(uc_engine *, u64 address, u32 size, void *guest);
+    bool unhook();
     static void onInstruction(uc_engine *, u64 address, u32 size, void *guest);
     static void onAccess(uc_engine *, uc_mem_type, u64 physical, int size, int64_t value, void *guest);
 

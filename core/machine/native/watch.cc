@@ -3,10 +3,11 @@
  * The engine calls a hook before the instructions of an address (or before all, while a hart steps) and stops exactly there: the instruction has not begun. So a breakpoint changes nothing
  * in the guest's memory, stands also where nothing is mapped yet, and survives whatever the guest does with its code. It holds for virtual addresses, in whatever table and privilege.
  * While there is such a hook, the engine leaves pc as it is when it is stopped before a block (seen on 2.1.1), so who stops it remembers where (Machine::stoppedBefore).
- * Translations know the hooks of when they were made, so all are forgotten when hooks come or go, which takes some 50 ms. Hooks that are not needed any more therefore stay for a while: a
- * debugger takes its breakpoints out at each stop, and puts them in again.
+ * Translations know the hooks of when they were made, so all are forgotten when hooks come or go, and what runs then is translated anew. Hooks that are not needed any more therefore stay
+ * for a while: a debugger takes its breakpoints out at each stop, and puts them in again.
  */
 #include <algorithm>
+#include <set>
 #include "machine_mode.h"
 #include "walk.h"
 
@@ -27,43 +28,40 @@ void Guest::stopWatching() {
     watched.clear(), watchpoints = {};
     for (Vcpu *hart : harts)
         if (hart) hart->setWatch(false, false, false);
+    if (unhook()) engine.forgetCode();
+}
+
+/* Whether there was one: then forgetCode(). */
+bool Guest::unhook() {
     const bool any = everywhere || accesses || !hooked.empty();
     if (everywhere) engine.unwatch(everywhere);
     if (accesses) engine.unwatch(accesses);
     for (auto &[address, hook] : hooked) engine.unwatch(hook);
-    if (any) engine.forgetCode();
     everywhere = accesses = 0, accessKinds = 0, hooked.clear();
+    return any;
 }
 
 Failure Guest::applyWatch() {
     const bool stepping = !watchpoints.empty() || std::any_of(harts.begin(), harts.end(), [](const Vcpu *hart) { return hart && hart->steps(); });
     if (stepping) lingered = 0;
-    const bool all = stepping || (everywhere && lingered++ < LINGERING_RUNS);
+    const bool all = stepping || (everywhere && lingered++ < LINGERING_RUNS), idle = hooked.size() > watched.size() + MOST_IDLE_HOOKS;
+    const u64 kinds = watchpoints.kinds();
+    std::set<u64> wanted; /* where all instructions are looked at, none needs a hook of its own */
+    if (!all && !idle)
+        for (auto &[address, hook] : hooked) wanted.insert(address);
+    if (!all) wanted.insert(watched.begin(), watched.end());
+    if (kinds == accessKinds && all == (everywhere != 0) && wanted.size() == hooked.size()) return {};
+    unhook();
+    engine.forgetCode();
     Failure f;
-    bool changed = false;
-    if (const u64 kinds = watchpoints.kinds(); kinds != accessKinds) {
-        if (accesses) engine.unwatch(accesses);
-        accesses = 0, accessKinds = 0, changed = true;
-        if (kinds) f = engine.watchAccesses(kinds, onAccess, this, &accesses);
-        if (f.empty()) accessKinds = kinds;
-    }
-    if (all && !everywhere && f.empty()) f = engine.watchInstructions(onInstruction, this, &everywhere), changed = true;
-    else if (!all && everywhere) engine.unwatch(everywhere), everywhere = 0, changed = true;
-    if (hooked.size() > watched.size() + MOST_IDLE_HOOKS) {
-        for (auto &[address, hook] : hooked) engine.unwatch(hook);
-        hooked.clear(), changed = true;
-    }
-    for (const u64 address : watched) {
-        if (everywhere || !f.empty() || hooked.count(address)) continue;
+    if (kinds) f = engine.watchAccesses(kinds, onAccess, this, &accesses);
+    if (f.empty()) accessKinds = kinds;
+    if (all && f.empty()) f = engine.watchInstructions(onInstruction, this, &everywhere);
+    for (const u64 address : wanted) {
         uc_hook hook;
-        if (f = engine.watchInstructionAt(address, onWatched, this, &hook); f.empty()) hooked[address] = hook, changed = true;
+        if (f.empty() && (f = engine.watchInstructionAt(address, onInstruction, this, &hook)).empty()) hooked[address] = hook;
     }
-    if (changed) engine.forgetCode();
     return f;
-}
-
-void Guest::onWatched(uc_engine *uc, u64 address, u32 size, void *user) {
-    if (!static_cast<Guest *>(user)->everywhere) onInstruction(uc, address, size, user);
 }
 
 void Guest::onInstruction(uc_engine *, u64 address, u32, void *user) {
