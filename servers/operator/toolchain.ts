@@ -1,11 +1,10 @@
 // The C toolchain: sources → ELF file, by riscv64-unknown-elf-gcc with our library, start code and linker script. It decides nothing about a system.
 //
-// Outputs are cached by the hash of what the compiler sees (the preprocessed text of every source, the linker script, the flags, the compiler's
-// version), so a changed header far away counts too. So is the library, as object files, apart. An output appears whole or not at all: written beside, then renamed.
+// Outputs are cached by the hash of what they are made of: what the compiler sees (seen.ts: a changed header far away counts too), the linker
+// script and the flags. So is the library, as object files, apart. An output appears whole or not at all: written beside, then renamed.
 //
 // A C program may include <bailiwick.h> and <bailiwick/NAME.h> for each server NAME of the kit; a `protocol.ts` in the folder of its sources becomes
 // "protocol.h". That file is evaluated in a bare context: it is data, and building a system must not run its author's code with the builder's rights.
-import { spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { access, mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, relative, resolve } from "node:path";
@@ -14,6 +13,8 @@ import { constants, createContext, runInContext } from "node:vm";
 import { abiHeader } from "../../caps/abi/header.ts";
 import { protocol, protocolHeader, type Method, type Protocol } from "../../caps/protocol/protocol.ts";
 import { KIT_PROTOCOLS } from "./protocols.ts";
+import { type Finished, runTool } from "./run-tool.ts";
+import { type Seen, seenByCompiler } from "./seen.ts";
 import { findPlaces } from "./setup/places.mjs";
 
 export interface ToolchainError {
@@ -91,7 +92,7 @@ export async function compileC(program: CProgram): Promise<ToolchainResult<Compi
 }
 
 /** undefined: there is no compiler. */
-export const compilerVersion = async (): Promise<string | undefined> => (await run(COMPILER, ["-dumpfullversion"]))?.stdout.trim();
+export const compilerVersion = async (): Promise<string | undefined> => (await runTool(COMPILER, ["-dumpfullversion"]))?.stdout.trim();
 
 const libraries = new Map<string, Promise<ToolchainResult<Library>>>();
 
@@ -108,7 +109,7 @@ function compileLibrary(compiler: string, place: string, includes: readonly stri
 async function produceLibrary(compiler: string, place: string, includes: readonly string[], cache: string): Promise<ToolchainResult<Library>> {
   const sources = await sourcesIn(join(place, "src"));
   const flags = [...LANGUAGE, ...includes.flatMap((folder) => ["-I", folder])];
-  const key = await keyOf(compiler, flags, sources, []);
+  const key = await keyOf(compiler, flags, sources, cache, []);
   if (!key.ok) return key.error === undefined ? noCompiler(compiler) : compileFailed("library", key.error);
   const folder = join(cache, `library-${key.value}`);
   const objects = objectsOf(sources, "library-");
@@ -144,17 +145,14 @@ async function sourcesIn(folder: string): Promise<string[]> {
 const objectsOf = (sources: readonly string[], prefix = ""): string[] => sources.map((source, i) => `${prefix}${i}-${basename(source)}.o`);
 
 const compileAll = (compiler: string, flags: readonly string[], sources: readonly string[], objects: readonly string[], folder: string) =>
-  Promise.all(sources.map((source, i) => run(compiler, [...flags, "-c", "-o", join(folder, objects[i] ?? ""), source])));
+  Promise.all(sources.map((source, i) => runTool(compiler, [...flags, "-c", "-o", join(folder, objects[i] ?? ""), source])));
 
-/** A hash of all that the compiler sees: itself, the flags, the text of the sources with what they include, and `more`. */
-async function keyOf(compiler: string, flags: readonly string[], sources: readonly string[], more: readonly string[]): Promise<{ readonly ok: true; readonly value: string } | { readonly ok: false; readonly error: Finished | undefined }> {
-  const version = await run(compiler, ["-dumpfullversion"]);
-  if (version === undefined) return { ok: false, error: undefined };
-  // Without the names of files, which end up in no output.
-  const seen = await run(compiler, [...flags, "-E", "-P", ...sources]);
-  if (seen === undefined || seen.status !== 0) return { ok: false, error: seen };
+/** A hash of all that an output is made of: what the compiler sees, the flags, and `more`. */
+async function keyOf(compiler: string, flags: readonly string[], sources: readonly string[], cache: string, more: readonly string[]): Promise<Seen> {
+  const seen = await seenByCompiler(compiler, flags, sources, cache);
+  if (!seen.ok) return seen;
   const key = createHash("sha256");
-  for (const part of [version.stdout, ...LANGUAGE, ...LINKING, ...more, seen.stdout]) key.update(part).update("\0");
+  for (const part of [...LANGUAGE, ...LINKING, ...more, seen.value]) key.update(part).update("\0");
   return { ok: true, value: key.digest("hex").slice(0, 32) };
 }
 
@@ -165,7 +163,7 @@ async function produce(recipe: Recipe): Promise<ToolchainResult<{ readonly file:
     if (!(await exists(source))) return failed("noSource", `${source}: there is no such file`);
   }
   const flags = [...LANGUAGE, ...recipe.includes.flatMap((folder) => ["-I", folder]), ...(program.systemIncludes ?? []).flatMap((folder) => ["-isystem", resolve(folder)])];
-  const key = await keyOf(compiler, flags, sources, [await readFile(recipe.script, "utf8"), basename(library?.folder ?? "")]);
+  const key = await keyOf(compiler, flags, sources, program.outDir, [await readFile(recipe.script, "utf8"), basename(library?.folder ?? "")]);
   if (!key.ok) return key.error === undefined ? noCompiler(compiler) : compileFailed(program.name, key.error);
   await mkdir(program.outDir, { recursive: true });
   const file = join(resolve(program.outDir), `${program.name}-${key.value}${recipe.flat ? ".image" : ".elf"}`);
@@ -175,7 +173,7 @@ async function produce(recipe: Recipe): Promise<ToolchainResult<{ readonly file:
     const objects = objectsOf(sources);
     const steps = await compileAll(compiler, flags, sources, objects, work);
     for (const name of library?.objects ?? []) await symlink(join(library?.folder ?? "", name), join(work, name));
-    if (steps.every(succeeded)) steps.push(await run(compiler, [...LANGUAGE, ...LINKING, "-T", recipe.script, "-o", OUTPUT, ...(library?.objects ?? []), ...objects, "-lgcc"], work));
+    if (steps.every(succeeded)) steps.push(await runTool(compiler, [...LANGUAGE, ...LINKING, "-T", recipe.script, "-o", OUTPUT, ...(library?.objects ?? []), ...objects, "-lgcc"], work));
     if (recipe.flat && steps.every(succeeded)) steps.push(await flatten(compiler, work));
     const wrong = steps.find((step) => !succeeded(step));
     if (wrong !== undefined) return compileFailed(program.name, wrong);
@@ -192,27 +190,8 @@ const succeeded = (step: Finished | undefined): boolean => step?.status === 0;
 
 /** By the objcopy that belongs to the compiler. */
 async function flatten(compiler: string, folder: string): Promise<Finished | undefined> {
-  const objcopy = await run(compiler, ["-print-prog-name=objcopy"]);
-  return objcopy && run(objcopy.stdout.trim(), ["-O", "binary", OUTPUT], folder);
-}
-
-interface Finished {
-  readonly status: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** Runs a program to its end; undefined when there is no such program. */
-function run(command: string, args: readonly string[], folder = process.cwd()): Promise<Finished | undefined> {
-  return new Promise((done, fail) => {
-    const child = spawn(command, args, { cwd: folder, stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, LC_ALL: "C" } });
-    let stdout = "";
-    let stderr = "";
-    child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
-    child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
-    child.on("error", (error: NodeJS.ErrnoException) => (error.code === "ENOENT" ? done(undefined) : fail(error)));
-    child.on("close", (status) => done({ status: status ?? 1, stdout, stderr }));
-  });
+  const objcopy = await runTool(compiler, ["-print-prog-name=objcopy"]);
+  return objcopy && runTool(objcopy.stdout.trim(), ["-O", "binary", OUTPUT], folder);
 }
 
 // Generated headers.

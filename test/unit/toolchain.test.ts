@@ -1,5 +1,5 @@
 // The C toolchain with the real compiler: what comes out, when it is made anew, and what is said when it cannot be.
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync, mkdirSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync, mkdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -66,6 +66,60 @@ test("compiled again it is taken from the cache; changed, or a header of it chan
   expect(second.elf).not.toBe(first.elf);
   writeFileSync(header, "#define NUMBER 1\n");
   expect(await compile("cache", main)).toEqual({ elf: first.elf, cached: true });
+});
+
+describe("what the compiler sees is remembered,", () => {
+  /** A compiler that counts how often it is asked to look. */
+  function counting(): { readonly compiler: string; readonly looks: () => number } {
+    const log = join(folder, "looks");
+    const compiler = source("counting/gcc", `#!/bin/sh\ncase " $* " in *" -E "*) echo >>${log};; esac\nexec riscv64-unknown-elf-gcc "$@"\n`);
+    chmodSync(compiler, 0o755);
+    const lines = (): number => (existsSync(log) ? readFileSync(log, "utf8").length : 0), before = lines();
+    return { compiler, looks: () => lines() - before };
+  }
+  /** As files are that nobody has just written. */
+  const settle = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 150));
+
+  test("and asked for anew when a file, or what stands beside it, is another", async () => {
+    const main = source("seen/main.c", `#include "number.h"\nint main(void) { return NUMBER; }\n`);
+    const own = source("seen/own/number.h", "#define NUMBER 1\n");
+    const { compiler, looks } = counting();
+    await settle();
+    const build = async (): Promise<string> => {
+      const result = await compileC({ name: "seen", sources: [main], outDir, compiler, systemIncludes: [join(own, "..")] });
+      if (!result.ok) throw new Error(result.error.message);
+      return result.value.elf;
+    };
+    const first = await build(), once = looks();
+    expect(once).toBeGreaterThan(0);
+    expect(await build()).toBe(first);
+    expect(looks()).toBe(once);
+    // One that is found before the other.
+    source("seen/number.h", "#define NUMBER 2\n");
+    const second = await build();
+    expect(second).not.toBe(first);
+    expect(looks()).toBe(once + 1);
+    // The new one was written too shortly before to be relied on, so it is looked at again; then no more.
+    await settle();
+    expect(await build()).toBe(second);
+    expect(await build()).toBe(second);
+    expect(looks()).toBe(once + 2);
+    rmSync(join(folder, "seen/number.h"));
+    expect(await build()).toBe(first);
+    writeFileSync(own, "#define NUMBER 3\n");
+    expect(new Set([first, second, await build()]).size).toBe(3);
+  });
+
+  test("but by no file that has been damaged", async () => {
+    const main = source("damaged/main.c", "int main(void) { return 4; }\n");
+    const { compiler, looks } = counting();
+    await settle();
+    const build = () => compileC({ name: "damaged", sources: [main], outDir, compiler });
+    const first = await build(), before = new Set(readdirSync(join(outDir, "seen"))), once = looks();
+    for (const name of before) writeFileSync(join(outDir, "seen", name), "{ \"compiler\": 3");
+    expect(await build()).toMatchObject({ ok: true, value: { elf: first.ok && first.value.elf } });
+    expect(looks()).toBe(once + 1);
+  });
 });
 
 test("the same sources give the same bytes", async () => {
