@@ -103,6 +103,8 @@ static void join(struct socket *s, struct tcp_pcb *pcb) {
     s->since = clock_now();
     /* An established connection never gives way to one that begins. */
     tcp_setprio(pcb, TCP_PRIO_MAX);
+    /* What is in the making waits for more already, 2 ms at most. By Nagle's rule the second piece of an answer would wait for the first one's acknowledgement, which peers delay: 250 ms, of lwIP. */
+    tcp_nagle_disable(pcb);
     ip_set_option(pcb, SOF_KEEPALIVE);
     pcb->keep_idle = 60000, pcb->keep_intvl = 10000, pcb->keep_cnt = 4;
     tcp_arg(pcb, s);

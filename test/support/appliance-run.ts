@@ -1,5 +1,5 @@
 // Builds and runs an appliance in this process, on the real kernel and engine, with a serial line that the test holds the far end of.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { boot, type BootOptions, type System } from "../../core/boot.ts";
@@ -8,6 +8,7 @@ import { createPicture, type Picture } from "../../core/host/picture.ts";
 import { prepareAppliance, withSecret } from "../../servers/operator/appliance.ts";
 import { openDisks } from "../../servers/operator/disks.ts";
 import { openNetworks } from "../../servers/operator/networks.ts";
+import { findPlaces } from "../../servers/operator/setup/places.mjs";
 
 /** The far end of the serial line: what was written, a reader that can be slow, and fingers to type with. */
 export class Line implements ConsoleBackend {
@@ -133,8 +134,15 @@ export async function runAppliance(folder: string, { line = new Line(), limitMs 
 }
 
 /** A folder of files that removes itself; `using` it. */
-export function applianceFolder(files: Readonly<Record<string, string | Uint8Array>>): { readonly path: string; [Symbol.dispose](): void } {
+export function applianceFolder(files: Readonly<Record<string, string | Uint8Array>>, built: "shared" | "own" = "shared"): { readonly path: string; [Symbol.dispose](): void } {
   const path = mkdtempSync(join(tmpdir(), "bailiwick-appliance-"));
+  if (built === "shared") {
+    // Programs that many tests have are compiled once: outputs are named by all that they are made of.
+    const shared = join(findPlaces(process.env).own, "build", "of-tests");
+    mkdirSync(shared, { recursive: true });
+    mkdirSync(join(path, ".bailiwick"));
+    symlinkSync(shared, join(path, ".bailiwick", "build"));
+  }
   for (const [name, content] of Object.entries(files)) {
     mkdirSync(dirname(join(path, name)), { recursive: true });
     writeFileSync(join(path, name), content);
