@@ -117,7 +117,7 @@ int main(void) {
 
 describe.skipIf(!hasGdb)(`gdb on a component's program${why}`, () => {
   test("waits for gdb; a breakpoint that is met with each call, an argument that is changed, the program's end", async () => {
-    using folder = applianceFolder({ "appliance.yaml": manifestWith({ main: "{ image: { c: main.c }, use: { console: console.console }, essential: true }" }), "main.c": PROGRAM });
+    using folder = applianceFolder({ "appliance.yaml": manifestWith({ main: "{ image: { c: main.c }, use: { console: console.console }, essential: true }" }), "main.c": PROGRAM }, "own");
     await withGdb(folder.path, { wait: "main" }, async ({ port, line, outcome }) => {
       const built = join(folder.path, ".bailiwick"), elf = (readdirSync(built, { recursive: true }) as string[]).find((name) => /main-[^/]*\.elf$/.test(name)) ?? "";
       const out = await gdb(port, `symbol-file ${join(built, elf)}`, "stepi", "info threads", "break *twice", "continue", "continue", "info symbol $pc", "print $a0", "set $a0 = 100", "delete", "continue");
@@ -132,7 +132,7 @@ describe.skipIf(!hasGdb)(`gdb on a component's program${why}`, () => {
   });
 
   test("a variable of C is watched: each store, what it was and is; a read; and the program's end", async () => {
-    using folder = applianceFolder({ "appliance.yaml": manifestWith({ main: "{ image: { c: main.c }, use: { console: console.console }, essential: true }" }), "main.c": PROGRAM });
+    using folder = applianceFolder({ "appliance.yaml": manifestWith({ main: "{ image: { c: main.c }, use: { console: console.console }, essential: true }" }), "main.c": PROGRAM }, "own");
     await withGdb(folder.path, { wait: "main" }, async ({ port, line, outcome }) => {
       const built = join(folder.path, ".bailiwick"), elf = (readdirSync(built, { recursive: true }) as string[]).find((name) => /main-[^/]*\.elf$/.test(name)) ?? "";
       const out = await gdb(port, `symbol-file ${join(built, elf)}`, "watch *(unsigned long *) &calls", "continue", "continue", "info symbol $pc", "delete", "awatch *(unsigned long *) &calls", "continue", "continue", "delete", "continue");

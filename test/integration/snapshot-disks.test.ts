@@ -1,11 +1,11 @@
 // SNAPDISK-*: disks in snapshots are as they were at the moment, though the guest goes on; what a restored guest writes stays in layers, for its next boot and for snapshots of changes.
-import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync, readSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
 import { findLinux } from "../../guests/linux/installed.ts";
 import { findPackage } from "../../servers/operator/package.ts";
 import { openSnapshot } from "../../servers/operator/vm/snapshot.ts";
-import { applianceFolder, until } from "../support/appliance-run.ts";
+import { applianceFolder, leftIn, until } from "../support/appliance-run.ts";
 import { diskAppliance, LIMIT_MS, restored, running, type Running } from "../support/disk-guest.ts";
 
 vi.setConfig({ testTimeout: 5 * LIMIT_MS });
@@ -98,7 +98,7 @@ describe.skipIf(!hasLinux)("SNAPDISK", () => {
     // Replaced: as the snapshot has them. And without layers it is gone at the end, as ever.
     await restored(folder.path, snapshot, async (run) => void expect([await get(run, 1), await get(run, 2)]).toEqual(["first", ""]), "running", { ...layers, replace: true });
     expect(await boots()).toBe("first");
-    expect(readdirSync(folder.path).filter((name) => name.startsWith("."))).toEqual([]);
+    expect(leftIn(folder.path)).toEqual([]);
   });
 
   test("003 a snapshot of changes has of a disk only what was written since; a whole one of the same guest stands by itself", async () => {
@@ -147,6 +147,6 @@ describe.skipIf(!hasLinux)("SNAPDISK", () => {
       await until("the guest goes on", () => events.slice(seen).some((event) => event.event === "guest" && event.state === "resumed"));
     });
     expect(await taking).toMatch(/cannot be written down[^]*(the disk is closed|has stopped|no more orders)|the machine does not run/);
-    expect([existsSync(join(folder.path, "snap")), readdirSync(folder.path).filter((name) => name.startsWith("."))]).toEqual([false, []]);
+    expect([existsSync(join(folder.path, "snap")), leftIn(folder.path)]).toEqual([false, []]);
   });
 });

@@ -1,5 +1,5 @@
 // Builds and runs an appliance in this process, on the real kernel and engine, with a serial line that the test holds the far end of.
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { boot, type BootOptions, type System } from "../../core/boot.ts";
@@ -149,6 +149,9 @@ export function applianceFolder(files: Readonly<Record<string, string | Uint8Arr
   }
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
 }
+
+/** What begins with a dot in such a folder, but for where its programs are built. */
+export const leftIn = (folder: string): string[] => readdirSync(folder).filter((name) => name.startsWith(".") && name !== ".bailiwick");
 
 /** A manifest with the console driver and these components, in YAML's flow style. */
 export function manifestWith(components: Readonly<Record<string, string>>, memory = "64MiB"): string {

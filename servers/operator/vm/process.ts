@@ -11,6 +11,7 @@ import type { Vm } from "./store.ts";
 /** An appliance is built first, which may take long the first time. */
 const START_MS = 300_000;
 const END_MS = 10_000;
+const GONE_MS = 2000;
 /** A guest that is asked to shut down is asked again after so long: one that has just begun may not have listened. */
 const ASK_AGAIN_MS = 5000;
 const LOOK_MS = 100;
@@ -29,9 +30,22 @@ export interface VmState {
 
 export async function stateOf(vm: Vm): Promise<VmState> {
   if (!(await isAnswered(vm.control))) return { state: "stopped", guests: [] };
-  const { guests } = (await ask(vm.control, "GET", "/")) as { readonly guests: readonly GuestInfo[] };
-  const pid = pidOf(vm);
-  return { state: "running", guests, ...(pid === undefined ? {} : { pid }) };
+  try {
+    const { guests } = (await ask(vm.control, "GET", "/")) as { readonly guests: readonly GuestInfo[] };
+    const pid = pidOf(vm);
+    return { state: "running", guests, ...(pid === undefined ? {} : { pid }) };
+  } catch (error) {
+    if (await hasEnded(vm, GONE_MS)) return { state: "stopped", guests: [] };
+    throw error;
+  }
+}
+
+/** Of one that was asked and has not answered: whether that was because it was about to end. Its socket may be there for a moment longer. */
+async function hasEnded(vm: Vm, patienceMs: number): Promise<boolean> {
+  for (const until = Date.now() + patienceMs; await isAnswered(vm.control); await pause(POLL_MS)) {
+    if (Date.now() > until) return false;
+  }
+  return true;
 }
 
 /** Of a process that is this machine's: a number alone may have become another's. */
@@ -128,7 +142,7 @@ export async function stopVm(vm: Vm, force: boolean, patienceMs = 0): Promise<vo
     if (!force) await shutDownGuests(vm, patienceMs);
     // The last guest's end may have been the machine's.
     await ask(vm.control, "POST", "/stop").catch(async (error: unknown) => {
-      if (await isAnswered(vm.control)) throw error;
+      if (!(await hasEnded(vm, END_MS))) throw error;
     });
   } else if (pid === undefined) throw failure(FailureCode.vm, `the machine '${vm.name}' does not run`);
   else process.kill(pid, "SIGTERM");
