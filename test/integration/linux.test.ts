@@ -87,6 +87,16 @@ describe.skipIf(!hasLinux)("bailiwick run examples/linux --exec", () => {
   });
 });
 
+test.skipIf(!hasLinux)("with too little memory to boot it is refused, and told how much would do: that does", async () => {
+  const withMemory = async (mib: number): Promise<Done> => {
+    using folder = applianceFolder({ "appliance.yaml": MANIFEST("").replace("96MiB", `${mib}MiB`) });
+    return await bailiwick(["run", folder.path, "--exec", "echo up"]);
+  };
+  const { status, err } = await withMemory(64);
+  expect([status, err]).toEqual([1, expect.stringMatching(/BW0307[^]*do not fit in 64 MiB of RAM: kernel \d+ MiB, initial RAM disk \d+ MiB, and 48 MiB that this kernel takes to boot\n.*guests\.debian\.memory/)]);
+  expect(await withMemory(Number(/give it at least (\d+) MiB/.exec(err)![1]))).toMatchObject({ status: 0, out: "up\n", err: "" });
+});
+
 describe.skipIf(!hasLinux)("typed to", () => {
   test("a shell with job control: lines, Ctrl-C, exit; its RAM is what the description says and no more", async () => {
     using folder = applianceFolder({ "appliance.yaml": MANIFEST("") });
