@@ -42,6 +42,20 @@ test("two stacks talk, each from its own address, and a monitor is told how much
   expect(events.filter(({ event, component }) => event === "fault" || (event === "exit" && component !== "steady"))).toEqual([]);
 });
 
+test("an answer in two pieces waits for no acknowledgement", LIMIT, async () => {
+  using folder = applianceFolder(files);
+  const line = new Line();
+  let ticks: number | undefined;
+  await runAppliance(folder.path, {
+    line, limitMs: 60_000, deterministic: true,
+    onTurn: (system) => void (ticks === undefined && steadyIsDone(line.output) && (ticks = system.stats().ticks)),
+    during: () => until("steady is done", () => ticks !== undefined, 50_000),
+  });
+  expect(line.output).toContain(STEADY[0]);
+  // Forty of its sixty answers come in two pieces, and a peer acknowledges the first of two after 250 ms. By the machine's own time: 10,000,000 ticks are a second.
+  expect(ticks).toBeLessThan(20_000_000);
+});
+
 // Stations, led by what comes over the uplink.
 const NIC = "{ image: { server: nic }, cpu: { priority: 190 }, use: { regs: platform.net0.regs, irq: platform.net0.irq, iospace: platform.net0.iospace }, offer: { card: NicDriver } }";
 const TIMER = "{ image: { server: timer }, cpu: { priority: 199 }, use: { regs: platform.alarm0.regs, irq: platform.alarm0.irq }, offer: { timer: Timer } }";
