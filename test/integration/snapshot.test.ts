@@ -32,7 +32,7 @@ describe.skipIf(!hasLinux)("SNAPSHOT", () => {
     await running(folder.path, undefined, async ({ session, ask }) => {
       await ask("seq 0 200000 >/tmp/text; sum=$(md5sum </tmp/text); word=kept");
       // It writes without pause, each round another: what it has acknowledged must be there, whenever it was written down.
-      await ask("(i=0; while :; do i=$((i+1)); (echo $i; cat /tmp/text) | dd of=/dev/vda bs=64k conv=fsync 2>/dev/null; echo $i >/tmp/done; done) & writer=$!");
+      await ask("(i=0; while :; do i=$((i+1)); (echo $i; cat /tmp/text) | dd of=/dev/vda bs=64k conv=fsync 2>/dev/null; echo $i >/tmp/done.new; mv /tmp/done.new /tmp/done; done) & writer=$!");
       await pause(500);
       const { pausedMs, disks } = await session.guests.snapshot("g", at);
       expect(pausedMs).toBeGreaterThan(0);

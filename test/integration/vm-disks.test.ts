@@ -133,7 +133,7 @@ describe.skipIf(!hasLinux)("VMDISK", () => {
       writeFileSync(join(folder.path, "disk.img"), Buffer.alloc(64 * 2 ** 20, 0x31));
       await done("create", "full", folder.path);
       await started("full", "start", "full");
-      await ask("full", "(i=0; while :; do i=$((i+1)); echo $i | dd of=/dev/vda bs=64k seek=$((i * 37 % 1024)) conv=fsync,notrunc 2>/dev/null && echo $i >/tmp/done; done) & writer=$!");
+      await ask("full", "(i=0; while :; do i=$((i+1)); echo $i | dd of=/dev/vda bs=64k seek=$((i * 37 % 1024)) conv=fsync,notrunc 2>/dev/null && echo $i >/tmp/done.new && mv /tmp/done.new /tmp/done; done) & writer=$!");
       await done("snapshot", "full", join(small, "old"));
       await refused(/guest g cannot be written down|memory of guest g cannot be written[^]*(no space|ENOSPC)/i, "snapshot", "full", join(small, "new"));
       expect(readdirSync(small)).toEqual(["old"]);
