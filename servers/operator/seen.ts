@@ -3,7 +3,7 @@
 // To ask it is a process for each source. So the answer is kept with the names and hashes of the files that it came from, and of what their folders hold (a header that is new there may
 // be found before another): while all are as they were, so is what the compiler sees.
 import { createHash, randomBytes } from "node:crypto";
-import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { accessSync, constants, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { delimiter, dirname, join, resolve } from "node:path";
 import { type Finished, runTool } from "./run-tool.ts";
 
@@ -17,6 +17,9 @@ interface Remembered {
 
 export type Seen = { readonly ok: true; readonly value: string } | { readonly ok: false; readonly error: Finished | undefined };
 
+/** What gcc takes from its surroundings, of what it sees. Source: gcc(1), Environment Variables. */
+const HEEDED = ["CPATH", "C_INCLUDE_PATH", "COMPILER_PATH", "GCC_EXEC_PREFIX", "SOURCE_DATE_EPOCH"];
+
 /** Of a file system's times, ms: what was written so shortly before the compiler looked may have been written while it did. */
 const COARSE_MS = 50;
 
@@ -26,11 +29,12 @@ const hash = (...parts: readonly (string | Uint8Array)[]): string => {
   return sum.digest("hex");
 };
 
-/** @param cache where answers are kept @returns error undefined: there is no such compiler; else what it said */
+/** @param flags @param sources with absolute paths @param cache where answers are kept @returns error undefined: there is no such compiler; else what it said */
 export async function seenByCompiler(compiler: string, flags: readonly string[], sources: readonly string[], cache: string): Promise<Seen> {
   const program = identityOf(compiler);
   if (program === undefined) return { ok: false, error: undefined };
-  const kept = join(cache, "seen", `${hash(compiler, process.cwd(), ...flags, "", ...sources).slice(0, 32)}.json`);
+  const surroundings = HEEDED.map((name) => process.env[name] ?? "");
+  const kept = join(cache, "seen", `${hash(compiler, ...surroundings, ...flags, "", ...sources).slice(0, 32)}.json`);
   const known = read(kept);
   if (known !== undefined && known.compiler === program && same(known.files, hashOfFile) && same(known.folders, hashOfFolder)) return { ok: true, value: known.seen };
   const began = Date.now();
@@ -59,11 +63,20 @@ function filesIn(text: string): string[] {
 /** Which program a command is: where, how large and how old. */
 function identityOf(command: string): string | undefined {
   const places = command.includes("/") ? [command] : (process.env["PATH"] ?? "").split(delimiter).map((folder) => join(folder, command));
-  for (const place of places) {
-    const found = statSync(place, { throwIfNoEntry: false });
-    if (found?.isFile() === true) return `${place} ${found.size} ${found.mtimeMs}`;
+  const place = places.find(isExecutable);
+  if (place === undefined) return undefined;
+  const { size, mtimeMs } = statSync(place);
+  return `${place} ${size} ${mtimeMs}`;
+}
+
+/** What may not be looked at is passed over, as by who runs it. */
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
   }
-  return undefined;
 }
 
 const hashOfFile = (path: string): string => hash(readFileSync(path));

@@ -19,8 +19,10 @@ const GUEST = "memory: 96MiB, disks: { data: block.root }";
 
 /** Back when the writer has done another round. */
 async function goesOn(ask: (command: string) => Promise<string>): Promise<void> {
-  const before = Number(await ask("cat /tmp/done"));
-  for (const end = Date.now() + LIMIT_MS / 4; Number(await ask("cat /tmp/done")) <= before; await pause(200)) {
+  // None is done yet: there is no such file.
+  const rounds = async (): Promise<number> => Number(await ask("cat /tmp/done 2>/dev/null || echo 0"));
+  const before = await rounds();
+  for (const end = Date.now() + LIMIT_MS / 4; !((await rounds()) > before); await pause(200)) {
     if (Date.now() > end) throw new Error(`it writes no more: ${before} rounds`);
   }
 }

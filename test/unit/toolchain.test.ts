@@ -110,6 +110,26 @@ describe("what the compiler sees is remembered,", () => {
     expect(new Set([first, second, await build()]).size).toBe(3);
   });
 
+  test("for the surroundings that it heeds; a place that may not be looked at is passed over", async () => {
+    const main = source("path/main.c", "#include <elsewhere.h>\nint main(void) { return NUMBER; }\n");
+    const [one, two] = ["one", "two"].map((name, i) => join(source(`path/${name}/elsewhere.h`, `#define NUMBER ${i}\n`), ".."));
+    await settle();
+    const path = process.env["PATH"] ?? "", odd = source("path/no-folder", "");
+    try {
+      process.env["PATH"] = `${odd}:${folder}:${path}`;
+      const elfs: string[] = [];
+      for (const place of [one, two, one]) {
+        process.env["CPATH"] = place;
+        elfs.push((await compile("path", main)).elf);
+      }
+      expect(elfs[1]).not.toBe(elfs[0]);
+      expect(elfs[2]).toBe(elfs[0]);
+    } finally {
+      process.env["PATH"] = path;
+      delete process.env["CPATH"];
+    }
+  });
+
   test("but by no file that has been damaged", async () => {
     const main = source("damaged/main.c", "int main(void) { return 4; }\n");
     const { compiler, looks } = counting();
