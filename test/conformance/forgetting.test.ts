@@ -54,6 +54,27 @@ it("its memory is the host's again, and what it needs is translated anew", () =>
   });
 });
 
+it("a guest of more code than there is room for goes on exactly where it was, floating-point flags and all", () => {
+  // By the longest that each may be, 256 MiB are full at some 367,000 of these.
+  const blocks = 900_000, at = (address: number): number => RAM_BASE + BYTES + address - GUEST;
+  withRig((rig) => {
+    const { machine } = rig, vcpu = machine.createVcpu(), { words } = rig.record(vcpu);
+    const begin = assemble(`.option norvc\n li t0, 0x2000\n csrs sstatus, t0\n li t1, 0x15\n fsflags t1\n fcvt.s.w f8, t1\n`, GUEST).bytes;
+    const body = GUEST + begin.length, code = new Uint32Array(2 * blocks);
+    for (let i = 0; i < blocks; i++) code.set([0x0014_0413, 0x0040_006f], 2 * i); // addi s0, s0, 1; j .+4
+    rig.write(at(GUEST), begin);
+    rig.write(at(body), new Uint8Array(code.buffer));
+    rig.write(at(body + 8 * blocks), assemble(`.option norvc\n frflags s1\n fcvt.w.s s2, f8\n li a7, 0x0a000001\n ecall\n`, body + 8 * blocks).bytes);
+    machine.mapVcpuRam(vcpu, GUEST, BYTES, BYTES);
+    machine.readVcpu(vcpu);
+    words[R.pc] = BigInt(GUEST);
+    machine.writeVcpu(vcpu);
+    expect(machine.runVcpu(vcpu)).toBe(EXIT.sbi);
+    machine.readVcpu(vcpu);
+    expect([words[R.x + S0], words[R.x + 9], words[R.x + 18]]).toEqual([BigInt(blocks), 0x15n, 0x15n]);
+  });
+});
+
 const DONE = "li a7, 0x0a000001\n ecall\n";
 const S = (n: number): number => R.x + (n < 2 ? 8 + n : 16 + n);
 
