@@ -8,5 +8,7 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // What was expected and what came, whole enough to be of use where only the message of a failure is kept.
+    chaiConfig: { truncateThreshold: 2500 },
   },
 });

@@ -2,13 +2,13 @@
 import { appendFileSync, readFileSync } from "node:fs";
 import { relative } from "node:path";
 
-const SHOWN = 12, MESSAGE_LINES = 12;
+const SHOWN = 12, MESSAGE_LINES = 12, LINE_CHARACTERS = 6000;
 const [, , file, wrong] = process.argv;
 const { numPassedTests, numFailedTests, testResults } = JSON.parse(readFileSync(file, "utf8"));
 console.log(numPassedTests, numFailedTests);
 
 const name = (result) => relative(process.cwd(), result.name);
-const shorten = (text) => text.split("\n").slice(0, MESSAGE_LINES).map((line) => `    ${line}\n`).join("");
+const shorten = (text) => text.split("\n").slice(0, MESSAGE_LINES).map((line) => `    ${line.slice(0, LINE_CHARACTERS)}\n`).join("");
 for (const result of testResults) {
   const failed = result.assertionResults.filter(({ status }) => status === "failed");
   for (const { fullName, failureMessages } of failed) appendFileSync(wrong, `${name(result)}: ${fullName}\n${shorten(failureMessages.join("\n"))}`);

@@ -67,7 +67,7 @@ test.skipIf(HELPER === undefined)("a program gets an address, a page of 200 KB a
     expect(said.slice(0, 7)).toEqual(["address a00020f ffffff00 by a000202", good, "connect: 5", "datagram: 0, HELLO from a000202", "elsewhere: 5", "a name: 14", "ping: 0, elsewhere: 8"]);
     expect(said.slice(7).filter((line) => line.startsWith("page: 0") && line !== good)).toEqual([]);
     expect(lost).toHaveLength(1);
-    expect(events.filter(({ event }) => event === "fault" || event === "dmaFault")).toEqual([]);
+    expect(events.filter(({ event }) => event === "fault" || event === "dma-fault")).toEqual([]);
   } finally {
     server.close();
     echo.close();

@@ -211,6 +211,8 @@ static uint32_t do_open(struct bw_request *r) { return bw_accept(&acceptor, r); 
 static uint32_t do_memory(struct bw_request *r) { return bw_accept_memory(&acceptor, r); }
 
 int main(void) {
+    const char *seed = bw_arg("seed");
+    while (seed != NULL && *seed >= '0' && *seed <= '9') dice = dice * 10 + (uint64_t)(*seed++ - '0');
     if (bw_acceptor_init(&acceptor) != 0) return 1;
     static const struct bw_method methods[] = {
         {.label = NIC_DRIVER_INFO, .words = 0, .handle = do_info}, {.label = NIC_DRIVER_WINDOW, .words = 1, .handle = do_window}, {.label = NIC_DRIVER_OPEN, .words = 4, .handle = do_open},

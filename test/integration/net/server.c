@@ -1,6 +1,6 @@
 /*
  * The other host: gives back what it is sent, on TCP port 80 with its letters large, on UDP port 7 as it is; on TCP port 9 it takes connections and is silent; on UDP port 53 it is a name
- * server that knows web.test, says that there is no none.test, is silent about silent.test, and lies in many ways about what begins with "liar".
+ * server that knows web.test, says that there is no none.test, is silent about silent.test and hushed.test, and lies in many ways about what begins with "liar".
  */
 #include <bailiwick.h>
 #include <bailiwick/console.h>
@@ -32,7 +32,7 @@ static size_t name_answer(uint8_t *q, size_t count) {
     if (count < 18 || count + 64 > BW_NET_DATAGRAM) return 0;
     const bool liar = q[12] == 4 && memcmp(q + 13, "liar", 4) == 0;
     q[2] = 0x81, q[3] = 0x80;
-    if (q[12] == 6) return 0;
+    if (q[12] == 6) return 0; /* silent, hushed */
     if (q[12] == 4 && !liar) {
         q[3] = 0x83;
         return count;
