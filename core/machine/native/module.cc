@@ -1,4 +1,5 @@
 /* The module's entry: what JavaScript gets when it loads the addon. */
+#include <malloc.h>
 #include "bind_ram.h"
 
 namespace {
@@ -24,9 +25,16 @@ napi_value version(napi_env env, napi_callback_info) {
     return result;
 }
 
+/*
+ * Large tables of which little is ever touched are most of what an engine and the kernel have. Left to itself the allocator sees the first of them freed and takes the next from its heap:
+ * there all of it is written with zeros first, and what is freed between two others is the process's for ever.
+ */
+constexpr int LARGE = 512 << 10;
+
 } // namespace
 
 NAPI_MODULE_INIT() {
+    mallopt(M_MMAP_THRESHOLD, LARGE);
     const bool ok = exportFunction(env, exports, "version", version, nullptr) && exportEngine(env, exports) && exportMachine(env, exports) && exportFile(env, exports) && exportRam(env, exports);
     return ok ? exports : nullptr;
 }
