@@ -101,7 +101,7 @@ test("stepped or not, preempted or not, random code comes to the same", () => {
     }),
     runs(40),
   );
-}, 120_000);
+}, 180_000);
 
 test("the number of steps is the number of instructions", () =>
   withRig((rig) => {

@@ -306,7 +306,7 @@ it("stepped, stopped everywhere or left alone, random code comes to the same", (
     }),
     runs(10),
   );
-}, 120_000);
+}, 180_000);
 
 it("stepped now and then, preempted, and left alone in between, a program comes to the same", () => {
   const source = `li sp, 0x80300000\n li s0, 40\n li s1, 0\n outer: li a0, 7\n jal ra, work\n add s1, s1, a0\n rdtime t0\n li t3, ${DEVICE}\n sw s1, (t3)\n addi s0, s0, -1\n bnez s0, outer\n ${DONE}
@@ -342,7 +342,7 @@ it("stepped now and then, preempted, and left alone in between, a program comes 
     }),
     runs(20),
   );
-}, 120_000);
+}, 180_000);
 
 describe("several harts", () => {
   const LOOP = "li t0, 0\n 1: addi t0, t0, 1\n here: nop\n j 1b";

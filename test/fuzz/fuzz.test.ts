@@ -24,7 +24,7 @@ afterEach(() => opened.splice(0).forEach((board) => board.close()));
 const seed = Number(process.env["FUZZ_SEED"] ?? 20261126);
 const same = (a: World, b: World): boolean => Buffer.compare(fingerprint(a.k), fingerprint(b.k)) === 0;
 
-test(`FUZZ 001 hostile programs break nothing and nobody (seed ${seed})`, { timeout: 120_000 }, async () => {
+test(`FUZZ 001 hostile programs break nothing and nobody (seed ${seed})`, { timeout: 180_000 }, async () => {
   const result = await attack({ calls: 150_000, seed, check: 16, from: Number.MAX_SAFE_INTEGER, fast: true });
   expect(result.failure).toBeNull();
   expect(result.epochs).toBeGreaterThan(3);
@@ -35,7 +35,7 @@ test(`FUZZ 001 hostile programs break nothing and nobody (seed ${seed})`, { time
   expect([...syscalls, ...faults]).toEqual([]);
 });
 
-test("FUZZ 002 a seed is a run, and the calls that the addon carries out are those of the kernel", { timeout: 120_000 }, () => {
+test("FUZZ 002 a seed is a run, and the calls that the addon carries out are those of the kernel", { timeout: 180_000 }, () => {
   const [a, b, slow] = [new World(machine(), seed), new World(machine(), seed), new World(machine(), seed)];
   const fastCalls = ({ board }: World): number => new Float64Array(board.control, 0, 8)[CONTROL.fastCalls]!, before = fastCalls(slow);
   slow.k.fast = false;
@@ -48,7 +48,7 @@ test("FUZZ 002 a seed is a run, and the calls that the addon carries out are tho
   expect([fastCalls(a) > 10_000, fastCalls(slow)]).toEqual([true, before]);
 });
 
-test("SAVE 001 saved at any moment and loaded on another machine, it goes on exactly", { timeout: 120_000 }, () => {
+test("SAVE 001 saved at any moment and loaded on another machine, it goes on exactly", { timeout: 180_000 }, () => {
   const random = new Random(seed);
   let world = new World(machine(), seed + 1);
   for (let round = 0; round < 8; round++) {

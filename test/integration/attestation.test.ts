@@ -47,7 +47,7 @@ beforeAll(async () => {
 afterAll(() => rmSync(work, { recursive: true, force: true }));
 
 function bailiwick(...args: readonly string[]): { readonly status: number | null; readonly out: string; readonly err: string } {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [CLI, ...args], { encoding: "utf8", timeout: 120_000 });
+  const { status, stdout, stderr } = spawnSync(process.execPath, [CLI, ...args], { encoding: "utf8", timeout: 180_000 });
   return { status, out: stdout, err: stderr };
 }
 
@@ -184,7 +184,7 @@ describe("the commands", () => {
     expect(wantsSecret).toBe(true);
     for (const { name, bytes } of files) expect(Buffer.from(bytes).includes(Buffer.from(TEST_SECRET)), name).toBe(false);
     const folder = changed("run", () => {});
-    const { status, stdout, stderr } = spawnSync(process.execPath, [CLI, "run", "-q", "--platform-key", secret, folder], { encoding: "utf8", input: `${nonce}\n`, timeout: 120_000 });
+    const { status, stdout, stderr } = spawnSync(process.execPath, [CLI, "run", "-q", "--platform-key", secret, folder], { encoding: "utf8", input: `${nonce}\n`, timeout: 180_000 });
     expect([status, stderr]).toEqual([0, expect.stringContaining("careless faulted")]);
     expect(existsSync(join(folder, ".bailiwick", "platform.key"))).toBe(false);
     expect(verify(saved(stdout), "--image", folder).status).toBe(0);

@@ -13,7 +13,7 @@ import { writeElf } from "../support/elf-file.ts";
 import { installKit } from "../support/installed-kit.ts";
 import { linuxImage } from "../support/kernel-image.ts";
 
-vi.setConfig({ testTimeout: 60_000 });
+vi.setConfig({ testTimeout: 180_000 });
 
 let folder = "";
 beforeAll(() => (folder = mkdtempSync(join(tmpdir(), "bailiwick-bad-input-"))));

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { applianceFolder, manifestWith, runAppliance } from "../support/appliance-run.ts";
 
-test("a hosted program makes a bank, buys, looks, and gets back what it was refused or given", { timeout: 120_000 }, async () => {
+test("a hosted program makes a bank, buys, looks, and gets back what it was refused or given", { timeout: 180_000 }, async () => {
   using folder = applianceFolder({
     "appliance.yaml": manifestWith({
       bank: "{ image: { server: bank }, memory: 4MiB, slots: 2048, cpu: { priority: 180 }, offer: { bank: Bank } }",

@@ -8,10 +8,10 @@ import { EndingStatus } from "../../vmm/spec.ts";
 import { applianceFolder, manifestWith, pause, runAppliance, until } from "../support/appliance-run.ts";
 
 const BARE = join(findPackage().root, "guests", "bare");
-const LIMIT = { timeout: 60_000 };
+const LIMIT = { timeout: 180_000 };
 const MANIFEST = `${manifestWith({})}guests:\n  bare: { image: bare, memory: 16MiB, console: console.console, essential: true }\n`;
 
-async function exec(command: string, limitMs = 20_000): Promise<{ output: string; status: number | undefined; events: readonly Record<string, unknown>[] }> {
+async function exec(command: string, limitMs = 60_000): Promise<{ output: string; status: number | undefined; events: readonly Record<string, unknown>[] }> {
   using folder = applianceFolder({ "appliance.yaml": MANIFEST });
   return await runAppliance(folder.path, { exec: command, limitMs });
 }

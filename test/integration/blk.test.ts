@@ -9,7 +9,7 @@ import { prepareAppliance } from "../../servers/operator/appliance.ts";
 import { openDisks } from "../../servers/operator/disks.ts";
 import { applianceFolder, manifestWith, pause, runAppliance } from "../support/appliance-run.ts";
 
-const LIMIT = { timeout: 60_000 };
+const LIMIT = { timeout: 180_000 };
 const FOLDER = "test/integration/blk";
 const files = { "client.c": readFileSync(join(FOLDER, "client.c")), "appliance.yaml": readFileSync(join(FOLDER, "appliance.yaml"), "utf8") };
 const REFUSED = ["beyond the end: 2", "not whole sectors: 2", "no such window: 2", "out of the window: 2", "no operation: 2", ""];

@@ -5,7 +5,7 @@ import type { BlockBackend } from "../../core/devices/virtio/block-backend.ts";
 import { ramDisk } from "../../core/host/disk.ts";
 import { applianceFolder, runAppliance, until } from "../support/appliance-run.ts";
 
-const LIMIT = { timeout: 90_000 };
+const LIMIT = { timeout: 180_000 };
 const FOLDER = "test/integration/block";
 const client = readFileSync(`${FOLDER}/client.c`), manifest = readFileSync(`${FOLDER}/appliance.yaml`, "utf8");
 const lines = (name: string, sectors: number) => [

@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { applianceFolder, Line, manifestWith, pause, runAppliance, until } from "../support/appliance-run.ts";
 
-const LIMIT = { timeout: 60_000 };
+const LIMIT = { timeout: 180_000 };
 const MAIN = "{ image: { c: main.c }, use: { console: console.console }, essential: true }";
 
 async function runMain(body: string): Promise<{ output: string; status: number | undefined }> {

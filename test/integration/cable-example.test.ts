@@ -7,7 +7,7 @@ import { applianceFolder, until } from "../support/appliance-run.ts";
 import { CLI, ROOT } from "../support/command-line.ts";
 import { freePorts } from "../support/ports.ts";
 
-const LIMIT = { timeout: 100_000 };
+const LIMIT = { timeout: 180_000 };
 const file = (name: string): string => readFileSync(join("examples/cable", name), "utf8");
 type End = "near" | "far";
 const ADDRESS = { near: "10.7.0.1", far: "10.7.0.2" } as const;

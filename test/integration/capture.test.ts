@@ -16,7 +16,7 @@ import { parse, type Parsed, PROTOCOL } from "../support/frames.ts";
 import { freePorts } from "../support/ports.ts";
 import { describeCapture, describeFrames, hasTcpdump, isWrong } from "../support/tcpdump.ts";
 
-const LIMIT = { timeout: 90_000 };
+const LIMIT = { timeout: 180_000 };
 const folder = mkdtempSync(join(tmpdir(), "bailiwick-capture-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 const file = (name: string): string => join(folder, name);

@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { applianceFolder, manifestWith, runAppliance } from "../support/appliance-run.ts";
 import { finish, RingBed } from "../support/ring-bed.ts";
 
-const LIMIT = { timeout: 120_000 };
+const LIMIT = { timeout: 180_000 };
 const source = (name: string): string => readFileSync(join(import.meta.dirname, "channel", name), "utf8");
 
 test("in C: random operations on random shapes come to what a queue would; the memory afterwards is what TypeScript makes of it", LIMIT, async () => {

@@ -41,21 +41,21 @@ async function outcome(give: string, manifest = MANIFEST): Promise<Outcome> {
   return session.outcome;
 }
 
-test("a component that keeps to its protocol is left alone", { timeout: 90_000 }, async () => {
+test("a component that keeps to its protocol is left alone", { timeout: 180_000 }, async () => {
   expect(await outcome("InitSlot.Notification")).toEqual({ status: 0 });
 });
 
 test.each([
   ["hands on a capability", "use.console!.cap"],
   ["hands over a table with one in it", "130"],
-])("one that is trusted and %s is found out", { timeout: 90_000 }, async (_, give) => {
+])("one that is trusted and %s is found out", { timeout: 180_000 }, async (_, give) => {
   expect(await outcome(give)).toEqual({
     status: 4,
     why: "the appliance was stopped: app was given console.console, and claim 1 of the manifest (no-path) does not hold any more: app can come to hold console.console",
   });
 });
 
-test("without claims nobody looks", { timeout: 90_000 }, async () => {
+test("without claims nobody looks", { timeout: 180_000 }, async () => {
   expect(await outcome("use.console!.cap", MANIFEST.replace(/assert:[^]*/, ""))).toEqual({ status: 0 });
 });
 
@@ -74,7 +74,7 @@ const wallOfLives = (give: string): string => wall(give).replace("yield* sys.rec
 test.each([
   ["is left alone while everybody keeps to the protocols", "InitSlot.Notification", 0],
   ["is watched as before", "use.console!.cap", 4],
-])("a component that is started again %s", { timeout: 90_000 }, async (_, give, status) => {
+])("a component that is started again %s", { timeout: 180_000 }, async (_, give, status) => {
   using folder = applianceFolder({ "appliance.yaml": RESTARTED, "wall.ts": wallOfLives(give), "app.ts": FALLEN });
   const events: string[] = [];
   const session = await startSession(await prepareAppliance(folder.path), {

@@ -44,7 +44,7 @@ const one = (image: string, more = ""): string => `components:\n${CONSOLE}  main
 const guest = (image: string, memory = "32MiB"): string => `components:\n${CONSOLE}guests:\n  g: { image: ${image}, memory: ${memory}, console: console.console }\n`;
 const IDLE = "export default function* main() { for (;;) yield; }\n";
 
-vi.setConfig({ testTimeout: LIMIT_MS });
+vi.setConfig({ testTimeout: 3 * LIMIT_MS });
 
 describe("bailiwick", () => {
   it("without a command says how it is used, status 2", () => {

@@ -6,7 +6,7 @@ import { applianceFolder, type Run, runAppliance, until } from "../support/appli
 import { bailiwick } from "../support/command-line.ts";
 import { exampleFiles, GRASP } from "../support/example-files.ts";
 
-const LIMIT = { timeout: 60_000 };
+const LIMIT = { timeout: 180_000 };
 const FOLDER = "examples/confined-classifier";
 const files = exampleFiles("confined-classifier");
 const MANIFEST = files["appliance.yaml"]!, EXPECTED = files["expected.txt"]!;

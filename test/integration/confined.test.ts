@@ -8,7 +8,7 @@ import { applianceFolder, runAppliance } from "../support/appliance-run.ts";
 import { bailiwick } from "../support/command-line.ts";
 import { writeElf } from "../support/elf-file.ts";
 
-const LIMIT = { timeout: 120_000 };
+const LIMIT = { timeout: 180_000 };
 const HEAD = "apiVersion: bailiwick/1\nkind: Appliance\nname: test\nversion: 0.1.0\nplatform: { board: virt-rv64, memory: 64MiB }\n";
 const CLOCK = "#include <bailiwick.h>\n__attribute__((noinline)) static uint64_t ticks(void) { uint64_t t; __asm__ volatile(\"rdcycle %0\" : \"=r\"(t)); return t; }\nint main(void) { return ticks() == 0; }\n";
 const QUIET = "#include <bailiwick.h>\nint main(void) { return 3; }\n";

@@ -10,7 +10,7 @@ import { mountsDisks } from "../../guests/debian/image.ts";
 import { findLinux } from "../../guests/linux/installed.ts";
 import { findPackage } from "../../servers/operator/package.ts";
 import { findProgram } from "../../servers/operator/setup/command.mjs";
-import { applianceFolder, manifestWith, runAppliance, until } from "../support/appliance-run.ts";
+import { applianceFolder, manifestWith, runAppliance, until, withoutKernel } from "../support/appliance-run.ts";
 import { bailiwick } from "../support/command-line.ts";
 
 const LIMIT_MS = 180_000;
@@ -30,7 +30,7 @@ const guest = (more: string): string => `guests:\n  debian: { image: debian, mem
 /** The end of what systemd begins with: it resets the terminal. */
 const RESET = "\x1b[?7h";
 /** Without that, and what the kernel says before it is told to be quiet. */
-const said = (output: string): string => output.replace(/^\[ .*\r?\n/gm, "").split(RESET).at(-1) ?? "";
+const said = (output: string): string => withoutKernel(output).split(RESET).at(-1) ?? "";
 
 describe.skipIf(!hasKernel || !made.ok)("a Debian guest", () => {
   const disks = "disks: { blk0: { image: debian } }";

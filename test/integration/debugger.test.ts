@@ -67,7 +67,7 @@ int main(void) {
 }
 `;
 
-test("steps, breakpoints, registers", { timeout: 60_000 }, async () => {
+test("steps, breakpoints, registers", { timeout: 180_000 }, async () => {
   using folder = applianceFolder({
     "appliance.yaml": manifestWith({ main: "{ image: { c: main.c }, use: { console: console.console, time: platform.cpu.time }, essential: true }" }),
     "main.c": SOURCE,

@@ -11,7 +11,7 @@ const EXAMPLE = "examples/desktop";
 const folder = mkdtempSync(join(tmpdir(), "bailiwick-desktop-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-withFont("the picture is the expected one, and the stranger has heard what was typed to it", { timeout: 60_000 }, async () => {
+withFont("the picture is the expected one, and the stranger has heard what was typed to it", { timeout: 180_000 }, async () => {
   const file = join(folder, "screen.png");
   const { status, out, err } = await bailiwick(["run", "-q", EXAMPLE, "--picture", file, "--input-script", `${EXAMPLE}/input.txt`]);
   expect([status, err]).toEqual([0, ""]);
@@ -27,7 +27,7 @@ withFont("the picture is the expected one, and the stranger has heard what was t
   expect(wrong.slice(0, 5)).toEqual([]);
 });
 
-withFont("the notepad is one: letters are put in and taken out where the cursor is", { timeout: 60_000 }, async () => {
+withFont("the notepad is one: letters are put in and taken out where the cursor is", { timeout: 180_000 }, async () => {
   const shown = async (name: string, script: string): Promise<Buffer> => {
     const [file, keys] = [join(folder, `${name}.png`), join(folder, `${name}.txt`)];
     writeFileSync(keys, `after "stranger: floods"\nwait 300ms\n${script}\nwait 300ms\nkey escape\n`);

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { applianceFolder, manifestWith, pause, runAppliance, until } from "../support/appliance-run.ts";
 import { BAR, BELOW, Desk, EDGE, FOLDER, GREEN, read, RED, TITLE, withFont, withProgram, withWindows, type Area } from "./display/desk.ts";
 
-const LIMIT = { timeout: 60_000 };
+const LIMIT = { timeout: 180_000 };
 const files = (windows: string, more: Readonly<Record<string, string>> = {}): Record<string, string> => ({ "appliance.yaml": withWindows(windows), "client.c": read("client.c"), ...more });
 
 withFont("windows as large as the screen: one is seen, and has the input; a key and a click into the bar show the next", LIMIT, async () => {

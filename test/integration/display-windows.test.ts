@@ -5,7 +5,7 @@ import { compileNative } from "../support/native.ts";
 
 const SOURCES = [join("test", "integration", "display", "windows.c"), join("servers", "display", "windows.c")];
 
-test("each pixel is drawn once, by the uppermost window there, and no window leaves the desk", { timeout: 60_000 }, () => {
+test("each pixel is drawn once, by the uppermost window there, and no window leaves the desk", { timeout: 180_000 }, () => {
   using program = compileNative(SOURCES, ["draw"]);
   expect(program.run(["1500", "1"]).toString()).toBe("1500 rounds, windows moved 1\n");
 });

@@ -8,7 +8,7 @@ import { until } from "../support/appliance-run.ts";
 import { bailiwick, CLI, ROOT } from "../support/command-line.ts";
 import { decodePng } from "../support/png.ts";
 
-const LIMIT = { timeout: 60_000 };
+const LIMIT = { timeout: 180_000 };
 const folder = mkdtempSync(join(tmpdir(), "bailiwick-display-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 const file = (name: string, text?: string): string => {

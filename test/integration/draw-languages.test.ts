@@ -94,7 +94,7 @@ function inTypeScript({ width, height, more, font: bytes, steps }: Drawing): { p
   return { pixels: canvas.pixels, texts };
 }
 
-test("the same pixels, and as many characters", { timeout: 120_000 }, () => {
+test("the same pixels, and as many characters", { timeout: 180_000 }, () => {
   const seen = { fonts: 0, drawn: 0 };
   fc.assert(
     fc.property(drawing, (given) => {

@@ -8,7 +8,7 @@ import { compileNative } from "../support/native.ts";
 import { decodePng } from "../support/png.ts";
 import { runAppliance } from "../support/appliance-run.ts";
 
-const LIMIT = { timeout: 60_000 };
+const LIMIT = { timeout: 180_000 };
 const { font: FONT } = findPlaces(process.env);
 const [BLUE, WHITE, GOLD] = [0x2040a0, 0xffffff, 0xe0b040];
 const [WIDTH, HEIGHT] = [640, 400];

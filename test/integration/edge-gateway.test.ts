@@ -9,13 +9,13 @@ import { describe, expect, test } from "vitest";
 import { findLinux } from "../../guests/linux/installed.ts";
 import { userNetHelper } from "../../servers/operator/networks.ts";
 import { findPackage } from "../../servers/operator/package.ts";
-import { applianceFolder, type Line, pause, type Run, runAppliance, until } from "../support/appliance-run.ts";
+import { applianceFolder, type Line, pause, type Run, runAppliance, until, withoutKernel } from "../support/appliance-run.ts";
 import { tap } from "../support/cable.ts";
 import { bailiwick } from "../support/command-line.ts";
 import { exampleFiles, GRASP } from "../support/example-files.ts";
 import { arpReply, arpRequest, BROADCAST, ethernet, FLAG, icmpEcho, ipv4, type Mac, PROTOCOL, tcp, udp } from "../support/frames.ts";
 
-const LIMIT = { timeout: 150_000 };
+const LIMIT = { timeout: 180_000 };
 const RESET = "\u001bc", AUDITOR = "\u001d1", GUEST = "\u001d2", PROMPT = /guest:~# (?:[^ -~]\[6n)?$/;
 const files = exampleFiles("edge-gateway"), MANIFEST = files["appliance.yaml"]!;
 /** How the guest comes into the network, as the README has it. */
@@ -70,7 +70,7 @@ async function withSite(during: (site: Site) => Promise<void>, listener = (reque
 const screen = (line: Line): string => line.output.slice(line.output.lastIndexOf(RESET) + 1);
 /** A command at the guest's shell, and what it prints, with its status: the shell shows what is typed as well, in lines of its own. */
 async function shell(line: Line, command: string, limitMs = 30_000): Promise<string> {
-  const from = line.output.length, heard = (): RegExpExecArray | null => /<begin>\r*\n([^]*<\d+>)\r*\n[^]*guest:~# (?:[^ -~]\[6n)?$/.exec(line.output.slice(from));
+  const from = line.output.length, heard = (): RegExpExecArray | null => /<begin>\r*\n([^]*<\d+>)\r*\n[^]*guest:~# (?:[^ -~]\[6n)?$/.exec(withoutKernel(line.output.slice(from)));
   line.type(`echo '<be''gin>'; ${command}; echo "<$?>"\r`);
   await until(`the guest does ${command}; it says ${JSON.stringify(line.output.slice(from).slice(-300))}`, () => heard() !== null, limitMs);
   return heard()![1]!.replaceAll("\r", "");
@@ -100,7 +100,7 @@ async function gateway({ port, manifest = MANIFEST, more = {}, onEvent }: Gatewa
     limitMs: 130_000,
     ...(onEvent === undefined ? {} : { onEvent }),
     async during(_system, line) {
-      await until("the guest's shell waits", () => PROMPT.test(line.output), 60_000);
+      await until("the guest's shell waits", () => PROMPT.test(withoutKernel(line.output)), 60_000);
       await during(line);
     },
   });
@@ -294,7 +294,7 @@ describe.skipIf(!runs)("the gateway", () => {
       networks: { net0 },
       onEvent: ({ event, component, text }) => void (event === "log" && component === "nic" && said.push(String(text).trimEnd())),
       during: async (_system, line) => {
-        await until("the guest's shell waits", () => PROMPT.test(line.output), 60_000);
+        await until("the guest's shell waits", () => PROMPT.test(withoutKernel(line.output)), 60_000);
         await until("it has tried all", () => said.some((text) => / of \d+ ways$/.test(text)), 60_000);
         expect(await shell(line, "echo unharmed")).toBe("unharmed\n<0>");
         line.type(AUDITOR);

@@ -39,7 +39,7 @@ int main(void) {
 }
 `;
 
-test.each([[10, "bw_exit(3)"], [120, "bw_exit(3)"], [120, "__builtin_trap()"]])("a component of %i objects more that ends by %s takes back what it had lent", { timeout: 60_000 }, async (objects, how) => {
+test.each([[10, "bw_exit(3)"], [120, "bw_exit(3)"], [120, "__builtin_trap()"]])("a component of %i objects more that ends by %s takes back what it had lent", { timeout: 180_000 }, async (objects, how) => {
   using folder = applianceFolder({
     "appliance.yaml": manifestWith({ lender: "{ image: { c: lender.c }, offer: { lender: Lender } }", borrower: "{ image: { c: borrower.c }, use: { console: console.console, lender: lender.lender } }" }),
     "lender.c": LENDER.replace("HOW", how).replace("OBJECTS", String(objects)), "borrower.c": BORROWER,

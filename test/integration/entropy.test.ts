@@ -5,7 +5,7 @@ import type { System } from "../../core/boot.ts";
 import type { Iommu } from "../../core/machine/iommu.ts";
 import { applianceFolder, manifestWith, pause, runAppliance, until } from "../support/appliance-run.ts";
 
-const LIMIT = { timeout: 60_000 };
+const LIMIT = { timeout: 180_000 };
 const source = (name: string) => readFileSync(`test/integration/entropy/${name}`);
 const entropy = "{ image: { server: entropy }, cpu: { priority: 210 }, use: { regs: platform.rng0.regs, irq: platform.rng0.irq, iospace: platform.rng0.iospace }, offer: { entropy: Entropy } }";
 const use = "use: { console: console.console, entropy: entropy.entropy }";

@@ -11,7 +11,7 @@ const examples = readdirSync(EXAMPLES).filter((name) => existsSync(join(EXAMPLES
 
 test("the examples that run by themselves are found", () => expect(examples).toEqual(expect.arrayContaining(["confinement", "hello", "ipc"])));
 
-test.each(examples)("%s prints what is expected and ends with status 0", { timeout: 60_000 }, async (name) => {
+test.each(examples)("%s prints what is expected and ends with status 0", { timeout: 180_000 }, async (name) => {
   const { output, status } = await runAppliance(join(EXAMPLES, name), { deterministic: argsOf(name) === "--deterministic" });
   expect(output).toBe(readFileSync(join(EXAMPLES, name, "expected.txt"), "utf8"));
   expect(status).toBe(0);

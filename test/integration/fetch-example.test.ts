@@ -13,7 +13,7 @@ import { bailiwick, type Done } from "../support/command-line.ts";
 import { ethernet, ipv4, parse, PROTOCOL, read16, udp } from "../support/frames.ts";
 import { freePorts } from "../support/ports.ts";
 
-const LIMIT = { timeout: 60_000 };
+const LIMIT = { timeout: 180_000 };
 const file = (name: string): string => readFileSync(join("examples/fetch", name), "utf8");
 
 function helper(): string | undefined {

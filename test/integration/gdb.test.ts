@@ -7,7 +7,7 @@ import { bailiwick } from "../support/command-line.ts";
 import { fromHex, GdbClient } from "../support/gdb-client.ts";
 import { withGdb } from "../support/gdb-run.ts";
 
-const LIMIT = { timeout: 120_000 };
+const LIMIT = { timeout: 180_000 };
 const S1 = 9, A0 = 10, PC = 32, FA0 = 43, SATP = 76, PRIV = 77;
 const SUPPORTED = "qSupported:multiprocess+;swbreak+;vContSupported+";
 

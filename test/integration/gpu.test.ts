@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { decodePng } from "../support/png.ts";
 import { runAppliance } from "../support/appliance-run.ts";
 
-const LIMIT = { timeout: 60_000 };
+const LIMIT = { timeout: 180_000 };
 const FOLDER = "test/integration/gpu";
 const pattern = (x: number, y: number): number => ((x & 0xff) << 16) | ((y & 0xff) << 8) | ((x >> 8) << 4) | (y >> 8);
 

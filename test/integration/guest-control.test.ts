@@ -5,7 +5,7 @@ import { GUEST_BADGE, type GuestFacet, type ResolvedComponent, type ResolvedUse,
 import { Guest, GuestEnding, GuestState, STOPPED_STATUS } from "../../servers/root/guest-protocol.ts";
 import { component, hosted, type Run, runSystem } from "../support/root-system.ts";
 
-vi.setConfig({ testTimeout: 60_000 });
+vi.setConfig({ testTimeout: 180_000 });
 
 const { methods, refusals } = Guest;
 const PRELUDE = `

@@ -8,7 +8,7 @@ import { describe, expect, test, vi } from "vitest";
 import { ramDisk } from "../../core/host/disk.ts";
 import { findLinux } from "../../guests/linux/installed.ts";
 import { findPackage } from "../../servers/operator/package.ts";
-import { applianceFolder, Line, manifestWith, runAppliance, until } from "../support/appliance-run.ts";
+import { applianceFolder, Line, manifestWith, runAppliance, until, withoutKernel } from "../support/appliance-run.ts";
 import { failingDisk } from "../support/disk.ts";
 import { compileGuest } from "../support/hostile-guest.ts";
 
@@ -25,7 +25,7 @@ const NIC = "{ image: { server: nic }, cpu: { priority: 190 }, use: { regs: plat
 const TIMER = "{ image: { server: timer }, cpu: { priority: 199 }, use: { regs: platform.alarm0.regs, irq: platform.alarm0.irq }, offer: { timer: Timer } }";
 const guestLine = (name: string, more: string, essential = true): string => `  ${name}: { image: linux, memory: 96MiB, console: console.console, essential: ${essential}, ${more} }\n`;
 /** Without what the kernel says before the command begins. */
-const said = (output: string): string => output.replace(/^\[ .*\n/gm, "");
+const said = withoutKernel;
 const machine = (memory: string, platform: string): string => `${memory}, ${platform}`;
 
 describe.skipIf(!hasLinux)("a guest's disks", () => {

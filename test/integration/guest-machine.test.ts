@@ -5,7 +5,7 @@ import { parseInputScript, playInputScript } from "../../core/host/input-script.
 import { createPicture } from "../../core/host/picture.ts";
 import { findLinux } from "../../guests/linux/installed.ts";
 import { findPackage } from "../../servers/operator/package.ts";
-import { applianceFolder, Line, manifestWith, pause, runAppliance, until } from "../support/appliance-run.ts";
+import { applianceFolder, Line, manifestWith, pause, runAppliance, until, withoutKernel } from "../support/appliance-run.ts";
 import { assembleGuest } from "../support/hostile-guest.ts";
 import { BAR, withFont } from "./display/desk.ts";
 
@@ -31,7 +31,7 @@ const DISK = {
 const NIC = DRIVER("net0", "nic", "card: NicDriver");
 const guestLine = (more: string, image = "linux", memory = "128MiB"): string => `guests:\n  g: { image: ${image}, memory: ${memory}, console: console.console, ${more} }\n`;
 /** Without what the kernel says before the command begins. */
-const said = (output: string): string => output.replace(/^\[ .*\n/gm, "");
+const said = withoutKernel;
 
 describe("a guest's clock", () => {
   test.skipIf(!hasLinux)("is right when Linux is up, and is its first", async () => {

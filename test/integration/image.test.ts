@@ -64,7 +64,7 @@ describe("bailiwick build", () => {
     expect(Object.keys(lock.sources)).toEqual(["appliance.yaml", "main.ts", "parts/text.ts"]);
     expect((await bailiwick(["build", "-q", "a/c"], { SOURCE_DATE_EPOCH: "1700000000" })).out).not.toContain(digests[0]);
     expect((await bailiwick(["build", "a/c"], { SOURCE_DATE_EPOCH: "yesterday" })).status).toBe(2);
-  }, 60_000);
+  }, 180_000);
 
   it("keeps the signatures of an image that it would write the same again, and drops those of another", async () => {
     const copy = await copyOf("old.oci");
@@ -77,7 +77,7 @@ describe("bailiwick build", () => {
     expect(await bailiwick(["build", "-q", "old", "-o", "precious"])).toMatchObject({ status: 1, err: expect.stringMatching(/is there already, and is no image/) });
     expect(readdirSync(join(folder, "precious"))).toEqual(["thesis"]);
     expect(readdirSync(folder).filter((name) => name.startsWith("."))).toEqual([]);
-  }, 60_000);
+  }, 180_000);
 
   it("--locked builds what the lock has, and names what is not the same", async () => {
     const source = bed.sources("locked", greeterManifest());
@@ -103,13 +103,13 @@ describe("bailiwick build", () => {
     await refused(/files: component\/greeter\.elf is another/);
     writeFileSync(file, "{}");
     await refused(/no lock file of this version's/);
-  }, 60_000);
+  }, 180_000);
 
   it("shares the files that images have in common, by their digests", async () => {
     await signed;
     const blobs = (image: string): string[] => readdirSync(join(folder, image, "blobs/sha256"));
     expect(blobs("old.oci").filter((name) => blobs("new.oci").includes(name)).length).toBeGreaterThanOrEqual(2);
-  }, 60_000);
+  }, 180_000);
 });
 
 describe("bailiwick run IMAGE", () => {
@@ -124,7 +124,7 @@ describe("bailiwick run IMAGE", () => {
     writeFileSync(join(folder, copy, "index.json"), "{}");
     expect(await bailiwick(["run", "-q", copy, "--key", "alice.pub"])).toMatchObject({ status: 3, out: "", err: expect.stringMatching(/BW0330[^]*index\.json/) });
     expect(JSON.parse((await bailiwick(["run", "--json", copy, "--key", "alice.pub"])).out)).toMatchObject({ event: "error", code: "BW0330", status: 3 });
-  }, 60_000);
+  }, 180_000);
 
   it("takes options of images for images alone, and keys that are some", async () => {
     await signed;
@@ -139,7 +139,7 @@ describe("bailiwick run IMAGE", () => {
       rmSync(join(folder, copy, part), { recursive: true });
       expect(await bailiwick(["run", copy, "--key", "alice.pub"]), part).toMatchObject({ status: 3, out: "", err: expect.stringContaining("missing") });
     }
-  }, 60_000);
+  }, 180_000);
 
   it("refuses what is older than what it ran before, by the same signer, unless told to", async () => {
     await signed;
@@ -157,7 +157,7 @@ describe("bailiwick run IMAGE", () => {
     expect((await go("old.oci", "--key", "alice.pub", "--allow-rollback")).out).toMatch(/hello/);
     expect(await go("old.oci", "--key", "alice.pub")).toMatchObject({ status: 4 });
     expect((await go("new.oci", "--key", "alice.pub")).out).toMatch(/newer/);
-  }, 60_000);
+  }, 180_000);
 
   it("runs a command in an image's guest", async () => {
     const manifest = `${manifestWith({}).replace(", essential: true", "")}guests:\n  g: { image: bare, memory: 32MiB, console: console.console, essential: true }\n`;
@@ -168,7 +168,7 @@ describe("bailiwick run IMAGE", () => {
     // No seed is in an image: each run draws its own.
     const blobs = join(folder, "guest.oci/blobs/sha256");
     expect(readdirSync(blobs).map((name) => readFileSync(join(blobs, name), "latin1")).filter((text) => text.includes('"seed":')).every((text) => text.includes('"seed":""'))).toBe(true);
-  }, 60_000);
+  }, 180_000);
 
   it("gives an image the disks that lie here, or that are named", async () => {
     const manifest = manifestWith({ blk: "{ image: { server: blk }, cpu: { priority: 210 }, use: { regs: platform.blk0.regs, irq: platform.blk0.irq, iospace: platform.blk0.iospace }, offer: { disk: Disk }, essential: true }" }).replace("memory: 64MiB }", "memory: 64MiB, disks: { blk0: { file: disk.img, size: 1MiB } } }");
@@ -181,7 +181,7 @@ describe("bailiwick run IMAGE", () => {
     await bailiwick(["run", "-q", "--allow-unsigned", "--timeout", "500ms", "--disk", "blk0=elsewhere/second.img", "disk.oci"]);
     expect(statSync(join(folder, "elsewhere/second.img")).size).toBe(2 ** 20);
     expect([existsSync(join(folder, "disk/disk.img")), existsSync(join(folder, "disk.img"))]).toEqual([false, false]);
-  }, 60_000);
+  }, 180_000);
 });
 
 describe("bailiwick inspect and diff", () => {
@@ -197,7 +197,7 @@ describe("bailiwick inspect and diff", () => {
     expect(await ok("inspect", "few.oci")).toContain("    holds log.log [call, grant], at most 100/s\n");
     expect(await bailiwick(["diff", "few.oci", "many"])).toMatchObject({ out: expect.stringContaining("greeter holds log.log [call, grant], at most 200/s, before [call, grant], at most 100/s") });
     expect(await bailiwick(["run", "-q", "--allow-unsigned", "few.oci"])).toMatchObject({ status: 3, out: "hello from an image\n" });
-  }, 60_000);
+  }, 180_000);
 
   it("say who signed, what it may do and what is in it", async () => {
     await signed;
@@ -206,7 +206,7 @@ describe("bailiwick inspect and diff", () => {
     expect(await ok("inspect", "old.oci")).toMatch(/which were not checked: --key PUB/);
     const all = JSON.parse(await ok("inspect", "--json", "old.oci")) as { report: { components: { name: string }[] }; sbom: { spdxVersion: string }; digest: string };
     expect([all.report.components.map(({ name }) => name), all.sbom.spdxVersion, all.digest]).toEqual([["console", "greeter"], "SPDX-2.3", digestOf("old.oci")]);
-  }, 60_000);
+  }, 180_000);
 
   it("show what another version may do first, then settings, then files; 0 the same, 1 different", async () => {
     await signed;
@@ -223,7 +223,7 @@ describe("bailiwick inspect and diff", () => {
       expect.stringMatching(/^~ file: system\.json sha256:/),
     ]);
     expect(JSON.parse((await bailiwick(["diff", "--json", "old.oci", "greedy"])).out)).toMatchObject({ same: false, changes: [{ of: "capability", sign: "+", component: "greeter" }, {}, {}, {}, {}, {}] });
-  }, 60_000);
+  }, 180_000);
 
   it("have a bill of materials that holds together", async () => {
     cpSync(join(ROOT, "examples/powerbox"), join(folder, "powerbox"), { recursive: true });
@@ -239,7 +239,7 @@ describe("bailiwick inspect and diff", () => {
     expect(sbom.relationships).toContainEqual({ spdxElementId: expect.stringMatching(/^SPDXRef-File-component\./), relationshipType: "STATIC_LINK", relatedSpdxElement: "SPDXRef-Package-SQLite" });
     const sha1s = sbom.files.map((file: any) => file.checksums[0].checksumValue).sort();
     expect(sbom.packages[0].packageVerificationCode.packageVerificationCodeValue).toBe(createHash("sha1").update(sha1s.join("")).digest("hex"));
-  }, 60_000);
+  }, 180_000);
 });
 
 describe("keys", () => {
@@ -249,7 +249,7 @@ describe("keys", () => {
     expect(await bailiwick(["keygen", "--no-password", "carol"])).toMatchObject({ status: 1, err: expect.stringMatching(/is there already/) });
     expect(await bailiwick(["keygen", "dave"], { BAILIWICK_PASSWORD: "" })).toMatchObject({ status: 1, err: expect.stringMatching(/an empty password/) });
     expect(existsSync(join(folder, "dave.key"))).toBe(false);
-  }, 60_000);
+  }, 180_000);
 
   it("are hidden by a password that is typed twice, and is not shown", async () => {
     const { BAILIWICK_PASSWORD: _, ...env } = process.env;
@@ -270,7 +270,7 @@ describe("keys", () => {
     expect(made.screen + differ.screen).not.toMatch(/sesam|unus|duo/);
     expect(await bailiwick(["sign", await copyOf("old.oci"), "--key", "heidi.key"], { BAILIWICK_PASSWORD: "sesame" })).toMatchObject({ status: 0 });
     expect(await typed(`${cli} keygen ivan`, ["\u0003"])).toMatchObject({ status: 1, screen: expect.stringMatching(/no password was typed/) });
-  }, 120_000);
+  }, 180_000);
 });
 
 const minisign = outsideTool("minisign", "-v"), skopeo = outsideTool("skopeo", "--version");
@@ -282,7 +282,7 @@ describe.skipIf(!minisign.there)("minisign of Debian's", () => {
     const owner = readFileSync(join(folder, "alice.pub"), "utf8").includes(file.slice(0, 16)) ? "alice.pub" : "bob.pub";
     const { status, stdout } = minisign.run(["-Vm", `old.oci/blobs/sha256/${digest}`, "-x", `old.oci/signatures/${file}`, "-p", owner], { cwd: folder });
     expect([status, stdout]).toEqual([0, expect.stringMatching(new RegExp(`Signature and comment signature verified\\nTrusted comment: bailiwick-image/1 name=greeter version=0\\.1\\.0 manifest=sha256:${digest}`))]);
-  }, 60_000);
+  }, 180_000);
 
   it("signs what we check, with a key that we made and hid", async () => {
     const copy = await copyOf("old.oci"), digest = digestOf("old.oci");
@@ -291,7 +291,7 @@ describe.skipIf(!minisign.there)("minisign of Debian's", () => {
     const { status, stderr } = minisign.run(["-S", "-s", "erin.key", "-m", `${copy}/blobs/sha256/${digest.slice(7)}`, "-x", `${copy}/signatures/${id}.minisig`, "-t", `bailiwick-image/1 name=greeter version=0.1.0 manifest=${digest}`], { cwd: folder, input: "correct horse\n" });
     expect(status, stderr).toBe(0);
     expect(await ok("verify", copy, "--key", "erin.pub")).toMatch(`signed by ${id}`);
-  }, 120_000);
+  }, 180_000);
 
   it("makes keys that we sign and check with, hidden and not", async () => {
     const copy = await copyOf("old.oci");
@@ -303,7 +303,7 @@ describe.skipIf(!minisign.there)("minisign of Debian's", () => {
     writeFileSync(join(folder, "broken.key"), [grace[0], `${grace[1]?.slice(0, 90)}${grace[1]?.[90] === "A" ? "B" : "A"}${grace[1]?.slice(91)}`, ""].join("\n"));
     expect(await bailiwick(["sign", copy, "--key", "broken.key"])).toMatchObject({ status: 1, err: expect.stringMatching(/its two halves do not belong together/) });
     expect(await bailiwick(["sign", copy, "--key", "frank.key"], { BAILIWICK_PASSWORD: "battery staple" })).toMatchObject({ status: 1, err: expect.stringMatching(/the password is wrong/) });
-  }, 120_000);
+  }, 180_000);
 });
 
 describe.skipIf(!skopeo.there)("skopeo of Debian's", () => {
@@ -320,12 +320,12 @@ describe.skipIf(!skopeo.there)("skopeo of Debian's", () => {
     expect(await bailiwick(["verify", "copied.oci", "--key", "alice.pub"])).toMatchObject({ status: 3, err: expect.stringContaining("another tool has written it") });
     for (const name of ["index.json", "oci-layout"]) cpSync(join(folder, "old.oci", name), join(folder, "copied.oci", name));
     await ok("verify", "copied.oci", "--key", "alice.pub");
-  }, 60_000);
+  }, 180_000);
 
   it("copies it into another kind of archive, and unpacks it for tar", async () => {
     await signed;
     const { status, stderr } = skopeo.run(["--insecure-policy", "copy", "oci:old.oci:0.1.0", "docker-archive:old.tar:greeter:0.1.0"], { cwd: folder });
     expect(status, stderr).toBe(0);
     expect(statSync(join(folder, "old.tar")).size).toBeGreaterThan(10_000);
-  }, 60_000);
+  }, 180_000);
 });

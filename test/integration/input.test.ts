@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { parseInputScript, playInputScript } from "../../core/host/input-script.ts";
 import { applianceFolder, Line, runAppliance } from "../support/appliance-run.ts";
 
-const LIMIT = { timeout: 60_000 };
+const LIMIT = { timeout: 180_000 };
 const FOLDER = "test/integration/input";
 const SIZE = { width: 1024, height: 768 };
 const HEAD = ["device 0: 0, keyboard 1, axes 0 0", "device 1: 0, keyboard 0, axes 32767 32767", "ready"];

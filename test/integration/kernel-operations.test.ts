@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { applianceFolder, manifestWith, runAppliance } from "../support/appliance-run.ts";
 
-const LIMIT = { timeout: 60_000 };
+const LIMIT = { timeout: 180_000 };
 
 /** Runs one C program and gives back what it printed. */
 async function run(body: string, use = ""): Promise<string> {

@@ -13,7 +13,7 @@ const parts = (args: string) => ({
   reader: "{ image: { c: reader.c }, use: { console: console.console, log: log.history }, essential: true }",
 });
 
-test("lines are in order and say who wrote them; a writer that writes too much is refused, and that is told; who writes cannot read", { timeout: 60_000 }, async () => {
+test("lines are in order and say who wrote them; a writer that writes too much is refused, and that is told; who writes cannot read", { timeout: 180_000 }, async () => {
   using folder = applianceFolder({ "appliance.yaml": manifestWith(parts("{ reader: history, rate: 2 }")), "writer.c": source("writer.c"), "reader.c": source("reader.c") });
   const { output, status, events } = await runAppliance(folder.path);
   const each = "first: 1, at least 33 lines and no more than 60: 1, at least 60 refused: 1";
@@ -22,14 +22,14 @@ test("lines are in order and say who wrote them; a writer that writes too much i
   for (const { component, status: of } of events.filter(({ event }) => event === "exit") as { component: string; status: number }[]) expect([component, of]).toEqual([component, 0]);
 });
 
-test("a rate that makes no sense keeps the log from starting", { timeout: 60_000 }, async () => {
+test("a rate that makes no sense keeps the log from starting", { timeout: 180_000 }, async () => {
   using folder = applianceFolder({ "appliance.yaml": manifestWith({ ...parts("{ reader: history, rate: 0 }"), log: parts("{ rate: 0 }").log.replace(" }, args", " }, essential: true, args") }), "writer.c": source("writer.c"), "reader.c": source("reader.c") });
   const { status, events } = await runAppliance(folder.path);
   expect(status).toBe(1);
   expect(events).toContainEqual(expect.objectContaining({ event: "log", component: "log", text: expect.stringContaining("args.rate") }));
 });
 
-test("a writer's quota is its own rate, whatever the others have; a reader has none", { timeout: 60_000 }, async () => {
+test("a writer's quota is its own rate, whatever the others have; a reader has none", { timeout: 180_000 }, async () => {
   const eager = `#include <bailiwick.h>
 #include <bailiwick/log.h>
 BW_USE(log);

@@ -50,7 +50,7 @@ int main(void) {
 }
 `;
 
-test("a full piece goes without another: at once when the client does something else, and soon when it does nothing", { timeout: 60_000 }, async () => {
+test("a full piece goes without another: at once when the client does something else, and soon when it does nothing", { timeout: 180_000 }, async () => {
   using folder = applianceFolder({
     "hub.c": file("hub.c"),
     "server.c": file("server.c"),

@@ -15,7 +15,7 @@ beforeAll(async () => {
   const { status, output } = await runProgram("cc", [...FLAGS, "-Iservers/net", "-Iservers/lib/c/include", "servers/net/rules.c", "servers/lib/c/src/addresses.c", "test/integration/net-rules/host.c", "-o", program]);
   expect(output).toBe("");
   expect(status).toBe(0);
-}, 60_000);
+}, 180_000);
 
 function ask(lines: readonly string[]): string[] {
   const { status, stdout, stderr } = spawnSync(program, { input: `${lines.join("\n")}\n`, encoding: "latin1" });
@@ -55,7 +55,7 @@ const allowsPort = (rules: readonly Rule[], kind: number, at: number) => rules.s
 const allowsAddress = (rules: readonly Rule[], kind: number, host: number, at: number) => rules.some((r) => r.kind === kind && r.name === undefined && under(host, r.bits) === under(r.address, r.bits) && r.from <= at && at <= r.to);
 const allowsName = (rules: readonly Rule[], kind: number, host: string, at: number) => rules.some((r) => r.kind === kind && (r.name === host || (r.name === undefined && r.bits === 0)) && (at === 0 || (r.from <= at && at <= r.to)));
 
-test("what is asked is allowed exactly when a rule says so, and what is within other rules allows no more than they do", { timeout: 60_000 }, () => {
+test("what is asked is allowed exactly when a rule says so, and what is within other rules allows no more than they do", { timeout: 180_000 }, () => {
   const questions = fc.array(fc.record({ kind: fc.constantFrom(0, 1, 2, 3), ping: fc.boolean(), address, name, port: fc.oneof(port, fc.constant(0)) }), { minLength: 20, maxLength: 40 });
   // Any rule, or less of one that is there, or a little more.
   const narrower: fc.Arbitrary<(outer: readonly Rule[]) => Rule> = fc.record({ rule, of: fc.nat(), own: fc.integer({ min: 0, max: 3 }), bits: fc.constantFrom(-1, 0, 0, 8, 32) }).map(({ rule: any, of, own, bits }) => (outer) => {
@@ -107,7 +107,7 @@ test("'all' is five rules, of eight that there may be; what does not fit adds no
   ]);
 });
 
-test("any text is a rule or none, and nothing is read beyond it", { timeout: 60_000 }, () => {
+test("any text is a rule or none, and nothing is read beyond it", { timeout: 180_000 }, () => {
   const words = fc.array(fc.oneof(fc.constantFrom("connect ", "udp ", "listen ", "ping ", "all", "10.0.2.2", "/", "24", ":", "80", "-", "*", ".", "a", "\t", "\u00ff"), fc.string({ maxLength: 3 })), { maxLength: 12 }).map((all) => all.join("").replace(/[\n\0]/g, "").replace(/[^\0-\u00ff]/g, "?"));
   fc.assert(fc.property(fc.array(words, { minLength: 1, maxLength: 60 }), (texts) => void expect(ask(texts.map((each, i) => `${i % 2} ${each}`))).toHaveLength(texts.length)), { numRuns: 100 });
 });

@@ -15,7 +15,7 @@ beforeAll(async () => {
   const { status, output } = await runProgram("cc", [...FLAGS, "-Iservers/net", "servers/net/checksum.c", "test/integration/net-sum/host.c", "-o", program]);
   expect(output).toBe("");
   expect(status).toBe(0);
-}, 60_000);
+}, 180_000);
 
 /** 16-bit words in this processor's order, each carry added again as it comes. */
 function naive(bytes: readonly number[]): number {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { applianceFolder, runAppliance, until } from "../support/appliance-run.ts";
 
-const LIMIT = { timeout: 90_000 };
+const LIMIT = { timeout: 180_000 };
 const FOLDER = "test/integration/net";
 const file = (name: string) => readFileSync(join(FOLDER, name), "utf8");
 const files = { "appliance.yaml": file("appliance.yaml"), "hub.c": file("hub.c"), "server.c": file("server.c"), "client.c": file("client.c"), "pinger.c": file("pinger.c") };

@@ -7,7 +7,7 @@ import { applianceFolder, Line, manifestWith, pause, runAppliance, until } from 
 import { exactRounds, pairComponents, pairFiles } from "../support/bystanders.ts";
 import { cable, tap } from "../support/cable.ts";
 
-const LIMIT = { timeout: 60_000 };
+const LIMIT = { timeout: 180_000 };
 const FOLDER = "test/integration/nic";
 const source = (...names: readonly string[]): Record<string, Uint8Array> => Object.fromEntries(names.map((name) => [name, readFileSync(join(FOLDER, name))]));
 /** The machine of these tests. The manifest's cables are not laid: each test has ends of its own. */

@@ -4,7 +4,7 @@ import { expect, test, vi } from "vitest";
 import { bailiwick, ROOT } from "../support/command-line.ts";
 import { installKit } from "../support/installed-kit.ts";
 
-vi.setConfig({ testTimeout: 60_000 });
+vi.setConfig({ testTimeout: 180_000 });
 
 const LINUX = join(ROOT, "examples", "linux");
 

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { prepareAppliance } from "../../servers/operator/appliance.ts";
 import { applianceFolder, manifestWith, type Run, runAppliance } from "../support/appliance-run.ts";
 
-const LIMIT = { timeout: 60_000 };
+const LIMIT = { timeout: 180_000 };
 
 /** Declares a use that nobody gives it. */
 const PRODUCT = "#include <bailiwick.h>\nBW_USE(input);\nint main(void) { return (int)bw_use_input.cap; }\n";

@@ -6,7 +6,7 @@ import { applianceFolder, manifestWith, runAppliance, until } from "../support/a
 import { bailiwick } from "../support/command-line.ts";
 import { exampleFiles } from "../support/example-files.ts";
 
-const LIMIT = { timeout: 120_000 };
+const LIMIT = { timeout: 180_000 };
 const files = exampleFiles("real-time");
 const installed = findLinux(findPackage().record);
 

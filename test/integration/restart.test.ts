@@ -13,7 +13,7 @@ import { assemble } from "../support/assemble.ts";
 import { writeElf } from "../support/elf-file.ts";
 import { component, hosted, type Run, runSystem } from "../support/root-system.ts";
 
-vi.setConfig({ testTimeout: 60_000 });
+vi.setConfig({ testTimeout: 180_000 });
 
 const PRELUDE = `
   function* log(text) { const bytes = new TextEncoder().encode(String(text)); const words = [bytes.length]; for (let i = 0; i < bytes.length; i += 8) { let w = 0n; for (let j = 7; j >= 0; j--) w = (w << 8n) | BigInt(bytes[i + j] ?? 0); words.push(w); } return yield* sys.call(15, 2, words); }

@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { type Line, runAppliance, until } from "../support/appliance-run.ts";
 
-const LIMIT = { timeout: 60_000 };
+const LIMIT = { timeout: 180_000 };
 const KEY = "\u001d", RESET = "\u001bc";
 const screen = (output: string): string => output.slice(output.lastIndexOf(RESET) + 1);
 const shows = (line: Line, text: string): Promise<void> => until(`the screen shows ${JSON.stringify(text)}`, () => screen(line.output).includes(text));

@@ -4,7 +4,7 @@ import { ALL_RIGHTS, InitSlot, Invocation } from "../../caps/abi/numbers.ts";
 import { Parent } from "../../servers/root/protocol.ts";
 import { applianceFolder, manifestWith, type Run, runAppliance } from "../support/appliance-run.ts";
 
-const LIMIT = { timeout: 60_000 };
+const LIMIT = { timeout: 180_000 };
 
 /** Copies the console into the slots named in `args`, and calls it through each copy. */
 const COPIER = `#include <bailiwick.h>

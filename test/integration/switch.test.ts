@@ -11,7 +11,7 @@ import { applianceFolder, Line, manifestWith, pause, runAppliance, until } from 
 import { tap, type Tap } from "../support/cable.ts";
 import { freePorts } from "../support/ports.ts";
 
-const LIMIT = { timeout: 90_000 };
+const LIMIT = { timeout: 180_000 };
 const FOLDER = "test/integration/switch";
 const file = (name: string, folder = FOLDER) => readFileSync(join(folder, name), "utf8");
 const NET = "test/integration/net";

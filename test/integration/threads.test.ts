@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { applianceFolder, manifestWith, runAppliance } from "../support/appliance-run.ts";
 
-const LIMIT = { timeout: 60_000 };
+const LIMIT = { timeout: 180_000 };
 const HEAD = `#include <bailiwick.h>
 BW_USE(console); BW_USE(time);
 enum { FINISHED = 130, CONTEXTS = 131, ROOMS = 140, PER_ROOM = 10, STACK_PAGES = 2 };

@@ -18,12 +18,12 @@ interface Line {
   readonly outcome?: string;
 }
 function run(example: string, ...options: string[]): { readonly status: number | null; readonly err: string } {
-  const { status, stderr } = spawnSync(process.execPath, ["dist/cli.js", "run", "-q", ...options, join("examples", example)], { cwd: ROOT, encoding: "utf8", timeout: 60_000 });
+  const { status, stderr } = spawnSync(process.execPath, ["dist/cli.js", "run", "-q", ...options, join("examples", example)], { cwd: ROOT, encoding: "utf8", timeout: 180_000 });
   return { status, err: stderr };
 }
 const read = (file: string): Line[] => readFileSync(file, "utf8").trimEnd().split("\n").map((line) => JSON.parse(line) as Line);
 
-test("each call of a client is there, with the names of both programs", { timeout: 60_000 }, () => {
+test("each call of a client is there, with the names of both programs", { timeout: 180_000 }, () => {
   const file = join(folder, "ipc.jsonl");
   expect(run("ipc", "--trace", file)).toEqual({ status: 0, err: "" });
   const lines = read(file);
@@ -36,7 +36,7 @@ test("each call of a client is there, with the names of both programs", { timeou
   expect(lines.filter((l) => l.event === "switch").length).toBeGreaterThan(2000);
 });
 
-test("faults by the names of their threads; only what was asked for", { timeout: 60_000 }, () => {
+test("faults by the names of their threads; only what was asked for", { timeout: 180_000 }, () => {
   const file = join(folder, "faults.jsonl");
   expect(run("confinement", "--trace", file, "--trace-events", "fault").status).toBe(0);
   const lines = read(file);
@@ -44,7 +44,7 @@ test("faults by the names of their threads; only what was asked for", { timeout:
   expect(lines.length).toBeGreaterThan(30);
 });
 
-test("the file ends at its limit, with a whole line, and the run goes on", { timeout: 60_000 }, () => {
+test("the file ends at its limit, with a whole line, and the run goes on", { timeout: 180_000 }, () => {
   const file = join(folder, "small.jsonl");
   const { status, err } = run("hello", "--trace", file, "--trace-limit", "20KiB");
   expect(status).toBe(0);
@@ -53,7 +53,7 @@ test("the file ends at its limit, with a whole line, and the run goes on", { tim
   expect(read(file).length).toBeGreaterThan(100);
 });
 
-test("a disk that is full ends the trace, not the run", { timeout: 60_000 }, () => {
+test("a disk that is full ends the trace, not the run", { timeout: 180_000 }, () => {
   if (!existsSync("/dev/full")) return;
   const file = join(folder, "full.jsonl");
   symlinkSync("/dev/full", file);
@@ -67,7 +67,7 @@ test.each([
   [["--trace", "x", "--trace-events", "fualt"], 2, /no event 'fualt'.*did you mean 'fault'/],
   [["--trace-events", "fault"], 2, /needs --trace/],
   [["--trace", "x", "--trace-limit", "20"], 2, /--trace-limit 20 is no size/],
-])("bad options: %s", { timeout: 60_000 }, (options, expected, text) => {
+])("bad options: %s", { timeout: 180_000 }, (options, expected, text) => {
   const { status, err } = run("hello", ...options);
   expect(status).toBe(expected);
   expect(err).toMatch(text);

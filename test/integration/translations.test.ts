@@ -30,7 +30,7 @@ int main(void) {
 `;
 
 for (const deterministic of [false, true]) {
-  test(`more code than the engine has room for is run exactly${deterministic ? ", by counted blocks too" : ""}`, { timeout: 120_000 }, async () => {
+  test(`more code than the engine has room for is run exactly${deterministic ? ", by counted blocks too" : ""}`, { timeout: 180_000 }, async () => {
     using folder = applianceFolder({ "appliance.yaml": manifestWith({ a: "{ image: { c: a.c }, memory: 8MiB, use: { console: console.console }, essential: true }" }), "a.c": PROGRAM });
     const { output, status } = await runAppliance(folder.path, { limitMs: 100_000, deterministic });
     expect({ output, status }).toEqual({ output: `${"right ".repeat(6)}none\n`, status: 0 });

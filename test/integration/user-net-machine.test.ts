@@ -34,7 +34,7 @@ const children = (): number[] =>
     }
   });
 
-test.skipIf(HELPER === undefined)("a program gets an address, a page of 200 KB and a datagram, is refused what it may not reach, and is told when the network is gone", { timeout: 90_000 }, async () => {
+test.skipIf(HELPER === undefined)("a program gets an address, a page of 200 KB and a datagram, is refused what it may not reach, and is told when the network is gone", { timeout: 180_000 }, async () => {
   const server = createServer((_, response) => {
     response.sendDate = false;
     response.writeHead(200, { "content-length": PAGE.length, connection: "close" }).end(PAGE);

@@ -14,7 +14,7 @@ import { pause, until } from "../support/appliance-run.ts";
 import { bailiwick, CLI, ROOT } from "../support/command-line.ts";
 import { decodePng } from "../support/png.ts";
 
-const LIMIT = { timeout: 60_000 };
+const LIMIT = { timeout: 180_000 };
 const open: { close(): unknown }[] = [];
 afterEach(() => {
   for (const each of open.splice(0)) each.close();

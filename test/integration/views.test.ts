@@ -5,7 +5,7 @@ import type { System } from "../../core/boot.ts";
 import type { Iommu } from "../../core/machine/iommu.ts";
 import { applianceFolder, type Line, type RunOptions, runAppliance, until } from "../support/appliance-run.ts";
 
-const LIMIT = { timeout: 60_000 };
+const LIMIT = { timeout: 180_000 };
 const teller = readFileSync("test/integration/views/teller.c");
 
 /** What speaks Console: the driver of each device. */

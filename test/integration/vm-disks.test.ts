@@ -8,7 +8,7 @@ import { afterAll, describe, expect, test, vi } from "vitest";
 import { findLinux } from "../../guests/linux/installed.ts";
 import { findPackage } from "../../servers/operator/package.ts";
 import { openSnapshot } from "../../servers/operator/vm/snapshot.ts";
-import { applianceFolder, until } from "../support/appliance-run.ts";
+import { applianceFolder, until, withoutKernel } from "../support/appliance-run.ts";
 import { bailiwick } from "../support/command-line.ts";
 import { diskAppliance } from "../support/disk-guest.ts";
 
@@ -38,7 +38,7 @@ async function ask(name: string, command: string): Promise<string> {
     const socket = connect(place(name, "console.sock"), () => socket.end(`echo be''gin ${tag}; ${command}; echo e''nd ${tag}\n`, () => setTimeout(sent, 100)));
   });
   await until(`${name}: ${command}`, () => logOf(name).slice(from).includes(`end ${tag}\r\n`), 60_000);
-  const said = logOf(name).slice(from).replaceAll("\r", "").replace(/^\[ .*\n/gm, "");
+  const said = withoutKernel(logOf(name).slice(from).replaceAll("\r", ""));
   return said.slice(said.indexOf(`begin ${tag}\n`) + `begin ${tag}\n`.length, said.indexOf(`end ${tag}\n`)).trim();
 }
 const put = (name: string, at: number, word: string): Promise<string> => ask(name, `echo ${word} | dd of=/dev/vda bs=1M seek=${at} conv=fsync,notrunc 2>/dev/null`);

@@ -8,7 +8,7 @@ import { userNetHelper } from "../../servers/operator/networks.ts";
 import { applianceFolder, Line, pause, runAppliance, until } from "../support/appliance-run.ts";
 import { freePorts } from "../support/ports.ts";
 
-const LIMIT = { timeout: 60_000 };
+const LIMIT = { timeout: 180_000 };
 const FOLDER = "examples/web-server";
 const WEB = readFileSync(join(FOLDER, "web.c"), "utf8"), MANIFEST = readFileSync(join(FOLDER, "appliance.yaml"), "utf8");
 

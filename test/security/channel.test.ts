@@ -7,7 +7,7 @@ import { AddressMap } from "../../caps/image/system.ts";
 import { applianceFolder, manifestWith, runAppliance, until, type Run } from "../support/appliance-run.ts";
 import { exactRounds, hostileSource } from "../support/bystanders.ts";
 
-const LIMIT_MS = 30_000;
+const LIMIT_MS = 60_000;
 const source = (name: string): string => readFileSync(join(import.meta.dirname, "channel", name), "utf8");
 
 const ENDLESS = ["scribbler", "silent", "bell", "flood", "opener"];

@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { createPicture } from "../../core/host/picture.ts";
 import { applianceFolder, manifestWith, runAppliance } from "../support/appliance-run.ts";
 
-const LIMIT = { timeout: 90_000 };
+const LIMIT = { timeout: 180_000 };
 const SIDE = 256;
 const VICTIM = 0x8200_0000;
 const [STALE_IO, READ_ONLY_IO, DATA_END, UART] = [0x8100_0000, 0x80_0000, 0x60_0000 - 2 * SIDE * SIDE, 0x1000_0000];

@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { runAppliance } from "../support/appliance-run.ts";
 
-const LIMIT = { timeout: 60_000 };
+const LIMIT = { timeout: 180_000 };
 const ATTACK = "examples/dma-attack";
 const told = (events: readonly Record<string, unknown>[]) =>
   events.filter(({ event }) => event === "dma-fault").map(({ component, device, address, bytes, direction }) => ({ component, device, address, bytes, direction }));

@@ -179,7 +179,7 @@ describe("nothing is parsed before it is known to be what was signed", () => {
       }),
       { numRuns: 300 },
     );
-  }, 120_000);
+  }, 180_000);
 
   it("each bit of the signature", async () => {
     const name = signature(), bytes = readFileSync(name);
@@ -187,7 +187,7 @@ describe("nothing is parsed before it is known to be what was signed", () => {
       writeFileSync(name, bytes.map((byte, i) => (i === at ? byte ^ (1 << (at % 8)) : byte)));
       expect((await thrown(verifySignatures(image, [alice.public]))).status, `byte ${at}`).toBe(3);
     }
-  }, 60_000);
+  }, 180_000);
 
   it("two files exchanged, whichever", async () => {
     for (const a of files()) for (const b of files()) {
@@ -199,7 +199,7 @@ describe("nothing is parsed before it is known to be what was signed", () => {
       writeFileSync(join(image, a), one);
       writeFileSync(join(image, b), other);
     }
-  }, 60_000);
+  }, 180_000);
 });
 
 describe("what a signer has made himself is looked at all the same", () => {

@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { applianceFolder, manifestWith, runAppliance } from "../support/appliance-run.ts";
 import { tap } from "../support/cable.ts";
 
-const LIMIT = { timeout: 60_000 };
+const LIMIT = { timeout: 180_000 };
 const VICTIM = 0x8200_0000;
 const [QUEUES_IO, STALE_IO, READ_ONLY_IO, DATA_END, UART] = [0x1_0000, 0x8100_0000, 0x80_0000, 0x60_0000, 0x1000_0000];
 /** The first words of examples/dma-attack/secret.c. */

@@ -8,7 +8,7 @@ import { consumedBy, filesOf, type Neighbour } from "../bench/noisy/runs.ts";
 import { applianceFolder, Line, runAppliance, until } from "../support/appliance-run.ts";
 import { tap } from "../support/cable.ts";
 
-const LIMIT = { timeout: 120_000 };
+const LIMIT = { timeout: 180_000 };
 const LIMIT_MS = 90_000;
 /** Ticks of 100 ns. */
 const SECOND = 10_000_000, PERIOD = 100_000;

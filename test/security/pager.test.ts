@@ -35,11 +35,11 @@ test.each([
   ["computes for ever", "for (;;) {}", /child b is ended: it used up its time/],
   ["uses up its stack", "volatile uint8_t *sp = (volatile uint8_t *)STACK_TOP; for (;;) *--sp = 1;", /child b is ended: store to 0x177fff/],
   ["asks for what there is not", "(void)bw_call(PAGER, bw_info(4711, 0, 0), 0, 0, 0, 0); for (;;) {}", /child b is ended: unknown/],
-])("a child that %s", { timeout: 60_000 }, async (_, body, expected) => {
+])("a child that %s", { timeout: 180_000 }, async (_, body, expected) => {
   expect(await withChild(body)).toMatch(expected);
 });
 
-test("a child that tries every capability there could be, and forges faults by the hundred", { timeout: 60_000 }, async () => {
+test("a child that tries every capability there could be, and forges faults by the hundred", { timeout: 180_000 }, async () => {
   const output = await withChild(`
     uint64_t found = 0, seed = 1;
     for (uint64_t cap = 0; cap < 64; cap++) {

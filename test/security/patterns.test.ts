@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { applianceFolder, manifestWith, runAppliance, type Run } from "../support/appliance-run.ts";
 
-const LIMIT_MS = 15_000;
-const LIMIT = { timeout: 90_000 };
+const LIMIT_MS = 60_000;
+const LIMIT = { timeout: 180_000 };
 const FOLDER = join(import.meta.dirname, "patterns");
 
 /** One folder for all runs, so that each program is compiled once. */

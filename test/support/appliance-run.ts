@@ -84,8 +84,8 @@ export interface RunOptions {
 
 export const TEST_SECRET = Uint8Array.from({ length: 32 }, (_, i) => i + 1);
 
-/** Runs the appliance in `folder` to its end, or to the limit (default 20 s). */
-export async function runAppliance(folder: string, { line = new Line(), limitMs = 20_000, deterministic = false, unchecked = false, secret = TEST_SECRET, disks: given, networks: networksGiven, input, picture: own, entropy, exec, execGuest, onTurn, onEvent, during }: RunOptions = {}): Promise<Run> {
+/** Runs the appliance in `folder` to its end, or to the limit (default 60 s). */
+export async function runAppliance(folder: string, { line = new Line(), limitMs = 60_000, deterministic = false, unchecked = false, secret = TEST_SECRET, disks: given, networks: networksGiven, input, picture: own, entropy, exec, execGuest, onTurn, onEvent, during }: RunOptions = {}): Promise<Run> {
   const { system: description, disks: orders, networks: networkOrders, terminal, display, ...image } = await prepareAppliance(folder, exec === undefined ? { deterministic } : { deterministic, exec: { command: exec, ...(execGuest === undefined ? {} : { guest: execGuest }) } });
   const disks = given === undefined ? await openDisks(orders) : { behind: given, close: () => Promise.resolve() };
   const networks = networksGiven === undefined ? await openNetworks(networkOrders) : { behind: networksGiven, close: () => Promise.resolve() };
@@ -161,10 +161,13 @@ export function manifestWith(components: Readonly<Record<string, string>>, memor
   return `${head}components:\n${console}${others.join("")}`;
 }
 
+/** Without what a guest's kernel says in between, whenever it likes: on a busy host, that an interrupt took long. */
+export const withoutKernel = (output: string): string => output.replaceAll(/\[ *\d+\.\d{6}\] [^\n]*\n/g, "");
+
 export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Waits until it holds; throws after `limitMs`. */
-export async function until(what: string, holds: () => boolean, limitMs = 10_000): Promise<void> {
+export async function until(what: string, holds: () => boolean, limitMs = 30_000): Promise<void> {
   for (const end = Date.now() + limitMs; !holds(); await pause(5)) {
     if (Date.now() > end) throw new Error(`never: ${what}`);
   }

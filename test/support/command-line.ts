@@ -20,12 +20,12 @@ export interface ProcessOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** What is on its standard input; none by default. */
   readonly input?: string;
-  /** It is killed after this long; default 60 s. */
+  /** It is killed after this long; default 170 s. */
   readonly limitMs?: number;
 }
 
 /** Runs a program to its end. */
-export function runProcess(program: string, args: readonly string[], { cwd = ROOT, env = {}, input, limitMs = 60_000 }: ProcessOptions = {}): Promise<Done> {
+export function runProcess(program: string, args: readonly string[], { cwd = ROOT, env = {}, input, limitMs = 170_000 }: ProcessOptions = {}): Promise<Done> {
   const child = spawn(program, args, { cwd, env: { ...process.env, ...env }, stdio: [input === undefined ? "ignore" : "pipe", "pipe", "pipe"], timeout: limitMs, killSignal: "SIGKILL" });
   const out: Buffer[] = [], err: Buffer[] = [];
   child.stdout!.on("data", (piece: Buffer) => out.push(piece));

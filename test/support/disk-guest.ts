@@ -4,7 +4,7 @@ import type { SystemEvent } from "../../servers/operator/events.ts";
 import { startSession, type Session, type SessionOptions } from "../../servers/operator/session.ts";
 import type { Restoring } from "../../servers/operator/vm/keeper.ts";
 import type { Snapshot } from "../../servers/operator/vm/snapshot.ts";
-import { Line, manifestWith, until } from "./appliance-run.ts";
+import { Line, manifestWith, until, withoutKernel } from "./appliance-run.ts";
 
 export const LIMIT_MS = 60_000;
 
@@ -32,7 +32,7 @@ export async function running<T>(folder: string, from: Snapshot | undefined, dur
     const tag = `${command.length}-${++asked}.`, at = line.output.length;
     line.type(`echo be''gin ${tag}; ${command}; echo e''nd ${tag}\n`);
     await until(`${command}: ${tag}`, () => line.output.slice(at).includes(`end ${tag}\r\n`), LIMIT_MS / 2);
-    const output = line.output.slice(at).replaceAll("\r", "").replace(/^\[ .*\n/gm, "");
+    const output = withoutKernel(line.output.slice(at).replaceAll("\r", ""));
     return output.slice(output.indexOf(`begin ${tag}\n`) + `begin ${tag}\n`.length, output.indexOf(`end ${tag}\n`));
   };
   try {

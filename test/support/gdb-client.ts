@@ -36,7 +36,7 @@ export class GdbClient {
     this.raw(encodePacket(body));
   }
   /** The next packet of the stub's. */
-  async next(what = "an answer", limitMs = 20_000): Promise<string> {
+  async next(what = "an answer", limitMs = 60_000): Promise<string> {
     await until(what, () => this.#answers.length > 0, limitMs);
     return this.#answers.shift()!;
   }

@@ -251,5 +251,5 @@ describe("ACCESS", () => {
       child.kill("SIGTERM");
       await new Promise((done) => child.once("close", done));
     }
-  }, 60_000);
+  }, 180_000);
 });

@@ -226,7 +226,7 @@ describe("SPORADIC", () => {
       }),
       runs(100),
     );
-  }, 120_000);
+  }, 180_000);
   test("005 a turn that ended late is paid for: what it used comes back as much later as the share takes to earn what was too much", () => {
     const { bed, worker, sc } = setup();
     const a = worker("a", 2000, 10_000);
@@ -265,7 +265,7 @@ describe("SPORADIC", () => {
       }),
       runs(100),
     );
-  }, 120_000);
+  }, 180_000);
   test("007 many that are due at one time are woken 64 at a time", () => {
     const { bed, boss, worker } = setup();
     const workers = Array.from({ length: 5 }, (_, i) => worker(`w${i}`, 1000, 10_000));
