@@ -36,7 +36,8 @@ const list = async (): Promise<string> => (JSON.parse(await done("ls", "--json")
 const place = (name: string, file: string): string => join(state, "bailiwick", "vms", name, file);
 
 afterAll(async () => {
-  for (const { name } of JSON.parse((await vm("ls", "--json")).out || "[]") as Listed[]) await vm("rm", "--force", name);
+  const names = (JSON.parse((await vm("ls", "--json")).out || "[]") as Listed[]).map(({ name }) => name);
+  if (names.length > 0) await vm("rm", "--force", ...names);
   rmSync(state, { recursive: true, force: true });
 });
 

@@ -5,13 +5,13 @@ import { join, resolve } from "node:path";
 import { suggest } from "../../../caps/manifest/nearest.ts";
 import { formatSize } from "../../../caps/manifest/units.ts";
 import { openTerminal } from "../../../core/host/terminal.ts";
-import { ExitStatus, FailureCode, failure, usageError } from "../failure.ts";
+import { ExitStatus, Failure, FailureCode, failure, textOf, usageError } from "../failure.ts";
 import { isImage } from "../image/layout.ts";
 import { loadManifest } from "../load.ts";
 import { ask } from "../vm/client.ts";
 import { startVm, stateOf, stopVm } from "../vm/process.ts";
 import { RIGHTS } from "../vm/rights.ts";
-import { checkRemovable, createVm, findVm, listVms, placesOf, removeVm, type Vm } from "../vm/store.ts";
+import { checkRemovable, createVm, findVm, listVms, placesOf, removeVms, type Vm } from "../vm/store.ts";
 import { parseOptions, parsePort, parseTimeout, type Command } from "./command.ts";
 import { table } from "./table.ts";
 import { makeToken, revokeToken, tokensOf } from "./vm-tokens.ts";
@@ -55,20 +55,21 @@ NAME, or NAME/GUEST where the appliance has several guests.
                           --key FILE.pub or --allow-unsigned, as 'bailiwick run' has them;
                           with --control-shared PATH or --control-port PORT others can
                           control it who have a token
-  start NAME              it must be stopped; back when its guests have begun. One that has been
+  start NAME...           it must be stopped; back when its guests have begun. One that has been
                           restored boots with its disks as it left them
-  stop NAME               it must run. Its guests are asked to shut down, by their power buttons,
+  stop NAME...            it must run. Its guests are asked to shut down, by their power buttons,
                           and when they have, it ends. One that has not after 30 s, or --timeout
                           TIME, is named, and the machine goes on. With --force it ends at once,
                           as if the power was cut; so do guests that are paused or on standby
-  rm NAME [--force]       it must be stopped; its logs go with it, and what was written to its
-                          disks since it was restored. Not the first of several clones before
-                          the others: its folder has the snapshot that they lie over
+  rm NAME... [--force]    it must be stopped; its logs go with it, and what was written to its
+                          disks since it was restored. Not the first of several clones without
+                          the others: its folder has the snapshot that they lie over. If one
+                          of them cannot go, all stay
   ls                      all machines, and their guests
   console NAME            its serial line is this terminal; Ctrl-] then q detaches. What was
                           said meanwhile is in its log
-  pause GUEST             it must be running, or on standby
-  resume GUEST            it must be paused, or on standby: then it begins
+  pause GUEST...          it must be running, or on standby
+  resume GUEST...         it must be paused, or on standby: then it begins
   snapshot GUEST DIR      it must be running, and runs again, or paused; DIR must not be there.
                           With --changes, of memory and disks only what was changed since the
                           snapshot that it goes on from
@@ -125,18 +126,25 @@ const VERBS: Readonly<Record<string, Verb>> = {
       return json === true ? { name: made.name, appliance: made.appliance } : undefined;
     },
   },
-  start: { arguments: ["NAME"], run: async ([name]) => startVm(findVm(name!), goingOn(findVm(name!))) },
-  stop: { arguments: ["NAME"], run: async ([name], { force, timeout = STOP_TIME }) => stopVm(findVm(name!), force === true, parseTimeout("--timeout", timeout)) },
+  start: { arguments: ["NAME..."], run: (names) => ofEach(names, (name) => startVm(findVm(name), goingOn(findVm(name)))) },
+  stop: {
+    arguments: ["NAME..."],
+    run(names, { force, timeout = STOP_TIME }) {
+      const patienceMs = parseTimeout("--timeout", timeout);
+      return ofEach(names, (name) => stopVm(findVm(name), force === true, patienceMs));
+    },
+  },
   rm: {
-    arguments: ["NAME"],
-    async run([name], { force }) {
-      const found = placesOf(name!);
-      checkRemovable(name!);
-      if ((await stateOf(found)).state === "running") {
-        if (force !== true) throw failure(FailureCode.vm, `the machine '${name!}' runs`, { fix: `bailiwick vm stop ${name!}, or rm --force` });
-        await stopVm(found, true);
-      }
-      removeVm(name!);
+    arguments: ["NAME..."],
+    async run(names, { force }) {
+      await ofEach(names, async (name) => {
+        checkRemovable(name, names);
+        if ((await stateOf(placesOf(name))).state === "running" && force !== true) throw failure(FailureCode.vm, `the machine '${name}' runs`, { fix: `bailiwick vm stop ${name}, or rm --force` });
+      });
+      await ofEach(names, async (name) => {
+        if ((await stateOf(placesOf(name))).state === "running") await stopVm(placesOf(name), true);
+      });
+      removeVms(names);
     },
   },
   ls: {
@@ -147,8 +155,8 @@ const VERBS: Readonly<Record<string, Verb>> = {
     },
   },
   console: { arguments: ["NAME"], run: async ([name]) => attach(findVm(name!)) },
-  pause: { arguments: ["GUEST"], run: async ([guest]) => setState(guest!, "paused") },
-  resume: { arguments: ["GUEST"], run: async ([guest]) => setState(guest!, "running") },
+  pause: { arguments: ["GUEST..."], run: (guests) => ofEach(guests, (guest) => setState(guest, "paused")) },
+  resume: { arguments: ["GUEST..."], run: (guests) => ofEach(guests, (guest) => setState(guest, "running")) },
   snapshot: {
     arguments: ["GUEST", "DIR"],
     async run([guest, folder], { changes, json }) {
@@ -168,7 +176,7 @@ const VERBS: Readonly<Record<string, Verb>> = {
         // Clones share what is in it, and their disks lie over it: it stands in the first one's folder.
         await snapshot(guest!, snapshotOf(made), false);
       } catch (error) {
-        for (const { name } of made) removeVm(name);
+        removeVms(made.map(({ name }) => name));
         throw error;
       }
       await Promise.all(made.map((each) => startVm(each, restoring(each, snapshotOf(made), { standby: values.standby, resume: values.paused !== true }))));
@@ -179,6 +187,14 @@ const VERBS: Readonly<Record<string, Verb>> = {
   revoke: { arguments: ["NAME", "ID"], run: async ([name, id]) => revokeToken(findVm(name!), id!) },
   top: { arguments: [], run: async (_, { once, json }) => top(once === true || json === true || !process.stdout.isTTY, json === true) },
 };
+
+/** All at once, each once; what one fails by keeps none of the others. @throws Failure with what all of them failed by */
+async function ofEach(names: readonly string[], act: (name: string) => Promise<unknown>): Promise<undefined> {
+  const done = await Promise.allSettled([...new Set(names)].map(async (name) => act(name)));
+  const wrong = done.flatMap((each) => (each.status === "rejected" ? [each.reason as unknown] : []));
+  if (wrong.length === 1 || !wrong.every((each) => each instanceof Failure)) throw wrong[0];
+  if (wrong.length > 1) throw new Failure(wrong.map(textOf).join("\n"), wrong[0]!.status, wrong[0]!.code);
+}
 
 const snapshotOf = ([first]: readonly Vm[]): string => join(first!.folder, "snapshot");
 /** With the disks that it was left with. */

@@ -90,18 +90,26 @@ export function createVm(name: string, appliance: string, options: readonly stri
   return vm;
 }
 
-/** @throws Failure when other machines' disks lie over a snapshot in its folder: clones of which it was the first */
-export function checkRemovable(name: string): void {
+/** The machines whose disks lie over a snapshot in this one's folder: clones of which it was the first. */
+function lyingOver(name: string): string[] {
   const inside = realpath(join(root(), name)) + sep;
-  const others = existsSync(root()) ? readdirSync(root()).filter((other) => NAME.test(other) && other !== name && snapshotsBelow(join(root(), other, "layers")).some((folder) => `${realpath(folder)}${sep}`.startsWith(inside))) : [];
-  if (others.length > 0) throw failure(FailureCode.vm, `the machine '${name}' cannot be removed`, { cause: `the disks of ${others.sort().map((other) => `'${other}'`).join(", ")} lie over a snapshot in its folder`, fix: `first ${others.map((other) => `bailiwick vm rm ${other}`).join(", ")}` });
+  return existsSync(root()) ? readdirSync(root()).filter((other) => NAME.test(other) && other !== name && snapshotsBelow(join(root(), other, "layers")).some((folder) => `${realpath(folder)}${sep}`.startsWith(inside))).sort() : [];
+}
+
+/** @param besides those that are to go as well @throws Failure when others' disks lie over a snapshot in its folder */
+export function checkRemovable(name: string, besides: readonly string[] = []): void {
+  const others = lyingOver(name).filter((other) => !besides.includes(other));
+  if (others.length > 0) throw failure(FailureCode.vm, `the machine '${name}' cannot be removed`, { cause: `the disks of ${others.map((other) => `'${other}'`).join(", ")} lie over a snapshot in its folder`, fix: `first bailiwick vm rm ${others.join(" ")}` });
 }
 
 const realpath = (path: string): string => (existsSync(path) ? realpathSync(path) : path);
 
-/** Its folder, with its logs and its layers, is gone. @throws Failure as checkRemovable */
-export function removeVm(name: string): void {
-  if (!NAME.test(name)) throw usageError(`'${name}' is no name for a machine`);
-  checkRemovable(name);
-  rmSync(join(root(), name), { recursive: true, force: true });
+/** Their folders, with their logs and layers, are gone: first those that lie over others'. @throws Failure as checkRemovable, and none is gone */
+export function removeVms(names: readonly string[]): void {
+  for (const name of names) {
+    if (!NAME.test(name)) throw usageError(`'${name}' is no name for a machine`);
+    checkRemovable(name, names);
+  }
+  const order = new Map(names.map((name) => [name, lyingOver(name).length]));
+  for (const [name] of [...order].sort(([, a], [, b]) => a - b)) rmSync(join(root(), name), { recursive: true, force: true });
 }
