@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { findPackage } from "../../servers/operator/package.ts";
 
 const CLI = join(findPackage().root, "dist", "cli.js");
-const LIMIT_MS = 60_000;
+const LIMIT_MS = 150_000;
 let folder = "";
 
 beforeAll(() => {

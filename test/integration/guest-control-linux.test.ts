@@ -11,7 +11,7 @@ import { openSnapshot } from "../../servers/operator/vm/snapshot.ts";
 import { GuestEnding, STOPPED_STATUS } from "../../servers/root/guest-protocol.ts";
 import { applianceFolder, Line, manifestWith, until } from "../support/appliance-run.ts";
 
-const LIMIT_MS = 60_000;
+const LIMIT_MS = 150_000;
 vi.setConfig({ testTimeout: 2 * LIMIT_MS });
 const installed = findLinux(findPackage().record);
 

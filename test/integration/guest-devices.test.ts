@@ -12,7 +12,7 @@ import { applianceFolder, Line, manifestWith, runAppliance, until, withoutKernel
 import { failingDisk } from "../support/disk.ts";
 import { compileGuest } from "../support/hostile-guest.ts";
 
-const LIMIT_MS = 60_000;
+const LIMIT_MS = 150_000;
 vi.setConfig({ testTimeout: 2 * LIMIT_MS });
 const installed = findLinux(findPackage().record);
 const hasLinux = installed.ok && installed.value !== undefined;

@@ -9,7 +9,7 @@ import { applianceFolder, Line, manifestWith, pause, runAppliance, until, withou
 import { assembleGuest } from "../support/hostile-guest.ts";
 import { BAR, withFont } from "./display/desk.ts";
 
-const LIMIT_MS = 60_000;
+const LIMIT_MS = 150_000;
 vi.setConfig({ testTimeout: 2 * LIMIT_MS });
 const installed = findLinux(findPackage().record);
 const hasLinux = installed.ok && installed.value !== undefined;

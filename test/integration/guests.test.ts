@@ -5,7 +5,7 @@ import { findPackage } from "../../servers/operator/package.ts";
 import { EndingStatus } from "../../vmm/spec.ts";
 import { applianceFolder, manifestWith, runAppliance } from "../support/appliance-run.ts";
 
-const LIMIT_MS = 60_000;
+const LIMIT_MS = 150_000;
 vi.setConfig({ testTimeout: 2 * LIMIT_MS });
 
 const installed = findLinux(findPackage().record);

@@ -6,7 +6,7 @@ import { findPackage } from "../../servers/operator/package.ts";
 import { applianceFolder, manifestWith, pause, runAppliance, until } from "../support/appliance-run.ts";
 import { bailiwick, type Done } from "../support/command-line.ts";
 
-const LIMIT_MS = 60_000;
+const LIMIT_MS = 150_000;
 vi.setConfig({ testTimeout: 2 * LIMIT_MS });
 
 const installed = findLinux(findPackage().record);

@@ -4,7 +4,7 @@ import { AddressMap } from "../../caps/image/system.ts";
 import { applianceFolder, manifestWith, runAppliance, until, type Run } from "../support/appliance-run.ts";
 import { exactRounds, hostileSource, pairComponents, pairFiles } from "../support/bystanders.ts";
 
-const LIMIT_MS = 60_000;
+const LIMIT_MS = 150_000;
 const WILD = Array.from({ length: 8 }, (_, i) => `wild${i}`);
 
 const program = (file: string, more = ""): string => `{ image: { c: ${file}.c }, use: { console: console.console }${more} }`;

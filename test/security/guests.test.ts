@@ -6,7 +6,7 @@ import { exactRounds, pairComponents, pairFiles } from "../support/bystanders.ts
 import { withFont } from "../integration/display/desk.ts";
 import { assembleGuest, compileGuest } from "../support/hostile-guest.ts";
 
-const LIMIT_MS = 60_000;
+const LIMIT_MS = 150_000;
 
 interface Outcome extends Run {
   /** What a guest said, without its name. */

@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { applianceFolder, manifestWith, runAppliance, until, type Run } from "../support/appliance-run.ts";
 import { exactRounds, pairComponents, pairFiles } from "../support/bystanders.ts";
 
-const LIMIT_MS = 60_000;
+const LIMIT_MS = 150_000;
 
 /** The log that every program may write to. */
 const LOG = `

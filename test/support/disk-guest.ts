@@ -6,7 +6,7 @@ import type { Restoring } from "../../servers/operator/vm/keeper.ts";
 import type { Snapshot } from "../../servers/operator/vm/snapshot.ts";
 import { Line, manifestWith, until, withoutKernel } from "./appliance-run.ts";
 
-export const LIMIT_MS = 60_000;
+export const LIMIT_MS = 150_000;
 
 const BLK = "{ image: { server: blk }, cpu: { priority: 190 }, use: { regs: platform.blk0.regs, irq: platform.blk0.irq, iospace: platform.blk0.iospace }, offer: { disk: BlockDriver } }";
 const BLOCK = "{ image: { server: block }, memory: 32MiB, cpu: { priority: 185 }, use: { disk: blk.disk }, offer: { root: Block }, args: { root: {} } }";
