@@ -218,7 +218,8 @@ const guest = z.strictObject({
         firmware: file.describe("A flat file that the guest starts in, in machine mode: OpenSBI's fw_dynamic.bin, which starts 'kernel'; or a boot loader.").optional(),
         kernel: file.describe("A flat riscv Image; under firmware any flat file. Only firmware can do without.").optional(),
         initrd: file.optional(),
-      }).refine(({ firmware, kernel }) => firmware !== undefined || kernel !== undefined, { error: "a kernel, or firmware" }),
+      }).refine(({ firmware, kernel }) => firmware !== undefined || kernel !== undefined, { error: "a kernel, or firmware" })
+        .meta({ anyOf: [{ required: ["firmware"] }, { required: ["kernel"] }] }),
     ])
     .transform((image): GuestImage => (typeof image === "string" ? { kind: "shipped", name: image } : { kind: "files", ...given(image) })),
   memory: size("The guest's RAM, a multiple of 2 MiB.").pipe(
