@@ -138,8 +138,9 @@ const VERBS: Readonly<Record<string, Verb>> = {
     arguments: ["NAME..."],
     async run(names, { force }) {
       await ofEach(names, async (name) => {
+        const found = placesOf(name);
         checkRemovable(name, names);
-        if ((await stateOf(placesOf(name))).state === "running" && force !== true) throw failure(FailureCode.vm, `the machine '${name}' runs`, { fix: `bailiwick vm stop ${name}, or rm --force` });
+        if ((await stateOf(found)).state === "running" && force !== true) throw failure(FailureCode.vm, `the machine '${name}' runs`, { fix: `bailiwick vm stop ${name}, or rm --force` });
       });
       await ofEach(names, async (name) => {
         if ((await stateOf(placesOf(name))).state === "running") await stopVm(placesOf(name), true);
