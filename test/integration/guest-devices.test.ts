@@ -110,7 +110,7 @@ describe.skipIf(!hasLinux)("a guest's network cards", () => {
       `${up(1)}; until ping -c 1 -W 1 -q 10.1.0.2 >/dev/null; do :; done; ${swap("one", "two", 90, "10.1.0.2 80")}; sleep 1`,
       "nc -w 2 10.1.0.2 81 </dev/null || echo not allowed; ip addr add 10.1.0.9/24 dev eth0; ping -c 1 -W 1 -q -I 10.1.0.9 10.1.0.2 >/dev/null || echo nor from another address",
     ];
-    const manifest = `${manifestWith({ timer: TIMER, switch: switching }, "384MiB")}guests:\n${guestLine("one", "ports: { lan: switch.one }")}${guestLine("two", "ports: { lan: switch.two }", false)}`;
+    const manifest = `${manifestWith({ timer: TIMER, switch: switching }, "384MiB")}guests:\n${guestLine("one", "ports: { lan: switch.one }", false)}${guestLine("two", "ports: { lan: switch.two }", false)}`;
     using folder = applianceFolder({ "appliance.yaml": manifest });
     const line = new Line();
     const { output, events } = await runAppliance(folder.path, {
