@@ -193,8 +193,10 @@ const VERBS: Readonly<Record<string, Verb>> = {
 async function ofEach(names: readonly string[], act: (name: string) => Promise<unknown>): Promise<undefined> {
   const done = await Promise.allSettled([...new Set(names)].map(async (name) => act(name)));
   const wrong = done.flatMap((each) => (each.status === "rejected" ? [each.reason as unknown] : []));
-  if (wrong.length === 1 || !wrong.every((each) => each instanceof Failure)) throw wrong[0];
-  if (wrong.length > 1) throw new Failure(wrong.map(textOf).join("\n"), wrong[0]!.status, wrong[0]!.code);
+  const failures = wrong.filter((each) => each instanceof Failure), [first] = failures;
+  // What is no failure is a mistake of ours, and shown as one.
+  if (failures.length < wrong.length) throw wrong.find((each) => !(each instanceof Failure));
+  if (first !== undefined) throw new Failure(failures.map(textOf).join("\n"), first.status, first.code);
 }
 
 const snapshotOf = ([first]: readonly Vm[]): string => join(first!.folder, "snapshot");

@@ -1,6 +1,6 @@
 /*
  * A cable for tests: two network drivers in one program (protocol NicDriver, twice), each one's frames the other's. By its argument `mode` it is hostile to both: it makes up frames,
- * and answers that no driver gives; or it answers echo requests itself, with lies. A client of `control` cuts the cable and mends it.
+ * and answers that no driver gives, by the dice of `seed`; or it answers echo requests itself, with lies. A client of `control` cuts the cable and mends it.
  */
 #include <bailiwick.h>
 #include <bailiwick/nic.h>
